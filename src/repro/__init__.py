@@ -1,0 +1,1 @@
+"""Model scaling and accelerator-friendly networks: describe, scale, count, build, time, train."""

@@ -1,0 +1,22 @@
+"""Network descriptions, the zoo of named ones, and scaling. Pure Python: no torch, no numpy."""
+
+from repro.arch.network import Block, MBStage, Network, ResStage, blocks, to_config
+from repro.arch.scaling import scale
+from repro.arch.strategy import PAPER, Strategy, alpha_strategy, parse_strategy
+from repro.arch.zoo import NAMES, get
+
+__all__ = [
+    "NAMES",
+    "PAPER",
+    "Block",
+    "MBStage",
+    "Network",
+    "ResStage",
+    "Strategy",
+    "alpha_strategy",
+    "blocks",
+    "get",
+    "parse_strategy",
+    "scale",
+    "to_config",
+]

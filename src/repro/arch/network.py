@@ -1,0 +1,215 @@
+"""Descriptions of stage-wise networks, and the blocks that a description stands for.
+
+A `Network` says everything needed to count it and to build it: nothing else is consulted.
+`blocks` turns it into exact block geometry; the counter and the builder both read that, so
+there is one place that knows how wide a squeeze-excite layer is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any, Literal
+
+from repro.errors import InputError
+
+Activation = Literal["relu", "silu"]
+Skip = Literal["none", "identity", "projection"]
+
+
+@dataclass(frozen=True, slots=True)
+class ResStage:
+    """A stage of residual bottleneck blocks: RegNet, ResNet, ResNeXt ("AnyNet").
+
+    Attributes:
+        depth: number of blocks.
+        width: output channels of each block.
+        group_width: channels per group of the 3x3 conv.
+        bottleneck: width of the 3x3 conv over ``width``: 1/4 in a ResNet, 1 in RegNetX and Y,
+            4 in RegNetZ (an inverted bottleneck).
+        stride: of the first block.
+        linear: no activation after the last conv, and no skip where shapes differ (RegNetZ).
+    """
+
+    depth: int
+    width: int
+    group_width: int
+    bottleneck: float = 1.0
+    stride: int = 2
+    linear: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class MBStage:
+    """A stage of MBConv blocks (EfficientNet): expansion, depthwise conv, SE, projection.
+
+    Attributes:
+        depth: number of blocks.
+        width: output channels of each block.
+        expansion: width of the depthwise conv over the block's *input* channels.
+        kernel: of the depthwise conv.
+        stride: of the first block.
+    """
+
+    depth: int
+    width: int
+    expansion: int
+    kernel: int = 3
+    stride: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A complete network: stem, stages, head, classifier, and the resolution it is made for.
+
+    Attributes:
+        name: how tables and records call it.
+        stages: all `ResStage` or all `MBStage`.
+        resolution: pixels per side of the square input; counts are taken there.
+        stem_width: output channels of the stem.
+        stem: ``"conv3"`` (3x3, stride 2) or ``"conv7_pool"`` (7x7, stride 2, then max-pool).
+        head_width: channels of the 1x1 conv before pooling; 0 for none.
+        se_ratio: squeeze width over the block's input channels; 0 for no squeeze-excite.
+        activation: after every BN that has one.
+        num_classes: outputs of the classifier; 0 for none.
+        in_channels: of the image.
+    """
+
+    name: str
+    stages: tuple[ResStage, ...] | tuple[MBStage, ...]
+    resolution: int = 224
+    stem_width: int = 32
+    stem: Literal["conv3", "conv7_pool"] = "conv3"
+    head_width: int = 0
+    se_ratio: float = 0.0
+    activation: Activation = "relu"
+    num_classes: int = 1000
+    in_channels: int = 3
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise InputError(f"{self.name}: a network needs at least one stage")
+        if self.resolution < self.total_stride:
+            raise InputError(
+                f"{self.name}: resolution {self.resolution} is too small; the strides of this "
+                f"network need at least {self.total_stride} pixels per side"
+            )
+
+    @property
+    def is_mbconv(self) -> bool:
+        """True for EfficientNets, False for the ResNet and RegNet families."""
+        return isinstance(self.stages[0], MBStage)
+
+    @property
+    def total_stride(self) -> int:
+        """Input pixels per pixel of the last feature map, along a side."""
+        return (2 if self.stem == "conv3" else 4) * prod(s.stride for s in self.stages)
+
+    def at(self, resolution: int) -> Network:
+        """The same network for another input resolution."""
+        return replace(self, resolution=resolution)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Exact geometry of one block: [1x1 expand], k x k conv, [SE], 1x1 project, [skip].
+
+    Every block of both families is this shape. ``groups == mid_width`` makes the spatial conv
+    depthwise; ``expand`` is False where an MBConv has expansion 1.
+    """
+
+    in_width: int
+    mid_width: int
+    out_width: int
+    kernel: int
+    stride: int
+    groups: int
+    se_width: int
+    expand: bool
+    linear: bool
+    skip: Skip
+    activation: Activation
+
+
+def _res_block(stage: ResStage, in_width: int, stride: int, net: Network) -> Block:
+    mid = round(stage.width * stage.bottleneck)
+    same = in_width == stage.width and stride == 1
+    skip: Skip = "identity" if same else "none" if stage.linear else "projection"
+    return Block(
+        in_width=in_width,
+        mid_width=mid,
+        out_width=stage.width,
+        kernel=3,
+        stride=stride,
+        groups=mid // stage.group_width,
+        se_width=round(net.se_ratio * in_width),  # of the block's input, to nearest
+        expand=True,
+        linear=stage.linear,
+        skip=skip,
+        activation=net.activation,
+    )
+
+
+def _mb_block(stage: MBStage, in_width: int, stride: int, net: Network) -> Block:
+    mid = int(in_width * stage.expansion)
+    return Block(
+        in_width=in_width,
+        mid_width=mid,
+        out_width=stage.width,
+        kernel=stage.kernel,
+        stride=stride,
+        groups=mid,
+        se_width=int(net.se_ratio * in_width),  # floor here, nearest in a `ResStage`
+        expand=stage.expansion != 1,
+        linear=True,
+        skip="identity" if in_width == stage.width and stride == 1 else "none",
+        activation=net.activation,
+    )
+
+
+def blocks(net: Network) -> Iterator[tuple[Block, int]]:
+    """The network's blocks in order, equal neighbours run together.
+
+    Yields:
+        ``(block, repeats)``: each stage gives its first block once, and its other blocks, all
+        alike, as one pair.
+    """
+    width = net.stem_width
+    for stage in net.stages:
+        for stride, repeats in ((stage.stride, 1), (1, stage.depth - 1)):
+            if repeats:
+                if isinstance(stage, ResStage):
+                    block = _res_block(stage, width, stride, net)
+                else:
+                    block = _mb_block(stage, width, stride, net)
+                yield block, repeats
+            width = stage.width
+
+
+def to_config(net: Network) -> dict[str, Any]:
+    """The description as stage lists, with the keys of the authors' configuration files."""
+    common = {
+        "stem_w": net.stem_width,
+        "depths": [s.depth for s in net.stages],
+        "widths": [s.width for s in net.stages],
+        "strides": [s.stride for s in net.stages],
+        "head_w": net.head_width,
+        "se_r": net.se_ratio,
+        "activation": net.activation,
+        "num_classes": net.num_classes,
+        "res": net.resolution,
+    }
+    mb = [s for s in net.stages if isinstance(s, MBStage)]
+    if mb:
+        kinds = {"exp_ratios": [s.expansion for s in mb], "kernels": [s.kernel for s in mb]}
+        return {"type": "effnet", **common, **kinds}
+    res = [s for s in net.stages if isinstance(s, ResStage)]
+    return {
+        "type": "anynet",
+        "stem_type": {"conv3": "simple_stem_in", "conv7_pool": "res_stem_in"}[net.stem],
+        "block_type": f"res_bottleneck_{'linear_' if res[0].linear else ''}block",
+        **common,
+        "bot_muls": [s.bottleneck for s in res],
+        "group_ws": [s.group_width for s in res],
+    }

@@ -1,0 +1,74 @@
+"""``scale``: a pure function from a description to a description.
+
+Source: Fast and Accurate Model Scaling, sections 3 and 5, with the roundings of the authors'
+code. Two things are easy to get wrong and are checked against that code row by row: EfficientNet
+stems and heads scale with width while those of RegNets and ResNets do not, and widths are rounded
+to a multiple of 8 before they are made compatible with the group width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from repro.arch.network import MBStage, Network, ResStage
+from repro.arch.rounding import (
+    fit_groups,
+    round_depth,
+    round_group_width,
+    round_resolution,
+    round_width,
+)
+from repro.arch.strategy import Multipliers, Strategy, parse_strategy
+from repro.errors import InputError
+
+
+def _scale_res(stage: ResStage, m: Multipliers) -> ResStage:
+    width, group_width = fit_groups(
+        round_width(stage.width * m.w),
+        round_group_width(stage.group_width * m.g),
+        stage.bottleneck,
+    )
+    return replace(
+        stage, depth=round_depth(stage.depth * m.d), width=width, group_width=group_width
+    )
+
+
+def _scale_mb(stage: MBStage, m: Multipliers) -> MBStage:
+    return replace(
+        stage, depth=round_depth(stage.depth * m.d), width=round_width(stage.width * m.w)
+    )
+
+
+def scale(net: Network, strategy: Strategy | str, s: float) -> Network:
+    """The network scaled so that its flops grow by about ``s``.
+
+    Args:
+        net: the base network.
+        strategy: a `Strategy` (for the paper's, ``PAPER["dWr"]``), or a string in the authors'
+            grammar, where a bare ``w`` leaves group width alone.
+        s: factor on flops; finite and positive, may be below 1.
+
+    Returns:
+        A new description, named ``"<base> <strategy> x<s>"``.
+
+    Raises:
+        InputError: unreadable strategy, impossible scale, or a result too small for its strides.
+    """
+    if isinstance(strategy, str):
+        strategy = parse_strategy(strategy)
+    m = strategy.multipliers(s)
+    name = f"{net.name} {strategy.name} x{s:.12g}"
+    try:
+        scaled = {
+            "stages": tuple(
+                _scale_res(st, m) if isinstance(st, ResStage) else _scale_mb(st, m)
+                for st in net.stages
+            ),
+            "resolution": round_resolution(net.resolution * m.r),
+        }
+        if net.is_mbconv:
+            scaled["stem_width"] = round_width(net.stem_width * m.w)
+            scaled["head_width"] = round_width(net.head_width * m.w) if net.head_width else 0
+    except OverflowError:
+        raise InputError(f"scale {s!r} is too large: {name} cannot be written down") from None
+    return replace(net, name=name, **scaled)

@@ -1,0 +1,153 @@
+"""Scaling strategies: the authors' grammar, the paper's own eight, and the alpha family.
+
+A strategy is a set of weights; each says what share of the log-flops a dimension receives.
+In the grammar a bare ``w`` leaves group width alone. In the paper's text and tables group width
+always follows width, so the paper's ``w`` is the grammar's ``w1_g1``. The two readings give
+different networks wherever convs are grouped: strings are always read by the grammar, and the
+paper's strategies are the constants in `PAPER`.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import NamedTuple
+
+from repro.errors import InputError
+
+GRAMMAR = (
+    "letters of d, w, g, r, each at most once (dwgr), or letters with weights joined by "
+    "underscores (d1_w8_g8_r1), or the alias dWr; a bare w leaves group width alone"
+)
+
+
+class Multipliers(NamedTuple):
+    """What each dimension is multiplied by: depth, width, group width, resolution."""
+
+    d: float
+    w: float
+    g: float
+    r: float
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """Relative weights of depth, width, group width and resolution.
+
+    Attributes:
+        name: as written by the user or in the paper.
+        d, w, g, r: weights, not negative. Only their ratios matter.
+    """
+
+    name: str
+    d: float = 0.0
+    w: float = 0.0
+    g: float = 0.0
+    r: float = 0.0
+
+    @property
+    def grammar(self) -> str:
+        """The strategy in the authors' grammar, for example ``d1_w8_g8_r1``."""
+        weights = {"d": self.d, "w": self.w, "g": self.g, "r": self.r}
+        return "_".join(f"{k}{v:g}" for k, v in weights.items() if v) or "d0"
+
+    @property
+    def alpha(self) -> float:
+        """Width's share of the log-flops (paper, section 5): 1 for w, 1/3 for dwr, 0 for dr."""
+        return self.w / ((self.d + self.w + self.r) or 1.0)
+
+    def multipliers(self, s: float) -> Multipliers:
+        """Factors on d, w, g, r that multiply flops by about ``s``.
+
+        A share e of the log-flops gives s^e to depth, but s^(e/2) to width and resolution, which
+        enter flops squared. Group width is not in the sum: it follows width. Alone, ``g`` takes
+        all of s.
+
+        Raises:
+            InputError: ``s`` is not a finite positive number.
+        """
+        check_scale(s)
+        total = self.d + self.w + self.r or self.g / 2 or 1.0
+        return Multipliers(
+            s ** (self.d / total),
+            s ** (self.w / (2 * total)),
+            s ** (self.g / (2 * total)),
+            s ** (self.r / (2 * total)),
+        )
+
+
+def check_scale(s: float) -> None:
+    """Raise `InputError` unless ``s`` is a finite positive number."""
+    if isinstance(s, bool) or not isinstance(s, int | float):
+        raise InputError(f"scale {s!r} is not a number; a finite positive number is needed")
+    if not (math.isfinite(s) and s > 0):
+        raise InputError(f"scale {s!r} is not allowed; a finite positive number is needed")
+
+
+def alpha_strategy(alpha: float | Fraction | str, name: str | None = None) -> Strategy:
+    """A member of the paper's fast scaling family (section 5, Table 4).
+
+    Width gets the share ``alpha`` of the log-flops, depth and resolution half of the rest each;
+    group width follows width. ``alpha_strategy("4/5")`` is dWr.
+
+    Args:
+        alpha: between 0 and 1. A fraction or its text keeps the weights whole numbers.
+        name: what to call it; ``alpha=4/5`` when left out.
+
+    Raises:
+        InputError: ``alpha`` is no number between 0 and 1.
+    """
+    try:
+        share = Fraction(alpha)
+    except (ValueError, TypeError, ZeroDivisionError, OverflowError):
+        raise InputError(f"alpha {alpha!r} is not a number between 0 and 1") from None
+    if not 0 <= share <= 1:
+        raise InputError(f"alpha {alpha!r} is not between 0 and 1")
+    rest, width = share.denominator - share.numerator, 2 * share.numerator
+    unit = math.gcd(rest, width)
+    d, w = rest / unit, width / unit
+    return Strategy(name or f"alpha={alpha}", d=d, w=w, g=w, r=d)
+
+
+PAPER: dict[str, Strategy] = {
+    "d": Strategy("d", d=1),
+    "w": Strategy("w", w=1, g=1),
+    "r": Strategy("r", r=1),
+    "dw": Strategy("dw", d=1, w=1, g=1),
+    "wr": Strategy("wr", w=1, g=1, r=1),
+    "dr": Strategy("dr", d=1, r=1),
+    "dwr": Strategy("dwr", d=1, w=1, g=1, r=1),
+    "dWr": Strategy("dWr", d=1, w=8, g=8, r=1),
+}
+"""The paper's strategies by the paper's short names; group width follows width in all of them."""
+
+_LETTERS = re.compile(r"[dwgr]+")
+_PART = re.compile(r"([dwgr])(\d+(?:\.\d+)?)")
+
+
+def parse_strategy(text: str) -> Strategy:
+    """Read a strategy string in the authors' grammar.
+
+    Args:
+        text: ``d``, ``wr``, ``dwgr``, ``d1_w8_g8_r1``, ``d0.1_w0.8`` ... or the alias ``dWr``.
+
+    Raises:
+        InputError: the text is not in the grammar.
+    """
+    if text == "dWr":
+        return PAPER["dWr"]
+    if _LETTERS.fullmatch(text):
+        pairs = [(letter, 1.0) for letter in text]
+    else:
+        matches = [_PART.fullmatch(part) for part in text.split("_")]
+        pairs = [(m[1], float(m[2])) for m in matches if m]
+        if len(pairs) != len(matches):
+            raise InputError(f"strategy {text!r} cannot be read; allowed: {GRAMMAR}")
+    weights = dict(pairs)
+    if len(weights) != len(pairs):
+        raise InputError(f"strategy {text!r} names a dimension twice; allowed: {GRAMMAR}")
+    if not all(map(math.isfinite, weights.values())):
+        raise InputError(f"strategy {text!r} has a weight that is not finite")
+    return Strategy(text, **weights)

@@ -1,0 +1,205 @@
+"""Every base network by name.
+
+Sources: the authors' model zoo (RegNetX, RegNetY, ResNet, ResNeXt, EN-B0 to B5), EfficientNet's
+own coefficients (EN-B6, B7), ClassyVision's RegNetZ trunks, and, for the paper's own
+RegNetY-500MF and RegNetY-4GF, definitions recovered from its figures.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from functools import cache
+
+from repro.arch.network import MBStage, Network, ResStage
+from repro.arch.regnet import regnet_stages
+from repro.errors import InputError, did_you_mean
+
+# Generator parameters: depth, w0, wa, wm, group width.
+_REGNETX = {
+    "200MF": (13, 24, 36.44, 2.49, 8),
+    "400MF": (22, 24, 24.48, 2.54, 16),
+    "600MF": (16, 48, 36.97, 2.24, 24),
+    "800MF": (16, 56, 35.73, 2.28, 16),
+    "1.6GF": (18, 80, 34.01, 2.25, 24),
+    "3.2GF": (25, 88, 26.31, 2.25, 48),
+    "4.0GF": (23, 96, 38.65, 2.43, 40),
+    "6.4GF": (17, 184, 60.83, 2.07, 56),
+    "8.0GF": (23, 80, 49.56, 2.88, 120),
+    "12GF": (19, 168, 73.36, 2.37, 112),
+    "16GF": (22, 216, 55.59, 2.1, 128),
+    "32GF": (23, 320, 69.86, 2.0, 168),
+}
+_REGNETY = {
+    "200MF": (13, 24, 36.44, 2.49, 8),
+    "400MF": (16, 48, 27.89, 2.09, 8),
+    "600MF": (15, 48, 32.54, 2.32, 16),
+    "800MF": (14, 56, 38.84, 2.4, 16),
+    "1.6GF": (27, 48, 20.71, 2.65, 24),
+    "3.2GF": (21, 80, 42.63, 2.66, 24),
+    "4.0GF": (22, 96, 31.41, 2.24, 64),
+    "6.4GF": (25, 112, 33.22, 2.27, 72),
+    "8.0GF": (17, 192, 76.82, 2.19, 56),
+    "12GF": (19, 168, 73.36, 2.37, 112),
+    "16GF": (18, 200, 106.23, 2.48, 112),
+    "32GF": (20, 232, 115.89, 2.53, 232),
+}
+# Resolution, then generator parameters.
+_REGNETZ = {
+    "500MF": (224, (21, 16, 10.7, 2.51, 4)),
+    "4GF": (256, (28, 48, 14.5, 2.226, 8)),
+}
+REGNETZ_HEAD = 1000
+"""Width of RegNetZ's head conv; inferred, the only round number that fits the published counts."""
+
+# Never published: recovered by searching all stage lists against the paper's Table 6 and
+# Figure 2, then confirmed by every scaled point of Figures 5, 7 and 8 (depths, widths, g, r).
+_RECOVERED_REGNETY = {
+    "500MF": ((1, 4, 9, 3), (32, 88, 248, 688), 4, 224),
+    "4GF": ((2, 6, 16, 2), (96, 192, 512, 1216), 32, 240),
+}
+# Width coefficient, depth coefficient, resolution (EfficientNet, ICML 2019).
+_EFFICIENTNET = {
+    "B0": (1.0, 1.0, 224),
+    "B1": (1.0, 1.1, 240),
+    "B2": (1.1, 1.2, 260),
+    "B3": (1.2, 1.4, 300),
+    "B4": (1.4, 1.8, 380),
+    "B5": (1.6, 2.2, 456),
+    "B6": (1.8, 2.6, 528),
+    "B7": (2.0, 3.1, 600),
+}
+# B0's stages: depth, width, expansion, kernel, stride.
+_B0 = (
+    (1, 16, 1, 3, 1),
+    (2, 24, 6, 3, 2),
+    (2, 40, 6, 5, 2),
+    (3, 80, 6, 3, 2),
+    (3, 112, 6, 5, 1),
+    (4, 192, 6, 5, 2),
+    (1, 320, 6, 3, 1),
+)
+_RESNET_DEPTHS = {
+    "50": (3, 4, 6, 3),
+    "101": (3, 4, 23, 3),
+    "152": (3, 8, 36, 3),
+    "200": (3, 24, 36, 3),
+}
+
+
+def _efficientnet_width(width: float) -> int:
+    """EfficientNet's own rule: nearest multiple of 8, halves up, never 10 % below the target."""
+    rounded = max(8, int(width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * width else rounded
+
+
+def _efficientnet(level: str) -> Network:
+    w, d, r = _EFFICIENTNET[level]
+    return Network(
+        f"EN-{level}",
+        tuple(
+            MBStage(math.ceil(d * depth), _efficientnet_width(w * width), e, k, s)
+            for depth, width, e, k, s in _B0
+        ),
+        resolution=r,
+        stem_width=_efficientnet_width(w * 32),
+        head_width=_efficientnet_width(w * 1280),
+        se_ratio=0.25,
+        activation="silu",
+    )
+
+
+def _regnetx(size: str) -> Network:
+    return Network(f"RegNetX-{size}", regnet_stages(*_REGNETX[size]))
+
+
+def _regnety(size: str) -> Network:
+    return Network(f"RegNetY-{size}", regnet_stages(*_REGNETY[size]), se_ratio=0.25)
+
+
+def _recovered_regnety(size: str) -> Network:
+    depths, widths, g, r = _RECOVERED_REGNETY[size]
+    stages = tuple(ResStage(d, w, g) for d, w in zip(depths, widths, strict=True))
+    return Network(f"RegNetY-{size}", stages, resolution=r, se_ratio=0.25)
+
+
+def _regnetz(size: str, head: int | None = None) -> Network:
+    resolution, parameters = _REGNETZ[size]
+    return Network(
+        f"RegNetZ-{size}" + ("" if head is None else f"-head{head}"),
+        regnet_stages(*parameters, bottleneck=4.0, linear=True),
+        resolution=resolution,
+        head_width=REGNETZ_HEAD if head is None else head,
+        se_ratio=0.25,
+        activation="silu",
+    )
+
+
+def _resnet(size: str, name: str, bottleneck: float, group_widths: tuple[int, ...]) -> Network:
+    stages = tuple(
+        ResStage(d, w, g, bottleneck, stride)
+        for d, w, g, stride in zip(
+            _RESNET_DEPTHS[size],
+            (256, 512, 1024, 2048),
+            group_widths,
+            (1, 2, 2, 2),
+            strict=True,
+        )
+    )
+    return Network(name, stages, stem_width=64, stem="conv7_pool")
+
+
+def _makers() -> dict[str, Callable[[], Network]]:
+    makers: dict[str, Callable[[], Network]] = {}
+    for level in _EFFICIENTNET:
+        makers[f"EN-{level}"] = lambda level=level: _efficientnet(level)
+    for size in _REGNETX:
+        makers[f"RegNetX-{size}"] = lambda size=size: _regnetx(size)
+    for size in _REGNETY:
+        makers[f"RegNetY-{size}"] = lambda size=size: _regnety(size)
+    for size in _RECOVERED_REGNETY:
+        makers[f"RegNetY-{size}"] = lambda size=size: _recovered_regnety(size)
+    for size in _REGNETZ:
+        makers[f"RegNetZ-{size}"] = lambda size=size: _regnetz(size)
+    for size in _RESNET_DEPTHS:
+        makers[f"ResNet-{size}"] = lambda size=size: _resnet(
+            size, f"ResNet-{size}", 0.25, (64, 128, 256, 512)
+        )
+    for size in ("50", "101", "152"):
+        makers[f"ResNeXt-{size}"] = lambda size=size: _resnet(
+            size, f"ResNeXt-{size}", 0.5, (4, 8, 16, 32)
+        )
+    return makers
+
+
+_MAKERS = _makers()
+NAMES: tuple[str, ...] = tuple(_MAKERS)
+"""Every zoo name, in the order of the book's tables."""
+
+_ALIASES = {f"R-{n}-1x64d": f"ResNet-{n}" for n in _RESNET_DEPTHS} | {
+    f"X-{n}-32x4d": f"ResNeXt-{n}" for n in ("50", "101", "152")
+}
+_REGNETZ_WITH_HEAD = re.compile(r"RegNetZ-(500MF|4GF)-head(\d{1,5})")
+
+
+@cache
+def get(name: str) -> Network:
+    """The description of a zoo network.
+
+    Args:
+        name: one of `NAMES`, the authors' file name of a ResNet or ResNeXt (``R-50-1x64d``,
+            ``X-50-32x4d``), or a RegNetZ with another head conv (``RegNetZ-4GF-head1024``, with
+            0 for none).
+
+    Raises:
+        InputError: unknown name; the message suggests the nearest.
+    """
+    if maker := _MAKERS.get(_ALIASES.get(name, name)):
+        return maker()
+    if match := _REGNETZ_WITH_HEAD.fullmatch(name):
+        return _regnetz(match[1], int(match[2]))
+    raise InputError(
+        f"unknown network {name!r}.{did_you_mean(name, [*NAMES, *_ALIASES])}"
+        " `repro list` prints all names."
+    )

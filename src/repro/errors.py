@@ -1,0 +1,25 @@
+"""One exception for bad input, so that every entry point can report it the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class InputError(ValueError):
+    """A value from outside that cannot be used; the message names it and what is allowed."""
+
+
+def did_you_mean(value: str, allowed: Iterable[str]) -> str:
+    """The nearest allowed name as a question, or nothing when none is near.
+
+    Args:
+        value: what was given.
+        allowed: the names that would have been accepted.
+
+    Returns:
+        ``" Did you mean 'EN-B0'?"`` (with the leading space) or ``""``.
+    """
+    by_lower = {name.lower(): name for name in allowed}
+    near = get_close_matches(value.lower(), by_lower, n=1, cutoff=0.5)
+    return f" Did you mean {by_lower[near[0]]!r}?" if near else ""
