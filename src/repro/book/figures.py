@@ -1,0 +1,173 @@
+"""House style of the book's figures, and how one reaches a page.
+
+A figure goes into the page as inline SVG rather than as an image: its text and axes take the
+page's colour and font, so the same figure is legible in light and dark mode, searchable, and
+small. It is deterministic to the byte.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Drawn in this colour, then replaced: what should follow the page's text colour.
+_INK = "#010203"
+
+# Mid-tones of the seaborn "colorblind" palette: at least 3:1 on both of the theme's backgrounds.
+STRATEGY_COLOURS: Mapping[str, str] = {
+    "d": "#0173b2",
+    "w": "#de8f05",
+    "r": "#029e73",
+    "dr": "#7f6bc9",
+    "dw": "#ca9161",
+    "wr": "#56a0d3",
+    "dwr": "#d55e00",
+    "alpha=2/3": "#949494",
+    "dWr": "#cc5fb0",
+    "orig": "#8c8c8c",
+}
+"""One colour per strategy, the same in every chapter; keys are the paper's short names."""
+
+FAMILY_COLOURS: Mapping[str, str] = {
+    "EfficientNet": "#0173b2",
+    "RegNetX": "#ca9161",
+    "RegNetY": "#d55e00",
+    "RegNetZ": "#029e73",
+    "ResNet": "#cc5fb0",
+    "ResNeXt": "#949494",
+}
+"""One colour per network family."""
+
+
+def use_house_style() -> None:
+    """Set matplotlib and seaborn to the house style; call once per process."""
+    import matplotlib
+
+    matplotlib.use("agg")
+    import seaborn as sns
+
+    sns.set_theme(
+        context="notebook",
+        style="ticks",
+        palette=list(STRATEGY_COLOURS.values()),
+        rc={
+            "svg.fonttype": "none",
+            "svg.hashsalt": "repro",
+            "figure.facecolor": "none",
+            "figure.figsize": (7.2, 4.0),
+            "figure.constrained_layout.use": True,
+            "savefig.facecolor": "none",
+            "axes.facecolor": "none",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "axes.titlesize": 11,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.labelsize": 10,
+            "xtick.labelsize": 9,
+            "ytick.labelsize": 9,
+            "legend.fontsize": 9,
+            "legend.frameon": False,
+            "lines.linewidth": 1.8,
+            "lines.markersize": 5,
+            "grid.alpha": 0.18,
+            "grid.linewidth": 0.8,
+            "grid.color": _INK,
+            "text.color": _INK,
+            "axes.labelcolor": _INK,
+            "axes.edgecolor": _INK,
+            "axes.titlecolor": _INK,
+            "xtick.color": _INK,
+            "ytick.color": _INK,
+            "xtick.labelcolor": _INK,
+            "ytick.labelcolor": _INK,
+        },
+    )
+
+
+def log_axis(ax: Axes, axis: Literal["x", "y", "both"], ticks: Sequence[float] = ()) -> None:
+    """A logarithmic axis with plain numbers instead of powers of ten.
+
+    Args:
+        ax: the axes.
+        axis: which one.
+        ticks: where to put ticks, for example the scale factors; matplotlib chooses when empty.
+    """
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+    plain = FuncFormatter(lambda value, _: f"{value:,.10g}")
+    for name in ("x", "y") if axis == "both" else (axis,):
+        getattr(ax, f"set_{name}scale")("log")
+        one = getattr(ax, f"{name}axis")
+        one.set_major_locator(FixedLocator(list(ticks)) if ticks else LogLocator(subs=(1, 2, 5)))
+        one.set_major_formatter(plain)
+        one.set_minor_locator(NullLocator())
+
+
+@dataclass(frozen=True)
+class PageFigure:
+    """A finished figure: inline SVG with alternative text and caption."""
+
+    svg: str
+    name: str
+    alt: str
+    caption: str
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<figure class="repro-figure" id="fig-{self.name}">'
+            f'<div class="repro-scroll">{self.svg}</div>'
+            f"<figcaption>{self.caption}</figcaption></figure>"
+        )
+
+    def __repr__(self) -> str:
+        return f"Figure {self.name}: {self.alt}"
+
+
+def show(fig: Figure, name: str, *, alt: str, caption: str) -> PageFigure:
+    """Turn a matplotlib figure into what a page shows; make it a cell's last expression.
+
+    Args:
+        fig: the figure; it is closed. Use plain Unicode in labels, no mathtext.
+        name: short and unique within the page; the anchor becomes ``fig-<name>``.
+        alt: what someone who cannot see the figure needs to know: axes, and what it shows.
+        caption: may hold inline HTML; says how to read it, and where the data come from.
+    """
+    import matplotlib.pyplot as plt
+
+    buffer = io.StringIO()
+    fig.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
+    plt.close(fig)
+    return PageFigure(_inline(buffer.getvalue(), name, alt), name, alt, caption)
+
+
+def _inline(svg: str, name: str, alt: str) -> str:
+    """Strip what an inline SVG must not have, add what a reader needs."""
+    svg = svg[svg.index("<svg") :].strip()
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
+    # Ids are shared by a whole page: keep only those something refers to, under this name.
+    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg)
+    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    svg = svg.replace(_INK, "currentColor").replace("xlink:href", "href")
+    svg = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1sans-serif", svg)
+    svg = re.sub(r"\n\s*", "\n", svg)
+    width = re.search(r'viewBox="0 0 ([\d.]+)', svg)
+    limit = f"max-width:{float(width[1]) * 4 / 3:.0f}px" if width else ""
+    view = re.search(r'viewBox="[^"]+"', svg)
+    start = (
+        f'<svg xmlns="http://www.w3.org/2000/svg" {view[0] if view else ""} role="img" '
+        f'aria-label="{escape(alt, quote=True)}" style="{limit}">'
+    )
+    return start + svg[svg.index(">") + 1 :]

@@ -1,0 +1,186 @@
+"""What each chapter can be run with: names, types, ranges, help, and the tiers.
+
+One pydantic model per chapter. The chapter's parameters cell holds the same names and defaults
+as plain literals (papermill needs those); a test keeps the two equal.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Annotated, Any, ClassVar, Literal, get_args
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from repro.arch import get, parse_strategy
+from repro.errors import InputError, did_you_mean
+
+Tier = Literal["smoke", "laptop", "gpu", "paper"]
+TIERS: tuple[str, ...] = get_args(Tier)
+
+
+def _known_network(name: str) -> str:
+    get(name)
+    return name
+
+
+def _known_strategy(text: str) -> str:
+    parse_strategy(text)
+    return text
+
+
+NetworkName = Annotated[str, AfterValidator(_known_network)]
+StrategyText = Annotated[str, AfterValidator(_known_strategy)]
+Scale = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
+Scales = Annotated[list[Scale], Field(min_length=2, max_length=50)]
+Networks = Annotated[list[NetworkName], Field(min_length=1)]
+
+
+class Parameters(BaseModel):
+    """Base of every chapter's parameters; unknown names and other types are errors."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    tiers: ClassVar[Mapping[Tier, Mapping[str, Any]]] = {}
+    """What a tier changes; a tier that is not here runs with the defaults."""
+
+
+class WhatScalingCosts(Parameters):
+    """Chapter "What scaling costs"."""
+
+    depth: int = Field(4, ge=1, le=100, description="Convs in the example stage")
+    width: int = Field(64, ge=8, le=4096, description="Channels of the example stage")
+    resolution: int = Field(32, ge=1, le=1024, description="Pixels per side of its maps")
+    scales: Scales = Field([1, 2, 4, 8, 16, 32], description="Factors on flops to try")
+
+
+class ScalingRealNetworks(Parameters):
+    """Chapter "Scaling real networks"."""
+
+    bases: Networks = Field(
+        ["EN-B0", "RegNetY-500MF", "RegNetY-4GF", "RegNetZ-500MF", "RegNetZ-4GF"],
+        description="Zoo names of the networks to scale",
+    )
+    scales: Scales = Field([1, 2, 4, 8, 16, 32], description="Factors on flops to try")
+    tiers: ClassVar[Mapping[Tier, Mapping[str, Any]]] = {
+        "laptop": {"scales": [1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96]}
+    }
+
+
+class FastCompoundScaling(Parameters):
+    """Chapter "Fast compound scaling"."""
+
+    bases: Networks = Field(
+        ["EN-B0", "RegNetY-500MF", "RegNetY-4GF", "RegNetZ-500MF", "RegNetZ-4GF"],
+        description="Zoo names of the networks to scale",
+    )
+    alphas: list[str] = Field(
+        ["0", "1/3", "2/3", "4/5", "1"],
+        min_length=2,
+        description="Members of the fast scaling family: width's share of the log-flops",
+    )
+    scales: Scales = Field([1, 2, 4, 8, 16, 32], description="Factors on flops to try")
+    seed: int = Field(0, ge=0, description="Of the bootstrap intervals")
+
+
+class CountingConventions(Parameters):
+    """Page "Counting conventions"."""
+
+    networks: Networks = Field(
+        ["EN-B0", "ResNet-50", "RegNetY-4.0GF", "RegNetZ-500MF"],
+        description="Zoo names of the networks to count with every counter",
+    )
+
+
+class Scoreboard(Parameters):
+    """Page "Scoreboard"."""
+
+
+CHAPTERS: Mapping[str, type[Parameters]] = {
+    "what-scaling-costs": WhatScalingCosts,
+    "scaling-real-networks": ScalingRealNetworks,
+    "fast-compound-scaling": FastCompoundScaling,
+    "counting-conventions": CountingConventions,
+    "scoreboard": Scoreboard,
+}
+"""Every executable chapter by its file's stem."""
+
+
+def parameters_of(chapter: str) -> type[Parameters]:
+    """The parameter model of a chapter.
+
+    Raises:
+        InputError: no such chapter; the message suggests the nearest.
+    """
+    if chapter not in CHAPTERS:
+        raise InputError(
+            f"unknown chapter {chapter!r}.{did_you_mean(chapter, CHAPTERS)}"
+            f" Chapters: {', '.join(CHAPTERS)}"
+        )
+    return CHAPTERS[chapter]
+
+
+def check(chapter: str, **values: Any) -> Parameters:
+    """Validate a chapter's parameters.
+
+    Args:
+        chapter: the file's stem, for example ``"scaling-real-networks"``.
+        values: parameters by name; the rest keep their defaults.
+
+    Raises:
+        InputError: unknown name (suggests the nearest), wrong type, value out of range.
+    """
+    model = parameters_of(chapter)
+    for name in values:
+        if name not in model.model_fields:
+            allowed = ", ".join(model.model_fields) or "none"
+            raise InputError(
+                f"chapter {chapter} has no parameter {name!r}."
+                f"{did_you_mean(name, model.model_fields)} Parameters: {allowed}"
+            )
+    try:
+        return model(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(
+            f"parameter {where} = {first['input']!r} of chapter {chapter}: {message}"
+        ) from None
+
+
+def parse_value(text: str) -> Any:
+    """A value from the command line: Python or YAML notation, else plain text.
+
+    ``4``, ``0.5``, ``[1, 2, 4]``, ``[EN-B0, ResNet-50]``, ``None``, ``null``, ``true``, ``EN-B0``.
+    """
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        pass
+    try:
+        return yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return text
+
+
+def resolve(chapter: str, assignments: list[str], tier: str) -> dict[str, Any]:
+    """The parameters that a run changes, from ``-p NAME=VALUE`` words and a tier.
+
+    Returns:
+        What the tier changes, overridden by the assignments; validated.
+
+    Raises:
+        InputError: unknown chapter, tier or name; malformed assignment; wrong type or range.
+    """
+    model = parameters_of(chapter)
+    if tier not in TIERS:
+        raise InputError(f"unknown tier {tier!r}; allowed: {', '.join(TIERS)}")
+    values: dict[str, Any] = dict(model.tiers.get(tier, {}))
+    for assignment in assignments:
+        name, equals, text = assignment.partition("=")
+        if not equals or not name:
+            raise InputError(f"-p {assignment!r} is not of the form NAME=VALUE")
+        values[name.strip()] = parse_value(text)
+    check(chapter, **values)
+    return values

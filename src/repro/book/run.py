@@ -1,0 +1,113 @@
+"""Run a chapter with other parameters, and say how its key numbers moved."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from repro.book.parameters import resolve
+from repro.errors import InputError
+from repro.paths import root
+
+GLUED = "application/papermill.record/"
+
+
+def key_numbers(notebook: Any) -> dict[str, str]:
+    """The glued numbers of an executed notebook, by name, as printed."""
+    found: dict[str, str] = {}
+    for cell in notebook.cells:
+        for output in cell.get("outputs", []):
+            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
+            text = output.get("data", {}).get(GLUED + "text/plain")
+            if name and text is not None:
+                found[name] = text
+    return found
+
+
+def compare(stored: dict[str, str], rerun: dict[str, str]) -> list[str]:
+    """Lines that say which key numbers differ, aligned; empty when none do."""
+    names = [n for n in rerun if stored.get(n) != rerun[n]]
+    missing = [n for n in stored if n not in rerun]
+    rows = [(n, stored.get(n, "(not there)"), rerun[n]) for n in names]
+    rows += [(n, stored[n], "(not there)") for n in missing]
+    if not rows:
+        return []
+    widths = [max(len(row[i]) for row in rows) for i in range(2)]
+    return [f"  {n:<{widths[0]}}  {a:>{widths[1]}}  ->  {b}" for n, a, b in rows]
+
+
+def _free_folder(chapter: str) -> Path:
+    """``runs/<chapter>-<n>``, the first that does not exist."""
+    n = 1
+    while (folder := Path("runs") / f"{chapter}-{n}").exists():
+        n += 1
+    return folder
+
+
+def run_chapter(
+    chapter: str, parameters: list[str], tier: str = "smoke", out: Path | None = None
+) -> int:
+    """Execute a chapter through papermill into a folder of its own.
+
+    Args:
+        chapter: the file's stem in ``chapters/``.
+        parameters: ``NAME=VALUE`` words.
+        tier: ``smoke``, ``laptop``, ``gpu`` or ``paper``.
+        out: folder for the result; ``runs/<chapter>-<n>`` when left out.
+
+    Returns:
+        0 when the chapter ran, 1 when a cell failed (the notebook up to there is kept).
+
+    Raises:
+        InputError: before anything starts, when an argument cannot be used.
+    """
+    values = resolve(chapter, parameters, tier)
+    source = root() / "chapters" / f"{chapter}.ipynb"
+    if not source.is_file():
+        raise InputError(f"chapter file {source} is not there")
+    folder = out or _free_folder(chapter)
+    target = folder / f"{chapter}.ipynb"
+    if folder.exists() and not folder.is_dir():
+        raise InputError(f"--out {folder} is a file; a folder is needed")
+    if folder.resolve() == source.parent.resolve():
+        raise InputError(f"--out {folder} holds the stored chapters; choose another folder")
+    if target.exists():
+        raise InputError(f"{target} exists already; choose another --out")
+
+    import nbformat
+    import papermill
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out {folder} cannot be made: {error.strerror}") from None
+    # Papermill saves after every cell: under this name until the whole chapter has run.
+    partial = folder / f"{chapter}.unfinished.ipynb"
+    try:
+        papermill.execute_notebook(
+            str(source),
+            str(partial),
+            parameters=values,
+            cwd=str(source.parent),
+            progress_bar=sys.stderr.isatty(),
+            log_output=False,
+        )
+    except papermill.PapermillExecutionError as error:
+        print(f"error: {chapter} stopped: {error.ename}: {error.evalue}", file=sys.stderr)
+        print(f"The notebook up to the failing cell is {partial}", file=sys.stderr)
+        return 1
+    partial.replace(target)
+
+    rerun = key_numbers(nbformat.read(target, as_version=4))
+    stored = key_numbers(nbformat.read(source, as_version=4))
+    print(f"Done: {target}")
+    lines = compare(stored, rerun)
+    if not rerun:
+        print("This chapter has no key numbers to compare.")
+    elif lines:
+        print(f"{len(lines)} of {len(stored)} key numbers differ from the stored chapter:")
+        print("\n".join(lines))
+    else:
+        print(f"All {len(stored)} key numbers equal the stored chapter's.")
+    return 0

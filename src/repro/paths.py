@@ -1,0 +1,25 @@
+"""Where the project's files are: chapters, reference data, records."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from repro.errors import InputError
+
+
+def root() -> Path:
+    """The project's top folder.
+
+    ``REPRO_ROOT`` when set, else the checkout that this package is installed from.
+
+    Raises:
+        InputError: there is no ``data`` folder there.
+    """
+    folder = Path(os.environ.get("REPRO_ROOT") or Path(__file__).parents[2])
+    if not (folder / "data").is_dir():
+        raise InputError(
+            f"no data folder in {folder}; run from a checkout of the project, "
+            "or set REPRO_ROOT to one"
+        )
+    return folder
