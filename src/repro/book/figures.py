@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from pandas import DataFrame
 
 # Drawn in this colour, then replaced: what should follow the page's text colour.
 _INK = "#010203"
@@ -112,6 +113,57 @@ def log_axis(ax: Axes, axis: Literal["x", "y", "both"], ticks: Sequence[float] =
         one.set_major_locator(FixedLocator(list(ticks)) if ticks else LogLocator(subs=(1, 2, 5)))
         one.set_major_formatter(plain)
         one.set_minor_locator(NullLocator())
+
+
+def curves(
+    frame: DataFrame,
+    *,
+    x: str,
+    y: str,
+    hue: str,
+    xlabel: str,
+    ylabel: str,
+    col: str | None = None,
+    colours: Mapping[str, str] = STRATEGY_COLOURS,
+    xticks: Sequence[float] = (),
+    columns: int = 3,
+) -> Figure:
+    """Lines with markers on log-log axes, one line per ``hue``, one panel per ``col``.
+
+    Args:
+        frame: long form, rows in drawing order.
+        x, y, hue, col: columns of ``frame``.
+        colours: colour of each value of ``hue``.
+        xticks: where to put ticks on x.
+        columns: panels side by side.
+    """
+    import matplotlib.pyplot as plt
+
+    panels = [(None, frame)] if col is None else list(frame.groupby(col, sort=False))
+    across = min(columns, len(panels))
+    down = -(-len(panels) // across)
+    size = (7.2, 4.0) if len(panels) == 1 else (2.9 * across + 0.6, 2.5 * down + 0.6)
+    fig, grid = plt.subplots(down, across, figsize=size, squeeze=False, sharex=True, sharey=True)
+    for ax, (title, part) in zip(grid.flat, panels, strict=False):
+        for name, line in part.groupby(hue, sort=False):
+            ax.plot(line[x], line[y], marker="o", color=colours[str(name)], label=name)
+        log_axis(ax, "x", xticks)
+        log_axis(ax, "y")
+        if title is not None:
+            ax.set_title(str(title))
+    for ax in grid.flat[len(panels) :]:
+        ax.set_axis_off()
+    for ax in grid.flat[max(0, len(panels) - across) : len(panels)]:
+        ax.tick_params(labelbottom=True)  # the panel below it may be empty
+    handles, labels = grid.flat[0].get_legend_handles_labels()
+    if len(panels) == 1:
+        grid.flat[0].legend()
+        grid.flat[0].set(xlabel=xlabel, ylabel=ylabel)
+    else:
+        fig.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 8))
+        fig.supxlabel(xlabel, fontsize=10)
+        fig.supylabel(ylabel, fontsize=10)
+    return fig
 
 
 @dataclass(frozen=True)

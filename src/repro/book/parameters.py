@@ -41,7 +41,7 @@ class Parameters(BaseModel):
     """Base of every chapter's parameters; unknown names and other types are errors."""
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
-    tiers: ClassVar[Mapping[Tier, Mapping[str, Any]]] = {}
+    tiers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """What a tier changes; a tier that is not here runs with the defaults."""
 
 
@@ -62,7 +62,7 @@ class ScalingRealNetworks(Parameters):
         description="Zoo names of the networks to scale",
     )
     scales: Scales = Field([1, 2, 4, 8, 16, 32], description="Factors on flops to try")
-    tiers: ClassVar[Mapping[Tier, Mapping[str, Any]]] = {
+    tiers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "laptop": {"scales": [1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96]}
     }
 

@@ -1,0 +1,71 @@
+"""Data frames that several chapters start from."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+
+import pandas as pd
+
+from repro.arch import Network, Strategy, get, scale
+from repro.complexity import complexity
+
+FAMILIES: Mapping[str, str] = {
+    "EN": "EfficientNet",
+    "RegNetX": "RegNetX",
+    "RegNetY": "RegNetY",
+    "RegNetZ": "RegNetZ",
+    "ResNet": "ResNet",
+    "ResNeXt": "ResNeXt",
+}
+
+
+def family(name: str) -> str:
+    """The family of a zoo network, as figures and tables call it."""
+    return FAMILIES[name.split("-")[0]]
+
+
+def counts(net: Network) -> dict[str, float]:
+    """One row: resolution, and flops, params and acts in units (not millions)."""
+    c = complexity(net)
+    return {
+        "resolution": net.resolution,
+        "flops": c.flops,
+        "params": c.params,
+        "acts": c.acts,
+    }
+
+
+def scaled(
+    bases: Iterable[str], strategies: Mapping[str, Strategy], scales: Sequence[float]
+) -> pd.DataFrame:
+    """Every base under every strategy at every scale.
+
+    Args:
+        bases: zoo names.
+        strategies: by the name to show, for example the paper's ``PAPER``.
+        scales: factors on flops.
+
+    Returns:
+        Columns base, family, strategy, s, resolution, flops, params, acts, and
+        flops_ratio, params_ratio, acts_ratio relative to the unscaled base.
+    """
+    rows = []
+    for base in bases:
+        net = get(base)
+        unscaled = counts(net)
+        for name, strategy in strategies.items():
+            for s in scales:
+                row = counts(scale(net, strategy, s))
+                ratios = {f"{k}_ratio": row[k] / unscaled[k] for k in ("flops", "params", "acts")}
+                rows.append(
+                    {"base": base, "family": family(base), "strategy": name, "s": s} | row | ratios
+                )
+    return pd.DataFrame(rows)
+
+
+def log_slope(x: Sequence[float], y: Sequence[float]) -> float:
+    """Least-squares slope of log y against log x: the measured exponent."""
+    from statistics import linear_regression
+
+    return linear_regression([math.log(v) for v in x], [math.log(v) for v in y]).slope
