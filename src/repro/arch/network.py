@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from math import prod
 from typing import Any, Literal
 
@@ -16,6 +17,20 @@ from repro.errors import InputError
 
 Activation = Literal["relu", "silu"]
 Skip = Literal["none", "identity", "projection"]
+
+LARGEST = 2**53
+"""Depths, widths and resolutions stay below this: above it floats skip whole numbers, and the
+scaler's arithmetic on them is no longer exact."""
+
+
+def _check_sizes(what: str, **sizes: int) -> None:
+    """Raise `InputError` unless every size is at least 1 and below `LARGEST`."""
+    for name, size in sizes.items():
+        if size < 1:
+            raise InputError(f"{what}: {name} {size} is too small; at least 1 is needed")
+        if size >= LARGEST:
+            about = f"{Decimal(size):.3e}"
+            raise InputError(f"{what}: {name} {about} is too large; it must be below 2**53")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +54,26 @@ class ResStage:
     stride: int = 2
     linear: bool = False
 
+    def __post_init__(self) -> None:
+        _check_sizes(
+            "stage",
+            depth=self.depth,
+            width=self.width,
+            group_width=self.group_width,
+            stride=self.stride,
+        )
+        mid = self.mid_width
+        if mid < 1 or mid % self.group_width:
+            raise InputError(
+                f"stage: group width {self.group_width} does not divide its bottleneck of "
+                f"{mid} channels"
+            )
+
+    @property
+    def mid_width(self) -> int:
+        """Channels of the 3x3 conv."""
+        return round(self.width * self.bottleneck)
+
 
 @dataclass(frozen=True, slots=True)
 class MBStage:
@@ -57,6 +92,18 @@ class MBStage:
     expansion: int
     kernel: int = 3
     stride: int = 1
+
+    def __post_init__(self) -> None:
+        _check_sizes(
+            "stage",
+            depth=self.depth,
+            width=self.width,
+            expansion=self.expansion,
+            kernel=self.kernel,
+            stride=self.stride,
+        )
+        if self.kernel % 2 == 0:
+            raise InputError(f"stage: kernel {self.kernel} is even; kernels are odd")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +137,22 @@ class Network:
     def __post_init__(self) -> None:
         if not self.stages:
             raise InputError(f"{self.name}: a network needs at least one stage")
+        if self.head_width < 0 or self.num_classes < 0:
+            raise InputError(
+                f"{self.name}: head width {self.head_width} and number of classes "
+                f"{self.num_classes} cannot be negative"
+            )
         if self.resolution < self.total_stride:
             raise InputError(
                 f"{self.name}: resolution {self.resolution} is too small; the strides of this "
                 f"network need at least {self.total_stride} pixels per side"
             )
+        _check_sizes(
+            self.name,
+            resolution=self.resolution,
+            stem_width=self.stem_width,
+            head_width=self.head_width or 1,
+        )
 
     @property
     def is_mbconv(self) -> bool:
@@ -133,7 +191,7 @@ class Block:
 
 
 def _res_block(stage: ResStage, in_width: int, stride: int, net: Network) -> Block:
-    mid = round(stage.width * stage.bottleneck)
+    mid = stage.mid_width
     same = in_width == stage.width and stride == 1
     skip: Skip = "identity" if same else "none" if stage.linear else "projection"
     return Block(

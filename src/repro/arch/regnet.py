@@ -11,6 +11,7 @@ from collections import Counter
 
 from repro.arch.network import ResStage
 from repro.arch.rounding import fit_groups, round_width
+from repro.errors import InputError
 
 
 def regnet_stages(
@@ -30,7 +31,19 @@ def regnet_stages(
         group_width: channels per group, lowered where a stage is narrower.
         bottleneck: bottleneck width over output width (4 in RegNetZ).
         linear: RegNetZ's blocks, see `ResStage`.
+
+    Raises:
+        InputError: a parameter for which the rule has no meaning.
     """
+    for name, value, usable, allowed in (
+        ("depth", depth, depth >= 1, "at least 1"),
+        ("w0", w0, w0 >= 1, "at least 1"),
+        ("wa", wa, wa >= 0, "0 or more"),
+        ("wm", wm, wm > 1, "above 1"),
+        ("group_width", group_width, group_width >= 1, "at least 1"),
+    ):
+        if not usable:
+            raise InputError(f"RegNet parameter {name} is {value}; it must be {allowed}")
     steps = (round(math.log((w0 + wa * j) / w0) / math.log(wm)) for j in range(depth))
     per_width = Counter(round_width(w0 * wm**k) for k in steps)
     stages = []

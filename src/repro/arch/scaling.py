@@ -9,6 +9,7 @@ to a multiple of 8 before they are made compatible with the group width.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from repro.arch.network import MBStage, Network, ResStage
 from repro.arch.rounding import (
@@ -57,9 +58,9 @@ def scale(net: Network, strategy: Strategy | str, s: float) -> Network:
     if isinstance(strategy, str):
         strategy = parse_strategy(strategy)
     m = strategy.multipliers(s)
-    name = f"{net.name} {strategy.name} x{s:.12g}"
+    name = f"{net.name} {strategy.name} x{float(s):.12g}"
     try:
-        scaled = {
+        scaled: dict[str, Any] = {
             "stages": tuple(
                 _scale_res(st, m) if isinstance(st, ResStage) else _scale_mb(st, m)
                 for st in net.stages
@@ -69,6 +70,6 @@ def scale(net: Network, strategy: Strategy | str, s: float) -> Network:
         if net.is_mbconv:
             scaled["stem_width"] = round_width(net.stem_width * m.w)
             scaled["head_width"] = round_width(net.head_width * m.w) if net.head_width else 0
-    except OverflowError:
-        raise InputError(f"scale {s!r} is too large: {name} cannot be written down") from None
+    except (OverflowError, InputError) as error:
+        raise InputError(f"scale {s!r} is too large: {name} cannot be counted ({error})") from None
     return replace(net, name=name, **scaled)

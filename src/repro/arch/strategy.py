@@ -12,7 +12,9 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
+from numbers import Real
 from typing import NamedTuple
 
 from repro.errors import InputError
@@ -21,6 +23,11 @@ GRAMMAR = (
     "letters of d, w, g, r, each at most once (dwgr), or letters with weights joined by "
     "underscores (d1_w8_g8_r1), or the alias dWr; a bare w leaves group width alone"
 )
+
+
+def _plain(weight: float) -> str:
+    """A weight's shortest exact decimal, without the exponent that the grammar has not."""
+    return f"{Decimal(repr(float(weight))).normalize():f}"
 
 
 class Multipliers(NamedTuple):
@@ -51,7 +58,7 @@ class Strategy:
     def grammar(self) -> str:
         """The strategy in the authors' grammar, for example ``d1_w8_g8_r1``."""
         weights = {"d": self.d, "w": self.w, "g": self.g, "r": self.r}
-        return "_".join(f"{k}{v:g}" for k, v in weights.items() if v) or "d0"
+        return "_".join(k + _plain(v) for k, v in weights.items() if v) or "d0"
 
     @property
     def alpha(self) -> float:
@@ -66,24 +73,35 @@ class Strategy:
         all of s.
 
         Raises:
-            InputError: ``s`` is not a finite positive number.
+            InputError: ``s`` is not a finite positive number, or a factor would not be one.
         """
-        check_scale(s)
+        factor = check_scale(s)
         total = self.d + self.w + self.r or self.g / 2 or 1.0
-        return Multipliers(
-            s ** (self.d / total),
-            s ** (self.w / (2 * total)),
-            s ** (self.g / (2 * total)),
-            s ** (self.r / (2 * total)),
-        )
+        try:
+            return Multipliers(
+                factor ** (self.d / total),
+                factor ** (self.w / (2 * total)),
+                factor ** (self.g / (2 * total)),
+                factor ** (self.r / (2 * total)),
+            )
+        except OverflowError:
+            raise InputError(
+                f"scale {s!r} is too large for strategy {self.name!r}, whose weight of g "
+                "outweighs the others"
+            ) from None
 
 
-def check_scale(s: float) -> None:
-    """Raise `InputError` unless ``s`` is a finite positive number."""
-    if isinstance(s, bool) or not isinstance(s, int | float):
+def check_scale(s: float) -> float:
+    """``s`` as a plain float; `InputError` unless it is a finite positive number."""
+    if isinstance(s, bool) or not isinstance(s, Real):
         raise InputError(f"scale {s!r} is not a number; a finite positive number is needed")
-    if not (math.isfinite(s) and s > 0):
+    try:
+        value = float(s)
+    except OverflowError:  # a whole number beyond every float
+        value = math.inf
+    if not (math.isfinite(value) and value > 0):
         raise InputError(f"scale {s!r} is not allowed; a finite positive number is needed")
+    return value
 
 
 def alpha_strategy(alpha: float | Fraction | str, name: str | None = None) -> Strategy:
@@ -107,7 +125,10 @@ def alpha_strategy(alpha: float | Fraction | str, name: str | None = None) -> St
         raise InputError(f"alpha {alpha!r} is not between 0 and 1")
     rest, width = share.denominator - share.numerator, 2 * share.numerator
     unit = math.gcd(rest, width)
-    d, w = rest / unit, width / unit
+    try:
+        d, w = rest / unit, width / unit
+    except OverflowError:
+        raise InputError(f"alpha {alpha!r} is too fine a fraction") from None
     return Strategy(name or f"alpha={alpha}", d=d, w=w, g=w, r=d)
 
 
@@ -124,7 +145,7 @@ PAPER: dict[str, Strategy] = {
 """The paper's strategies by the paper's short names; group width follows width in all of them."""
 
 _LETTERS = re.compile(r"[dwgr]+")
-_PART = re.compile(r"([dwgr])(\d+(?:\.\d+)?)")
+_PART = re.compile(r"([dwgr])([0-9]+(?:\.[0-9]+)?)")
 
 
 def parse_strategy(text: str) -> Strategy:
@@ -148,6 +169,6 @@ def parse_strategy(text: str) -> Strategy:
     weights = dict(pairs)
     if len(weights) != len(pairs):
         raise InputError(f"strategy {text!r} names a dimension twice; allowed: {GRAMMAR}")
-    if not all(map(math.isfinite, weights.values())):
-        raise InputError(f"strategy {text!r} has a weight that is not finite")
+    if not math.isfinite(2 * sum(weights.values())):
+        raise InputError(f"strategy {text!r} has weights too large to add up")
     return Strategy(text, **weights)

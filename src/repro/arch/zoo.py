@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 
 from repro.arch.network import MBStage, Network, ResStage
 from repro.arch.regnet import regnet_stages
@@ -153,23 +153,21 @@ def _resnet(size: str, name: str, bottleneck: float, group_widths: tuple[int, ..
 def _makers() -> dict[str, Callable[[], Network]]:
     makers: dict[str, Callable[[], Network]] = {}
     for level in _EFFICIENTNET:
-        makers[f"EN-{level}"] = lambda level=level: _efficientnet(level)
+        makers[f"EN-{level}"] = partial(_efficientnet, level)
     for size in _REGNETX:
-        makers[f"RegNetX-{size}"] = lambda size=size: _regnetx(size)
+        makers[f"RegNetX-{size}"] = partial(_regnetx, size)
     for size in _REGNETY:
-        makers[f"RegNetY-{size}"] = lambda size=size: _regnety(size)
+        makers[f"RegNetY-{size}"] = partial(_regnety, size)
     for size in _RECOVERED_REGNETY:
-        makers[f"RegNetY-{size}"] = lambda size=size: _recovered_regnety(size)
+        makers[f"RegNetY-{size}"] = partial(_recovered_regnety, size)
     for size in _REGNETZ:
-        makers[f"RegNetZ-{size}"] = lambda size=size: _regnetz(size)
+        makers[f"RegNetZ-{size}"] = partial(_regnetz, size)
     for size in _RESNET_DEPTHS:
-        makers[f"ResNet-{size}"] = lambda size=size: _resnet(
-            size, f"ResNet-{size}", 0.25, (64, 128, 256, 512)
-        )
+        name = f"ResNet-{size}"
+        makers[name] = partial(_resnet, size, name, 0.25, (64, 128, 256, 512))
     for size in ("50", "101", "152"):
-        makers[f"ResNeXt-{size}"] = lambda size=size: _resnet(
-            size, f"ResNeXt-{size}", 0.5, (4, 8, 16, 32)
-        )
+        name = f"ResNeXt-{size}"
+        makers[name] = partial(_resnet, size, name, 0.5, (4, 8, 16, 32))
     return makers
 
 
@@ -180,7 +178,7 @@ NAMES: tuple[str, ...] = tuple(_MAKERS)
 _ALIASES = {f"R-{n}-1x64d": f"ResNet-{n}" for n in _RESNET_DEPTHS} | {
     f"X-{n}-32x4d": f"ResNeXt-{n}" for n in ("50", "101", "152")
 }
-_REGNETZ_WITH_HEAD = re.compile(r"RegNetZ-(500MF|4GF)-head(\d{1,5})")
+_REGNETZ_WITH_HEAD = re.compile(r"RegNetZ-(500MF|4GF)-head([0-9]{1,5})")
 
 
 @cache
@@ -199,7 +197,8 @@ def get(name: str) -> Network:
         return maker()
     if match := _REGNETZ_WITH_HEAD.fullmatch(name):
         return _regnetz(match[1], int(match[2]))
+    usual = re.sub("efficientnet", "EN", name, flags=re.IGNORECASE)
     raise InputError(
-        f"unknown network {name!r}.{did_you_mean(name, [*NAMES, *_ALIASES])}"
+        f"unknown network {name!r}.{did_you_mean(usual, [*NAMES, *_ALIASES])}"
         " `repro list` prints all names."
     )

@@ -1,0 +1,18 @@
+import pytest
+
+from repro.errors import did_you_mean
+
+NAMES = ("EN-B0", "RegNetY-4GF", "ResNet-50")
+
+
+@pytest.mark.parametrize(
+    "given, nearest",
+    [("EN-B9", "EN-B0"), ("regnety-4gf", "RegNetY-4GF"), ("resnet50", "ResNet-50")],
+)
+def test_suggests_the_nearest_whatever_its_case(given, nearest):
+    assert did_you_mean(given, NAMES) == f" Did you mean {nearest!r}?"
+
+
+def test_suggests_nothing_when_nothing_is_near():
+    assert did_you_mean("vit_base", NAMES) == ""
+    assert did_you_mean("EN-B0", ()) == ""
