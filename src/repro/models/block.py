@@ -1,0 +1,75 @@
+"""The one block of all families: [1x1 expand], k x k conv, [squeeze-excite], 1x1 project, [skip].
+
+Fast and Accurate Model Scaling, Figure 3 (RegNet Y and Z); MBConv is the same shape with a
+depthwise conv. All layers are timm's.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from timm.layers import ConvNormAct, DropPath, SEModule, get_act_layer
+from torch import Tensor, nn
+
+from repro import arch
+
+Device = str | torch.device | None
+
+
+def conv_layer(activation: str, device: Device = None, **norm: Any) -> partial[ConvNormAct]:
+    """Conv without bias, batch norm, activation: the layer that everything is made of.
+
+    Args:
+        activation: timm's name of it. ReLU works in place, as in the authors' code; SiLU does
+            not, because its gradient needs the input and autograd would copy it first.
+        device: where the parameters live.
+        norm: further arguments of the batch norm. Its defaults, eps 1e-5 and momentum 0.1, are
+            the authors'.
+
+    Returns:
+        ``ConvNormAct`` with these arguments set; ``padding`` may still be given.
+    """
+    norm_kwargs = {"inplace": activation == "relu", **norm}
+    return partial(ConvNormAct, act_layer=activation, norm_kwargs=norm_kwargs, device=device)
+
+
+class Block(nn.Module):
+    """A block built to the exact geometry of an `arch.Block`.
+
+    Args:
+        block: the geometry.
+        drop_path: probability of dropping the residual branch of a sample while training;
+            without effect on a block that has no skip.
+        device: where the parameters live.
+
+    Shapes: (N, in_width, H, W) -> (N, out_width, H', W'), H' = (H - 1) // stride + 1.
+    """
+
+    def __init__(self, block: arch.Block, drop_path: float = 0.0, device: Device = None) -> None:
+        super().__init__()
+        b = block
+        conv = conv_layer(b.activation, device)
+        act = get_act_layer(b.activation)
+        self.expand = conv(b.in_width, b.mid_width, 1) if b.expand else nn.Identity()
+        self.spatial = conv(b.mid_width, b.mid_width, b.kernel, stride=b.stride, groups=b.groups)
+        self.se = (
+            SEModule(b.mid_width, rd_channels=b.se_width, act_layer=act, device=device)
+            if b.se_width
+            else nn.Identity()
+        )
+        self.project = conv(b.mid_width, b.out_width, 1, apply_act=False)
+        self.skip: nn.Module | None = None
+        if b.skip == "projection":
+            self.skip = conv(b.in_width, b.out_width, 1, stride=b.stride, apply_act=False)
+        elif b.skip == "identity":
+            self.skip = nn.Identity()
+        self.drop_path = DropPath(drop_path) if drop_path and self.skip else nn.Identity()
+        self.act = nn.Identity() if b.linear else act(inplace=b.activation == "relu")
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.project(self.se(self.spatial(self.expand(x))))
+        if self.skip is not None:
+            y = self.drop_path(y) + self.skip(x)
+        return self.act(y)
