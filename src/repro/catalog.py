@@ -1,0 +1,210 @@
+"""Networks as rows: what `repro list` and `repro complexity` print, from names and grid files.
+
+A row is a plain dict with the same keys wherever it comes from, ready for JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+from repro.arch import NAMES, get, parse_strategy, scale, to_config
+from repro.complexity import complexity
+from repro.errors import InputError, did_you_mean
+
+Row = dict[str, Any]
+
+GRID_KEYS = ("base", "scale_type", "scale")
+
+NOTES = {
+    "RegNetY-4.0GF": "the authors' public zoo; a different network from RegNetY-4GF",
+    "RegNetY-4GF": "the paper's own, recovered from its figures; not the zoo's RegNetY-4.0GF",
+    "RegNetY-500MF": "the paper's own, recovered from its figures",
+    "RegNetZ-500MF": "head conv 1000 wide; RegNetZ-500MF-headN for width N, 0 for none",
+    "RegNetZ-4GF": "head conv 1000 wide; RegNetZ-4GF-headN for width N, 0 for none",
+    "ResNet-50": "also R-50-1x64d; likewise 101, 152, 200",
+    "ResNeXt-50": "also X-50-32x4d; likewise 101, 152",
+}
+"""What a name alone does not say."""
+
+
+def describe(
+    base: str,
+    strategy: str | None = None,
+    factor: float | None = None,
+    resolution: int | None = None,
+) -> Row:
+    """One network's row: what was asked for, exact counts, their parts, and the stages.
+
+    Args:
+        base: a name that `repro.arch.get` knows.
+        strategy: in the authors' grammar, where a bare ``w`` leaves group width alone.
+        factor: scale factor on flops; given exactly when ``strategy`` is.
+        resolution: count at this size in place of the (scaled) network's own.
+
+    Returns:
+        Keys model, strategy, scale, multipliers (of d, w, g, r; None when not scaled),
+        resolution, flops, params, acts, parts, config (stage lists).
+
+    Raises:
+        InputError: any of them cannot be used.
+    """
+    net = get(base)
+    multipliers = None
+    if strategy is not None:
+        parsed = parse_strategy(strategy)
+        if factor is None:
+            raise InputError(
+                f"strategy {strategy!r} is given without a scale; give both or neither"
+            )
+        net = scale(net, parsed, factor)
+        multipliers = parsed.multipliers(factor)._asdict()
+    elif factor is not None:
+        raise InputError(f"scale {factor!r} is given without a strategy; give both or neither")
+    if resolution is not None:
+        net = net.at(resolution)
+    count = complexity(net)
+    return {
+        "model": base,
+        "strategy": strategy,
+        "scale": factor,
+        "multipliers": multipliers,
+        "resolution": net.resolution,
+        "flops": count.flops,
+        "params": count.params,
+        "acts": count.acts,
+        "parts": count.parts(),
+        "config": to_config(net),
+    }
+
+
+def zoo_rows() -> list[Row]:
+    """Every zoo name with resolution, flops, params, acts, and a note ("" for most)."""
+    keys = ("model", "resolution", "flops", "params", "acts")
+    rows = (describe(name) for name in NAMES)
+    return [{k: row[k] for k in keys} | {"note": NOTES.get(row["model"], "")} for row in rows]
+
+
+# Python's own readers also take underscores, blanks and other scripts' digits.
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"[0-9]{1,300}")
+
+
+def read_scale(text: str) -> float:
+    """A scale factor from the command line: whole numbers stay whole.
+
+    Raises:
+        InputError: not a finite positive number.
+    """
+    value = float(text) if _NUMBER.fullmatch(text) else math.nan
+    if not (math.isfinite(value) and value > 0):
+        raise InputError(
+            f"scale {text!r} is not allowed; a finite positive number is needed, such as 4 or 0.5"
+        )
+    return int(text) if _WHOLE.fullmatch(text) else value
+
+
+def read_resolution(text: str) -> int:
+    """A resolution from the command line.
+
+    Raises:
+        InputError: not a whole number. Whether it is large enough, the network knows.
+    """
+    if not _WHOLE.fullmatch(text):
+        raise InputError(
+            f"resolution {text!r} is not allowed; a whole number of pixels per side is needed, "
+            "such as 224"
+        )
+    return int(text)
+
+
+def grid_rows(source: str) -> list[Row]:
+    """The rows of a grid file, in its order.
+
+    Args:
+        source: path of a JSON list of ``{"base": .., "scale_type": .., "scale": ..}``, where a
+            missing or null type leaves the base unscaled; ``-`` reads standard input.
+
+    Raises:
+        InputError: the file or one of its rows cannot be used; names the file and the row.
+    """
+    where = "standard input" if source == "-" else source
+    rows = []
+    for number, entry in enumerate(_load(source, where), 1):
+        try:
+            rows.append(describe(*_read_entry(entry)))
+        except InputError as error:
+            raise InputError(f"{where}, row {number}: {error}") from None
+    return rows
+
+
+_TWICE = object()
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
+    """A JSON object; a key that stands twice is remembered rather than overwritten silently."""
+    entry: dict[Any, Any] = dict(pairs)
+    if len(entry) < len(pairs):
+        keys = [key for key, _ in pairs]
+        entry[_TWICE] = next(key for key in keys if keys.count(key) > 1)
+    return entry
+
+
+def _load(source: str, where: str) -> list[Any]:
+    """The entries of a grid file, not yet looked at."""
+    try:
+        if source == "-":
+            data = sys.stdin.buffer.read() if sys.stdin else b""
+        else:
+            data = Path(source).read_bytes()
+    except (OSError, ValueError) as error:  # ValueError: a path with a null character
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise InputError(f"grid file {where!r} cannot be read: {reason}") from None
+    try:
+        entries = json.loads(data, object_pairs_hook=_object)
+    except RecursionError:
+        raise InputError(f"{where} is not a grid: nested too deeply") from None
+    except ValueError as error:  # also covers text that is not UTF-8
+        raise InputError(f"{where} is not JSON: {error}") from None
+    if not isinstance(entries, list):
+        raise InputError(
+            f"{where} is not a JSON list but {_shown(entries)}; "
+            'allowed: [{"base": "EN-B0", "scale_type": "dWr", "scale": 4}, ...]'
+        )
+    if not entries:
+        raise InputError(f"{where} is an empty list; at least one row is needed")
+    return entries
+
+
+def _shown(value: Any) -> str:
+    """A JSON value as it stands in the file, cut short."""
+    text = json.dumps(value, skipkeys=True)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _read_entry(entry: Any) -> tuple[str, str | None, float | None]:
+    """One entry of a grid as ``(base, strategy, scale)``, types checked."""
+    if not isinstance(entry, dict):
+        raise InputError(f"{_shown(entry)} is not an object with {', '.join(GRID_KEYS)}")
+    if _TWICE in entry:
+        raise InputError(f"key {entry[_TWICE]!r} stands twice")
+    for key in entry:
+        if key not in GRID_KEYS:
+            raise InputError(
+                f"unknown key {key!r}; allowed: {', '.join(GRID_KEYS)}."
+                f"{did_you_mean(key, GRID_KEYS)}"
+            )
+    if "base" not in entry:
+        raise InputError(f"{_shown(entry)} has no base")
+    base, strategy, factor = (entry.get(key) for key in GRID_KEYS)
+    if not isinstance(base, str):
+        raise InputError(f"base {_shown(base)} is not a network's name in quotes")
+    if not isinstance(strategy, str | None):
+        raise InputError(f"scale_type {_shown(strategy)} is not a strategy in quotes, or null")
+    if isinstance(factor, bool) or not isinstance(factor, int | float | None):
+        raise InputError(f"scale {_shown(factor)} is not a number, or null")
+    return base, strategy, factor

@@ -1,0 +1,415 @@
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import repro.catalog
+from repro.arch import NAMES, PAPER
+from repro.catalog import describe, grid_rows, zoo_rows
+from repro.cli import main
+
+VERBS = ("list", "complexity", "run", "claims")
+
+
+@pytest.fixture
+def run(capsys):
+    """Call the command line in this process: exit status, standard output, standard error."""
+
+    def call(*arguments):
+        status = main(list(arguments))
+        out, err = capsys.readouterr()
+        return status, out, err
+
+    return call
+
+
+@pytest.fixture
+def fails(run):
+    """Call it, and check that it refused: status 2, one line of error, nothing printed."""
+
+    def call(*arguments):
+        status, out, err = run(*arguments)
+        assert (status, out) == (2, "")
+        assert err.startswith("error: ") and err.endswith("\n") and err.count("\n") == 1
+        return err
+
+    return call
+
+
+@pytest.fixture
+def grid(tmp_path):
+    path = tmp_path / "grid.json"
+    path.write_text(
+        '[{"base": "EN-B0", "scale_type": "dWr", "scale": 4},'
+        ' {"base": "X-50-32x4d", "scale_type": null, "scale": null}]'
+    )
+    return str(path)
+
+
+@pytest.fixture(autouse=True)
+def buffered(monkeypatch):
+    """Processes keep what they print until they end, as they do by themselves."""
+    monkeypatch.delenv("PYTHONUNBUFFERED", raising=False)
+
+
+def shell(*arguments, **options):
+    """The command as another program would call it."""
+    return subprocess.run(
+        [sys.executable, "-m", "repro", *arguments], capture_output=True, **options
+    )
+
+
+# Help
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"]])
+def test_help_lists_the_verbs(run, arguments):
+    status, out, err = run(*arguments)
+    assert (status, err) == (0, "")
+    assert all(f"\n  {verb} " in out for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help_with_examples(run, verb):
+    status, out, _ = run(verb, "--help")
+    assert status == 0
+    assert f"    repro {verb}" in out.split("Example")[1]
+
+
+def test_help_says_how_strategies_are_read(run):
+    _, out, _ = run("complexity", "--help")
+    text = " ".join(out.split())
+    assert "a bare w leaves group width alone" in text
+    assert "its w is w1_g1 here" in text
+    assert "alias dWr" in text
+
+
+def test_help_tells_the_two_regnety_4gf_apart(run):
+    _, out, _ = run("list", "--help")
+    assert "RegNetY-4.0GF" in out and "RegNetY-4GF" in out and "different networks" in out
+
+
+# list
+
+
+def test_list(run):
+    status, out, err = run("list")
+    assert (status, err) == (0, "")
+    lines = out.splitlines()
+    assert lines[0].split() == [
+        "model",
+        "resolution",
+        "flops",
+        "(G)",
+        "params",
+        "(M)",
+        "acts",
+        "(M)",
+        "note",
+    ]
+    assert [line.split()[0] for line in lines[1 : len(NAMES) + 1]] == list(NAMES)
+    assert lines[1].split() == ["EN-B0", "224", "0.386", "5.289", "6.748"]
+    assert len({line.index(line.split()[1]) + len(line.split()[1]) for line in lines[1:44]}) == 1
+    assert "One multiply-add is one flop" in out
+
+
+def test_list_as_json(run):
+    status, out, _ = run("list", "--json")
+    assert status == 0
+    assert json.loads(out) == zoo_rows()
+
+
+# complexity of one network
+
+
+def test_complexity_as_json(run):
+    status, out, err = run("complexity", "EN-B0", "--json")
+    assert (status, err) == (0, "")
+    assert json.loads(out) == describe("EN-B0")
+
+
+@pytest.mark.parametrize("text, scale", [("4", 4), ("0.5", 0.5), ("8.2", 8.2), ("1e1", 10)])
+def test_complexity_of_a_scaled_network(run, text, scale):
+    arguments = ["--strategy", "w1_g1", "--scale", text, "--json"]
+    _, out, _ = run("complexity", "RegNetZ-4GF", *arguments)
+    assert json.loads(out) == describe("RegNetZ-4GF", "w1_g1", scale)
+
+
+def test_complexity_at_a_resolution(run):
+    _, out, _ = run("complexity", "ResNet-50", "--resolution", "32", "--json")
+    assert json.loads(out) == describe("ResNet-50", resolution=32)
+
+
+def test_a_strategy_has_the_authors_meaning(run):
+    def flops(strategy):
+        arguments = ["--strategy", strategy, "--scale", "4", "--json"]
+        return json.loads(run("complexity", "RegNetY-4.0GF", *arguments)[1])["flops"]
+
+    assert flops("w") == describe("RegNetY-4.0GF", "w", 4)["flops"]
+    assert flops("w") != flops("w1_g1") == describe("RegNetY-4.0GF", PAPER["w"].grammar, 4)["flops"]
+    assert flops("dWr") == flops("d1_w8_g8_r1")
+
+
+def test_complexity_for_reading(run):
+    status, out, _ = run("complexity", "RegNetY-4.0GF", "--strategy", "dWr", "--scale", "4")
+    assert status == 0
+    assert "15,608,249,240" in out and "15.608 G" in out
+    assert "at 240 x 240" in out
+    assert "strategy dWr = d1_w8_g8_r1" in out
+    assert "a bare w leaves group width alone" in out and "w1_g1" in out
+    assert "group width x 1.741" in out
+
+
+def test_an_unscaled_network_needs_no_word_about_strategies(run):
+    assert "bare w" not in run("complexity", "EN-B0")[1]
+
+
+@pytest.mark.parametrize(
+    "arguments, said",
+    [
+        ([], "NAME"),
+        (["EN-B9"], "'EN-B9'. Did you mean 'EN-B7'?"),
+        ([""], "unknown network ''"),
+        (["a\nb"], r"'a\nb'"),
+        (["EN-B0", "EN-B1"], "EN-B1"),
+        (["EN-B0", "--strategy", "dWr"], "'dWr' is given without a scale"),
+        (["EN-B0", "--scale", "4"], "4 is given without a strategy"),
+        (["EN-B0", "--strategy", "", "--scale", "4"], "strategy ''"),
+        (["EN-B0", "--strategy", "dd", "--scale", "4"], "'dd' names a dimension twice"),
+        (["EN-B0", "--strategy", "d٣", "--scale", "4"], "cannot be read"),
+        (["EN-B0", "--strategy", "d", "--scale", "nan"], "scale 'nan'"),
+        (["EN-B0", "--strategy", "d", "--scale", "inf"], "scale 'inf'"),
+        (["EN-B0", "--strategy", "d", "--scale", "0"], "scale '0'"),
+        (["EN-B0", "--strategy", "d", "--scale", "-1"], "scale '-1'"),
+        (["EN-B0", "--strategy", "d", "--scale", "four"], "scale 'four'"),
+        (["EN-B0", "--strategy", "d", "--scale", "1e400"], "scale '1e400'"),
+        (["EN-B0", "--strategy", "d", "--scale", "1e300"], "1e+300 is too large"),
+        (["EN-B0", "--strategy", "d1_g99999", "--scale", "4"], "'d1_g99999'"),
+        (["EN-B0", "--strategy", "r", "--scale", "1e-300"], "resolution 0 is too small"),
+        (["EN-B0", "--resolution", "31"], "resolution 31 is too small"),
+        (["EN-B0", "--resolution", "0"], "resolution 0 is too small"),
+        (["EN-B0", "--resolution", "-224"], "resolution '-224'"),
+        (["EN-B0", "--resolution", "224.5"], "resolution '224.5'"),
+        (["EN-B0", "--resolution", "9" * 200], "too large"),
+        (["EN-B0", "--grid", "x.json"], "--grid cannot be combined with NAME"),
+        (["--grid", "x.json", "--scale", "4"], "cannot be combined with --scale"),
+        (["--grid", "nowhere.json"], "'nowhere.json' cannot be read: No such file"),
+        (["--grid", "."], "'.' cannot be read: Is a directory"),
+        (["--grid", ""], "cannot be read"),
+        (["--grid"], "--grid"),
+        (["EN-B0", "--scal", "4"], "--scal"),
+    ],
+)
+@pytest.mark.parametrize("as_json", [False, True])
+def test_bad_input_is_one_line_that_names_it(fails, arguments, said, as_json):
+    assert said in fails("complexity", *(["--json"] * as_json), *arguments)
+
+
+@given(
+    st.text(max_size=6) | st.floats().map(str) | st.from_regex(r"[0-9.e+-]{1,6}", fullmatch=True)
+)
+def test_any_scale_is_used_or_refused(text):
+    assert main(["complexity", "EN-B0", "--strategy", "dWr", "--scale", text, "--json"]) in (0, 2)
+
+
+@given(st.text("dwgr_0123456789.W -", max_size=12))
+def test_any_strategy_is_used_or_refused(text):
+    arguments = ["complexity", "RegNetZ-500MF", "--scale", "4", "--json", f"--strategy={text}"]
+    assert main(arguments) in (0, 2)
+
+
+# complexity of a grid
+
+
+def test_grid_as_json(run, grid):
+    status, out, err = run("complexity", "--grid", grid, "--json")
+    assert (status, err) == (0, "")
+    rows = json.loads(out)
+    assert rows == grid_rows(grid)
+    assert rows[0] == describe("EN-B0", "dWr", 4)
+
+
+def test_grid_for_reading(run, grid):
+    status, out, _ = run("complexity", "--grid", grid)
+    assert status == 0
+    lines = out.splitlines()
+    assert lines[1].split() == ["EN-B0", "dWr", "4", "240", "1.381", "15.824", "13.328"]
+    assert lines[2].split() == ["X-50-32x4d", "-", "-", "224", "4.230", "25.029", "14.602"]
+    assert "a bare w leaves group width alone" in out
+
+
+def test_a_bad_row_keeps_the_good_ones_from_being_printed(fails, tmp_path):
+    path = tmp_path / "grid.json"
+    path.write_text('[{"base": "EN-B0"}, {"base": "EN-B0", "scale_type": "d", "scale": "4"}]')
+    for extra in ([], ["--json"]):
+        error = fails("complexity", "--grid", str(path), *extra)
+        assert f'{path}, row 2: scale "4" is not a number' in error
+
+
+# claims
+
+
+@pytest.fixture
+def ledger(tmp_path, monkeypatch):
+    """A project with three claims of two papers, which nothing can judge."""
+    (tmp_path / "data").mkdir()
+    common = {"kind": "number", "read_in": "here", "not_testable": "needs a GPU"}
+    claims = [
+        {"id": "one", "where": "Table 1", "statement": "It costs ≥ 4.", "published": 4.0},
+        {"id": "two", "where": "Table 1", "statement": "It costs 5.", "published": 5.0},
+    ]
+    third = {"id": "three", "where": "Figure 1", "statement": "It grows."}
+    groups = [
+        {"title": "First group", "defaults": {"paper": "a", **common}, "claims": claims},
+        {"title": "Second group", "defaults": {"paper": "b", **common}, "claims": [third]},
+    ]
+    ledger = {"papers": {"a": "First paper", "b": "Second paper"}, "groups": groups}
+    (tmp_path / "data" / "claims.yaml").write_text(json.dumps(ledger))
+    monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
+    return tmp_path
+
+
+def test_claims(run, ledger):
+    status, out, err = run("claims")
+    assert (status, err) == (0, "")
+    order = ["First paper", "First group", "one", "two", "Second paper", "Second group", "three"]
+    places = [out.index(word) for word in order]
+    assert places == sorted(places)
+    assert "It costs ≥ 4." in out
+    assert out.splitlines()[-2].split() == ["not", "testable", "here", "3"]
+    assert out.splitlines()[-1].split() == ["all", "claims", "3"]
+
+
+def test_claims_as_json(run, ledger):
+    status, out, _ = run("claims", "--json")
+    assert status == 0
+    rows = json.loads(out)
+    assert [row["id"] for row in rows] == ["one", "two", "three"]
+    keys = {"id", "paper", "where", "kind", "statement", "published", "computed", "tolerance"}
+    assert keys | {"verdict", "why"} <= set(rows[0])
+    assert (rows[0]["published"], rows[0]["verdict"]) == ("4.0", "not testable here")
+
+
+def test_a_broken_ledger_is_an_error(fails, ledger):
+    (ledger / "data" / "claims.yaml").write_text("papers: [")
+    assert "claims.yaml" in fails("claims")
+
+
+# run
+
+
+@pytest.fixture
+def chapter(monkeypatch):
+    """Stands in for the execution of chapters, and remembers how it was called."""
+    calls = []
+    module = ModuleType("repro.book.run")
+    module.run_chapter = lambda *arguments: calls.append(arguments) or 1
+    monkeypatch.setitem(sys.modules, "repro.book.run", module)
+    return calls
+
+
+def test_run_hands_everything_on(run, chapter):
+    arguments = ["-p", "scales=[1, 2]", "-p", "bases=None", "--tier", "gpu", "--out", "runs/x"]
+    status, _, _ = run("run", "scaling", *arguments)
+    assert status == 1  # of the chapter
+    assert chapter == [("scaling", ["scales=[1, 2]", "bases=None"], "gpu", Path("runs/x"))]
+
+
+def test_run_by_itself_is_the_smoke_tier(run, chapter):
+    run("run", "scaling")
+    assert chapter == [("scaling", [], "smoke", None)]
+
+
+def test_run_refuses_an_unknown_tier(fails, chapter):
+    assert "'huge'" in fails("run", "scaling", "--tier", "huge")
+    assert chapter == []
+
+
+# The command as a whole
+
+
+@pytest.mark.parametrize("arguments", [["complexty", "EN-B0"], ["--nothing"], ["list", "EN-B0"]])
+def test_usage_errors_look_like_all_others(fails, arguments):
+    fails(*arguments)
+
+
+def test_a_misspelt_verb_suggests_the_nearest(fails):
+    assert "Did you mean 'complexity'?" in fails("complexty", "EN-B0")
+
+
+def test_ctrl_c_is_130(run, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(repro.catalog, "zoo_rows", interrupted)
+    assert run("list") == (130, "", "")
+
+
+def test_as_a_module():
+    done = shell("complexity", "EN-B0", "--json")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout) == describe("EN-B0")
+
+
+def test_as_a_command():
+    script = Path(sys.executable).with_name("repro")
+    done = subprocess.run([script, "list", "--json"], capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout) == zoo_rows()
+
+
+def test_errors_of_a_process():
+    done = shell("complexity", "EN-B9")
+    assert (done.returncode, done.stdout) == (2, b"")
+    assert done.stderr.startswith(b"error: unknown network 'EN-B9'")
+    assert done.stderr.count(b"\n") == 1
+
+
+def test_a_grid_from_standard_input():
+    done = shell("complexity", "--grid", "-", "--json", input=b'[{"base": "EN-B0"}]')
+    assert (done.returncode, json.loads(done.stdout)) == (0, [describe("EN-B0")])
+    empty = shell("complexity", "--grid", "-", input=b"")
+    assert (empty.returncode, empty.stdout) == (2, b"")
+    assert b"error: standard input is not JSON" in empty.stderr
+
+
+def test_a_name_that_is_not_text():
+    done = shell("complexity", b"\xff")
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"error: unknown network") and done.stderr.count(b"\n") == 1
+
+
+def test_a_reader_that_leaves_early_is_no_error(tmp_path):
+    path = tmp_path / "grid.json"
+    path.write_text(json.dumps([{"base": "EN-B0"}] * 1000))  # more than a pipe holds
+    command = [sys.executable, "-m", "repro", "complexity", "--json", "--grid", str(path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    process.stderr.close()
+    assert process.wait() == 1
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_disk_is_one_line(monkeypatch, unbuffered):
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "repro", "list"], stdout=full, stderr=subprocess.PIPE
+        )
+    assert done.returncode == 1
+    assert done.stderr.startswith(b"error: ") and done.stderr.count(b"\n") == 1
+
+
+def test_any_locale_can_show_the_claims(ledger):
+    done = shell("claims", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"It costs \\u2265 4." in done.stdout
