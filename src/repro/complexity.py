@@ -87,7 +87,7 @@ PARTS = tuple(f.name for f in fields(Complexity))
 
 
 def out_size(size: int, stride: int) -> int:
-    """Side of the map after a conv or pool with odd kernel and padding k // 2."""
+    """Side of the map after a conv or pool that is padded to keep size / stride, rounded up."""
     return (size - 1) // stride + 1
 
 
@@ -115,10 +115,17 @@ def complexity(net: Network) -> Complexity:
         pool = width * size * size
 
     for b, repeats in blocks(net):
+        if b.space_to_depth:
+            size = out_size(size, 2)
+            reshape = 4 * b.in_width * b.space_to_depth
+            macs += repeats * reshape * size * size
+            weights += repeats * reshape
+            acts += repeats * b.space_to_depth * size * size
+            bn += repeats * b.space_to_depth
         inner, outer = size * size, out_size(size, b.stride) ** 2
         size = out_size(size, b.stride)
         expand = b.in_width * b.mid_width if b.expand else 0
-        spatial = b.kernel * b.kernel * b.mid_width * (b.mid_width // b.groups)
+        spatial = b.kernel * b.kernel * b.mid_width * (b.spatial_in // b.groups)
         after = b.mid_width * b.out_width
         b_acts = b.mid_width * outer + b.out_width * outer
         b_bn = b.mid_width + b.out_width

@@ -1,6 +1,7 @@
 """Network descriptions, the zoo of named ones, and scaling. Pure Python: no torch, no numpy."""
 
-from repro.arch.network import Block, MBStage, Network, ResStage, blocks, to_config
+from repro.arch.efficientnet_x import XStage
+from repro.arch.network import Block, MBStage, Network, ResStage, Rules, blocks, to_config
 from repro.arch.scaling import scale
 from repro.arch.strategy import PAPER, Strategy, alpha_strategy, parse_strategy
 from repro.arch.zoo import NAMES, get
@@ -12,7 +13,9 @@ __all__ = [
     "MBStage",
     "Network",
     "ResStage",
+    "Rules",
     "Strategy",
+    "XStage",
     "alpha_strategy",
     "blocks",
     "get",

@@ -2,7 +2,8 @@
 
 A `Network` says everything needed to count it and to build it: nothing else is consulted.
 `blocks` turns it into exact block geometry; the counter and the builder both read that, so
-there is one place that knows how wide a squeeze-excite layer is.
+there is one place that knows how wide a squeeze-excite layer is. Each kind of stage says how its
+blocks follow from it; EfficientNet-X's stages are in `repro.arch.efficientnet_x`.
 """
 
 from __future__ import annotations
@@ -11,12 +12,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import prod
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from repro.errors import InputError
 
 Activation = Literal["relu", "silu"]
 Skip = Literal["none", "identity", "projection"]
+Rules = Literal["pycls", "tensorflow"]
+"""Whose code decides what counts cannot see: conv padding, BN constants, initial weights."""
 
 LARGEST = 2**53
 """Depths, widths and resolutions stay below this: above it floats skip whole numbers, and the
@@ -31,6 +34,33 @@ def _check_sizes(what: str, **sizes: int) -> None:
         if size >= LARGEST:
             about = f"{Decimal(size):.3e}"
             raise InputError(f"{what}: {name} {about} is too large; it must be below 2**53")
+
+
+class Stage(Protocol):
+    """What a network needs to know of a stage, whatever its kind."""
+
+    @property
+    def depth(self) -> int:
+        """Number of blocks."""
+
+    @property
+    def width(self) -> int:
+        """Output channels (nominal in EfficientNet-X)."""
+
+    @property
+    def stride(self) -> int:
+        """Of the first block (nominal in EfficientNet-X)."""
+
+    @property
+    def out_width(self) -> int:
+        """Channels that really leave the stage."""
+
+    @property
+    def map_stride(self) -> int:
+        """Factor by which the stage shrinks the map along a side."""
+
+    def blocks(self, in_width: int, net: Network) -> Iterator[tuple[Block, int]]:
+        """The first block, then the others, all alike, run together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +104,39 @@ class ResStage:
         """Channels of the 3x3 conv."""
         return round(self.width * self.bottleneck)
 
+    @property
+    def out_width(self) -> int:
+        """Channels that leave the stage."""
+        return self.width
+
+    @property
+    def map_stride(self) -> int:
+        """Factor by which the stage shrinks the map along a side."""
+        return self.stride
+
+    def blocks(self, in_width: int, net: Network) -> Iterator[tuple[Block, int]]:
+        """The first block, then the others run together; see `blocks`."""
+        yield self._block(in_width, self.stride, net), 1
+        if self.depth > 1:
+            yield self._block(self.width, 1, net), self.depth - 1
+
+    def _block(self, in_width: int, stride: int, net: Network) -> Block:
+        mid = self.mid_width
+        same = in_width == self.width and stride == 1
+        return Block(
+            in_width=in_width,
+            mid_width=mid,
+            out_width=self.width,
+            kernel=3,
+            stride=stride,
+            groups=mid // self.group_width,
+            se_width=round(net.se_ratio * in_width),  # of the block's input, to nearest
+            expand=True,
+            linear=self.linear,
+            skip="identity" if same else "none" if self.linear else "projection",
+            activation=net.activation,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class MBStage:
@@ -105,6 +168,38 @@ class MBStage:
         if self.kernel % 2 == 0:
             raise InputError(f"stage: kernel {self.kernel} is even; kernels are odd")
 
+    @property
+    def out_width(self) -> int:
+        """Channels that leave the stage."""
+        return self.width
+
+    @property
+    def map_stride(self) -> int:
+        """Factor by which the stage shrinks the map along a side."""
+        return self.stride
+
+    def blocks(self, in_width: int, net: Network) -> Iterator[tuple[Block, int]]:
+        """The first block, then the others run together; see `blocks`."""
+        yield self._block(in_width, self.stride, net), 1
+        if self.depth > 1:
+            yield self._block(self.width, 1, net), self.depth - 1
+
+    def _block(self, in_width: int, stride: int, net: Network) -> Block:
+        mid = in_width * self.expansion
+        return Block(
+            in_width=in_width,
+            mid_width=mid,
+            out_width=self.width,
+            kernel=self.kernel,
+            stride=stride,
+            groups=mid,
+            se_width=int(net.se_ratio * in_width),  # floor here, nearest in a `ResStage`
+            expand=self.expansion != 1,
+            linear=True,
+            skip="identity" if in_width == self.width and stride == 1 else "none",
+            activation=net.activation,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Network:
@@ -112,19 +207,23 @@ class Network:
 
     Attributes:
         name: how tables and records call it.
-        stages: all `ResStage` or all `MBStage`.
+        stages: all of one kind: `ResStage`, `MBStage` or `XStage`.
         resolution: pixels per side of the square input; counts are taken there.
         stem_width: output channels of the stem.
         stem: ``"conv3"`` (3x3, stride 2) or ``"conv7_pool"`` (7x7, stride 2, then max-pool).
         head_width: channels of the 1x1 conv before pooling; 0 for none.
         se_ratio: squeeze width over the block's input channels; 0 for no squeeze-excite.
-        activation: after every BN that has one.
+        activation: after every BN that has one; an `XStage` has its own.
         num_classes: outputs of the classifier; 0 for none.
         in_channels: of the image.
+        stem_activation: where the stem's differs from ``activation``.
+        rules: whose conventions the built module follows, see `Rules`.
+        dropout, drop_path: that the authors train with: before the classifier, and of the last
+            block's branch.
     """
 
     name: str
-    stages: tuple[ResStage, ...] | tuple[MBStage, ...]
+    stages: tuple[Stage, ...]
     resolution: int = 224
     stem_width: int = 32
     stem: Literal["conv3", "conv7_pool"] = "conv3"
@@ -133,6 +232,10 @@ class Network:
     activation: Activation = "relu"
     num_classes: int = 1000
     in_channels: int = 3
+    stem_activation: Activation | None = None
+    rules: Rules = "pycls"
+    dropout: float = 0.0
+    drop_path: float = 0.0
 
     def __post_init__(self) -> None:
         if not self.stages:
@@ -156,13 +259,13 @@ class Network:
 
     @property
     def is_mbconv(self) -> bool:
-        """True for EfficientNets, False for the ResNet and RegNet families."""
-        return isinstance(self.stages[0], MBStage)
+        """True for EfficientNets of any kind, False for the ResNet and RegNet families."""
+        return not isinstance(self.stages[0], ResStage)
 
     @property
     def total_stride(self) -> int:
         """Input pixels per pixel of the last feature map, along a side."""
-        return (2 if self.stem == "conv3" else 4) * prod(s.stride for s in self.stages)
+        return (2 if self.stem == "conv3" else 4) * prod(s.map_stride for s in self.stages)
 
     def at(self, resolution: int) -> Network:
         """The same network for another input resolution."""
@@ -171,10 +274,12 @@ class Network:
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Exact geometry of one block: [1x1 expand], k x k conv, [SE], 1x1 project, [skip].
+    """Exact geometry of one block: [2x2/2], [1x1 expand], k x k conv, [SE], 1x1 project, [skip].
 
-    Every block of both families is this shape. ``groups == mid_width`` makes the spatial conv
-    depthwise; ``expand`` is False where an MBConv has expansion 1.
+    Every block of every family is this shape. ``groups == mid_width`` makes the spatial conv
+    depthwise. ``expand`` is False where an MBConv has expansion 1 and in a fused MBConv, whose
+    dense spatial conv (one group) widens by itself. ``space_to_depth`` is the width of the 2x2
+    stride-2 conv in front, 0 for none.
     """
 
     in_width: int
@@ -188,42 +293,12 @@ class Block:
     linear: bool
     skip: Skip
     activation: Activation
+    space_to_depth: int = 0
 
-
-def _res_block(stage: ResStage, in_width: int, stride: int, net: Network) -> Block:
-    mid = stage.mid_width
-    same = in_width == stage.width and stride == 1
-    skip: Skip = "identity" if same else "none" if stage.linear else "projection"
-    return Block(
-        in_width=in_width,
-        mid_width=mid,
-        out_width=stage.width,
-        kernel=3,
-        stride=stride,
-        groups=mid // stage.group_width,
-        se_width=round(net.se_ratio * in_width),  # of the block's input, to nearest
-        expand=True,
-        linear=stage.linear,
-        skip=skip,
-        activation=net.activation,
-    )
-
-
-def _mb_block(stage: MBStage, in_width: int, stride: int, net: Network) -> Block:
-    mid = int(in_width * stage.expansion)
-    return Block(
-        in_width=in_width,
-        mid_width=mid,
-        out_width=stage.width,
-        kernel=stage.kernel,
-        stride=stride,
-        groups=mid,
-        se_width=int(net.se_ratio * in_width),  # floor here, nearest in a `ResStage`
-        expand=stage.expansion != 1,
-        linear=True,
-        skip="identity" if in_width == stage.width and stride == 1 else "none",
-        activation=net.activation,
-    )
+    @property
+    def spatial_in(self) -> int:
+        """Channels that the spatial conv reads."""
+        return self.mid_width if self.expand else self.space_to_depth or self.in_width
 
 
 def blocks(net: Network) -> Iterator[tuple[Block, int]]:
@@ -235,14 +310,8 @@ def blocks(net: Network) -> Iterator[tuple[Block, int]]:
     """
     width = net.stem_width
     for stage in net.stages:
-        for stride, repeats in ((stage.stride, 1), (1, stage.depth - 1)):
-            if repeats:
-                if isinstance(stage, ResStage):
-                    block = _res_block(stage, width, stride, net)
-                else:
-                    block = _mb_block(stage, width, stride, net)
-                yield block, repeats
-            width = stage.width
+        yield from stage.blocks(width, net)
+        width = stage.out_width
 
 
 def to_config(net: Network) -> dict[str, Any]:
@@ -258,16 +327,28 @@ def to_config(net: Network) -> dict[str, Any]:
         "num_classes": net.num_classes,
         "res": net.resolution,
     }
-    mb = [s for s in net.stages if isinstance(s, MBStage)]
-    if mb:
-        kinds = {"exp_ratios": [s.expansion for s in mb], "kernels": [s.kernel for s in mb]}
+    first = net.stages[0]
+    if isinstance(first, ResStage):
+        return {
+            "type": "anynet",
+            "stem_type": {"conv3": "simple_stem_in", "conv7_pool": "res_stem_in"}[net.stem],
+            "block_type": f"res_bottleneck_{'linear_' if first.linear else ''}block",
+            **common,
+            "bot_muls": _per_stage(net, "bottleneck"),
+            "group_ws": _per_stage(net, "group_width"),
+        }
+    kinds = {"exp_ratios": _per_stage(net, "expansion"), "kernels": _per_stage(net, "kernel")}
+    if isinstance(first, MBStage):
         return {"type": "effnet", **common, **kinds}
-    res = [s for s in net.stages if isinstance(s, ResStage)]
+    own = ("fused", "activation", "se_ratio", "reshape")
     return {
-        "type": "anynet",
-        "stem_type": {"conv3": "simple_stem_in", "conv7_pool": "res_stem_in"}[net.stem],
-        "block_type": f"res_bottleneck_{'linear_' if res[0].linear else ''}block",
+        "type": "effnet_x",
         **common,
-        "bot_muls": [s.bottleneck for s in res],
-        "group_ws": [s.group_width for s in res],
+        **kinds,
+        "stem_activation": net.stem_activation or net.activation,
+        **{f"stage_{name}": _per_stage(net, name) for name in own},
     }
+
+
+def _per_stage(net: Network, attribute: str) -> list[Any]:
+    return [getattr(stage, attribute) for stage in net.stages]

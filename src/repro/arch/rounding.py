@@ -35,6 +35,20 @@ def round_resolution(resolution: float) -> int:
     return round(resolution / 4) * 4
 
 
+def tf_width(width: float) -> int:
+    """EfficientNet's own rule: nearest multiple of 8, halves up, never 10 % below the target.
+
+    Source: EfficientNet (ICML 2019), its authors' code; EfficientNet-X's builder keeps it.
+    """
+    rounded = max(8, int(width + 4) // 8 * 8)
+    return rounded + 8 if rounded < 0.9 * width else rounded
+
+
+def tf_depth(depth: float) -> int:
+    """EfficientNet's own rule for blocks of a stage: rounded up."""
+    return math.ceil(depth)
+
+
 def fit_groups(width: int, group_width: int, bottleneck: float) -> tuple[int, int]:
     """Adjust ``(width, group_width)`` until the bottleneck divides into whole groups.
 

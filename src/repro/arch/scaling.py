@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from repro.arch.network import MBStage, Network, ResStage
+from repro.arch.network import Network, ResStage, Stage
 from repro.arch.rounding import (
     fit_groups,
     round_depth,
@@ -34,10 +34,14 @@ def _scale_res(stage: ResStage, m: Multipliers) -> ResStage:
     )
 
 
-def _scale_mb(stage: MBStage, m: Multipliers) -> MBStage:
-    return replace(
+def _scale_stage(stage: Any, m: Multipliers) -> Stage:
+    if isinstance(stage, ResStage):
+        return _scale_res(stage, m)
+    # MBConv stages of both papers: depth and (nominal) width alone
+    scaled: Stage = replace(
         stage, depth=round_depth(stage.depth * m.d), width=round_width(stage.width * m.w)
     )
+    return scaled
 
 
 def scale(net: Network, strategy: Strategy | str, s: float) -> Network:
@@ -61,10 +65,7 @@ def scale(net: Network, strategy: Strategy | str, s: float) -> Network:
     name = f"{net.name} {strategy.name} x{float(s):.12g}"
     try:
         scaled: dict[str, Any] = {
-            "stages": tuple(
-                _scale_res(st, m) if isinstance(st, ResStage) else _scale_mb(st, m)
-                for st in net.stages
-            ),
+            "stages": tuple(_scale_stage(stage, m) for stage in net.stages),
             "resolution": round_resolution(net.resolution * m.r),
         }
         if net.is_mbconv:

@@ -1,19 +1,22 @@
 """Every base network by name.
 
 Sources: the authors' model zoo (RegNetX, RegNetY, ResNet, ResNeXt, EN-B0 to B5), EfficientNet's
-own coefficients (EN-B6, B7), ClassyVision's RegNetZ trunks, and, for the paper's own
+own coefficients (EN-B6, B7), ClassyVision's RegNetZ trunks, the second paper's builder
+(`repro.arch.efficientnet_x`; EN-TF-B0 to B7 are its EfficientNets), and, for the paper's own
 RegNetY-500MF and RegNetY-4GF, definitions recovered from its figures.
 """
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cache, partial
 
+from repro.arch import efficientnet_x
 from repro.arch.network import MBStage, Network, ResStage
 from repro.arch.regnet import regnet_stages
+from repro.arch.rounding import tf_depth, tf_width
 from repro.errors import InputError, did_you_mean
 
 # Generator parameters: depth, w0, wa, wm, group width.
@@ -88,25 +91,31 @@ _RESNET_DEPTHS = {
 }
 
 
-def _efficientnet_width(width: float) -> int:
-    """EfficientNet's own rule: nearest multiple of 8, halves up, never 10 % below the target."""
-    rounded = max(8, int(width + 4) // 8 * 8)
-    return rounded + 8 if rounded < 0.9 * width else rounded
-
-
 def _efficientnet(level: str) -> Network:
     w, d, r = _EFFICIENTNET[level]
     return Network(
         f"EN-{level}",
         tuple(
-            MBStage(math.ceil(d * depth), _efficientnet_width(w * width), e, k, s)
+            MBStage(tf_depth(d * depth), tf_width(w * width), e, k, s)
             for depth, width, e, k, s in _B0
         ),
         resolution=r,
-        stem_width=_efficientnet_width(w * 32),
-        head_width=_efficientnet_width(w * 1280),
+        stem_width=tf_width(w * 32),
+        head_width=tf_width(w * 1280),
         se_ratio=0.25,
         activation="silu",
+    )
+
+
+def _tf_efficientnet(level: str) -> Network:
+    """The same network by the second paper's rules: its control."""
+    dropout = efficientnet_x.DROPOUT[level]
+    return replace(
+        _efficientnet(level),
+        name=f"EN-TF-{level}",
+        rules="tensorflow",
+        dropout=dropout,
+        drop_path=efficientnet_x.DROP_PATH,
     )
 
 
@@ -168,6 +177,10 @@ def _makers() -> dict[str, Callable[[], Network]]:
     for size in ("50", "101", "152"):
         name = f"ResNeXt-{size}"
         makers[name] = partial(_resnet, size, name, 0.5, (4, 8, 16, 32))
+    for level in _EFFICIENTNET:
+        makers[f"EN-TF-{level}"] = partial(_tf_efficientnet, level)
+    for name in efficientnet_x.NAMES:
+        makers[name] = partial(efficientnet_x.make, name)
     return makers
 
 
@@ -187,8 +200,9 @@ def get(name: str) -> Network:
 
     Args:
         name: one of `NAMES`, the authors' file name of a ResNet or ResNeXt (``R-50-1x64d``,
-            ``X-50-32x4d``), or a RegNetZ with another head conv (``RegNetZ-4GF-head1024``, with
-            0 for none).
+            ``X-50-32x4d``), a RegNetZ with another head conv (``RegNetZ-4GF-head1024``, with
+            0 for none), or an EfficientNet-X with what the paper prints and its authors' builder
+            does otherwise (``EN-X-GPU-B0+relu``, see `repro.arch.efficientnet_x.VARIANTS`).
 
     Raises:
         InputError: unknown name; the message suggests the nearest.
@@ -197,6 +211,9 @@ def get(name: str) -> Network:
         return maker()
     if match := _REGNETZ_WITH_HEAD.fullmatch(name):
         return _regnetz(match[1], int(match[2]))
+    base, *variants = name.split("+")
+    if variants and base in efficientnet_x.NAMES:
+        return efficientnet_x.make(base, variants)
     usual = re.sub("efficientnet", "EN", name, flags=re.IGNORECASE)
     raise InputError(
         f"unknown network {name!r}.{did_you_mean(usual, [*NAMES, *_ALIASES])}"

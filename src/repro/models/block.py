@@ -1,7 +1,7 @@
-"""The one block of all families: [1x1 expand], k x k conv, [squeeze-excite], 1x1 project, [skip].
+"""The one block: [2x2/2], [1x1 expand], k x k conv, [squeeze-excite], 1x1 project, [skip].
 
 Fast and Accurate Model Scaling, Figure 3 (RegNet Y and Z); MBConv is the same shape with a
-depthwise conv. All layers are timm's.
+depthwise conv, a fused MBConv with a dense one. All layers are timm's.
 """
 
 from __future__ import annotations
@@ -18,21 +18,35 @@ from repro import arch
 Device = str | torch.device | None
 
 
-def conv_layer(activation: str, device: Device = None, **norm: Any) -> partial[ConvNormAct]:
+# What the two papers' codes do differently in every layer; sizes of maps are the same.
+_RULES: dict[arch.Rules, dict[str, Any]] = {
+    "pycls": {"padding": "", "norm": {"eps": 1e-5, "momentum": 0.1}},
+    "tensorflow": {"padding": "same", "norm": {"eps": 1e-3, "momentum": 0.01}},
+}
+
+
+def conv_layer(activation: str, rules: arch.Rules, device: Device = None) -> partial[ConvNormAct]:
     """Conv without bias, batch norm, activation: the layer that everything is made of.
 
     Args:
         activation: timm's name of it. ReLU works in place, as in the authors' code; SiLU does
             not, because its gradient needs the input and autograd would copy it first.
+        rules: "pycls" pads symmetrically and has BN eps 1e-5, momentum 0.1. "tensorflow" pads the
+            bottom and right more where padding is uneven ("SAME"), with BN eps 1e-3, momentum
+            0.01 (a decay of 0.99).
         device: where the parameters live.
-        norm: further arguments of the batch norm. Its defaults, eps 1e-5 and momentum 0.1, are
-            the authors'.
 
     Returns:
-        ``ConvNormAct`` with these arguments set; ``padding`` may still be given.
+        ``ConvNormAct`` with these arguments set.
     """
-    norm_kwargs = {"inplace": activation == "relu", **norm}
-    return partial(ConvNormAct, act_layer=activation, norm_kwargs=norm_kwargs, device=device)
+    norm_kwargs = {"inplace": activation == "relu", **_RULES[rules]["norm"]}
+    return partial(
+        ConvNormAct,
+        act_layer=activation,
+        padding=_RULES[rules]["padding"],
+        norm_kwargs=norm_kwargs,
+        device=device,
+    )
 
 
 class Block(nn.Module):
@@ -40,20 +54,31 @@ class Block(nn.Module):
 
     Args:
         block: the geometry.
+        rules: see `conv_layer`.
         drop_path: probability of dropping the residual branch of a sample while training;
             without effect on a block that has no skip.
         device: where the parameters live.
 
-    Shapes: (N, in_width, H, W) -> (N, out_width, H', W'), H' = (H - 1) // stride + 1.
+    Shapes: (N, in_width, H, W) -> (N, out_width, H', W'), H' = ceil(H / stride), twice smaller with
+    space-to-depth.
     """
 
-    def __init__(self, block: arch.Block, drop_path: float = 0.0, device: Device = None) -> None:
+    def __init__(
+        self,
+        block: arch.Block,
+        rules: arch.Rules = "pycls",
+        drop_path: float = 0.0,
+        device: Device = None,
+    ) -> None:
         super().__init__()
         b = block
-        conv = conv_layer(b.activation, device)
+        conv = conv_layer(b.activation, rules, device)
         act = get_act_layer(b.activation)
+        self.space_to_depth = (
+            conv(b.in_width, b.space_to_depth, 2, stride=2) if b.space_to_depth else nn.Identity()
+        )
         self.expand = conv(b.in_width, b.mid_width, 1) if b.expand else nn.Identity()
-        self.spatial = conv(b.mid_width, b.mid_width, b.kernel, stride=b.stride, groups=b.groups)
+        self.spatial = conv(b.spatial_in, b.mid_width, b.kernel, stride=b.stride, groups=b.groups)
         self.se = (
             SEModule(b.mid_width, rd_channels=b.se_width, act_layer=act, device=device)
             if b.se_width
@@ -69,7 +94,7 @@ class Block(nn.Module):
         self.act = nn.Identity() if b.linear else act(inplace=b.activation == "relu")
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.project(self.se(self.spatial(self.expand(x))))
+        y = self.project(self.se(self.spatial(self.expand(self.space_to_depth(x)))))
         if self.skip is not None:
             y = self.drop_path(y) + self.skip(x)
         return self.act(y)

@@ -18,15 +18,29 @@ import math
 
 from torch import nn
 
+from repro.arch import Rules
 
-def init_weights(module: nn.Module) -> None:
-    """Give one layer its initial values; made for ``model.apply``. Works on meta tensors."""
+
+def init_weights(module: nn.Module, rules: Rules = "pycls") -> None:
+    """Give one layer its initial values; made for ``model.apply``. Works on meta tensors.
+
+    With the rules of "tensorflow" (the second paper's builder) a conv's fan-out is divided by its
+    groups, biases start at 0, and the classifier is uniform in +-1/sqrt(number of classes).
+    """
+    tensorflow = rules == "tensorflow"
     if isinstance(module, nn.Conv2d):
         fan_out = math.prod(module.kernel_size) * module.out_channels
+        if tensorflow:
+            fan_out //= module.groups
         nn.init.normal_(module.weight, std=math.sqrt(2 / fan_out))
     elif isinstance(module, nn.BatchNorm2d):
         module.reset_parameters()
     elif isinstance(module, nn.Linear):
-        nn.init.normal_(module.weight, std=0.01)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
+        if tensorflow:
+            bound = 1 / math.sqrt(module.out_features)
+            nn.init.uniform_(module.weight, -bound, bound)
+        else:
+            nn.init.normal_(module.weight, std=0.01)
+    from_zero = isinstance(module, nn.Linear) or (tensorflow and isinstance(module, nn.Conv2d))
+    if from_zero and module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from timm.data.constants import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from timm.layers import ClassifierHead, calculate_drop_path_rates
 from torch import Tensor, nn
 
-from repro.arch import MBStage, Network, ResStage, blocks
+from repro.arch import Network, blocks
 from repro.errors import InputError
 from repro.models.block import Block, Device, conv_layer
 from repro.models.init import init_weights
@@ -28,7 +29,8 @@ def check_num_classes(num_classes: int) -> None:
 
 def _stem(net: Network, device: Device) -> nn.Module:
     kernel = 3 if net.stem == "conv3" else 7
-    conv = conv_layer(net.activation, device)(net.in_channels, net.stem_width, kernel, stride=2)
+    layer = conv_layer(net.stem_activation or net.activation, net.rules, device)
+    conv = layer(net.in_channels, net.stem_width, kernel, stride=2)
     if net.stem == "conv3":
         return conv
     return nn.Sequential(conv, nn.MaxPool2d(3, stride=2, padding=1))
@@ -37,10 +39,16 @@ def _stem(net: Network, device: Device) -> nn.Module:
 def _stages(net: Network, drop_path: float, device: Device) -> nn.Sequential:
     geometry = iter([block for block, repeats in blocks(net) for _ in range(repeats)])
     depths = [stage.depth for stage in net.stages]
-    rates: Iterator[Any] = iter(calculate_drop_path_rates(drop_path, sum(depths)))
+    total = sum(depths)
+    if net.rules == "tensorflow":  # in proportion to i / total, so the last one stays below
+        rates: Iterator[Any] = (drop_path * i / total for i in range(total))
+    else:
+        rates = iter(calculate_drop_path_rates(drop_path, total))
     return nn.Sequential(
         *(
-            nn.Sequential(*(Block(next(geometry), next(rates), device) for _ in range(depth)))
+            nn.Sequential(
+                *(Block(next(geometry), net.rules, next(rates), device) for _ in range(depth))
+            )
             for depth in depths
         )
     )
@@ -72,20 +80,20 @@ class Model(nn.Module):
         super().__init__()
         self.net = net
         self.num_classes = net.num_classes
-        last_width = net.stages[-1].width
+        last_width = net.stages[-1].out_width
         self.num_features = self.head_hidden_size = net.head_width or last_width
 
         self.stem = _stem(net, device)
         self.stages = _stages(net, drop_path, device)
         self.head_conv = (
-            conv_layer(net.activation, device)(last_width, net.head_width, 1)
+            conv_layer(net.activation, net.rules, device)(last_width, net.head_width, 1)
             if net.head_width
             else nn.Identity()
         )
         self.head = ClassifierHead(
             self.num_features, net.num_classes, drop_rate=dropout, device=device
         )
-        self.apply(init_weights)
+        self.apply(partial(init_weights, rules=net.rules))
         if zero_init_last and not net.is_mbconv:
             for module in self.modules():
                 if isinstance(module, Block):
@@ -93,11 +101,10 @@ class Model(nn.Module):
 
         reduction = 2 if net.stem == "conv3" else 4
         self.feature_info = [{"num_chs": net.stem_width, "reduction": reduction, "module": "stem"}]
-        stages: Sequence[ResStage | MBStage] = net.stages
-        for i, stage in enumerate(stages):
-            reduction *= stage.stride
+        for i, stage in enumerate(net.stages):
+            reduction *= stage.map_stride
             self.feature_info.append(
-                {"num_chs": stage.width, "reduction": reduction, "module": f"stages.{i}"}
+                {"num_chs": stage.out_width, "reduction": reduction, "module": f"stages.{i}"}
             )
         self.default_cfg = self.pretrained_cfg = {
             "url": "",
@@ -178,7 +185,7 @@ class Model(nn.Module):
         # A head without classifier has no parameters to tell where and in what type to make one.
         like = next(self.parameters())
         self.head.fc.to(like.device, like.dtype)
-        self.head.fc.apply(init_weights)
+        self.head.fc.apply(partial(init_weights, rules=self.net.rules))
 
     def extra_repr(self) -> str:
         return self.net.name
