@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 BUILD := _build
+# What the chapters' cells import and read.
 SOURCES := $(shell find src data -type f ! -name '*.pyc' ! -path '*.egg-info/*') constraints.txt
 CHAPTERS := $(wildcard chapters/*.ipynb)
 
@@ -12,36 +13,63 @@ CHAPTERS := $(wildcard chapters/*.ipynb)
 unexport PYTHONDONTWRITEBYTECODE
 export SOURCE_DATE_EPOCH := 0
 
-.PHONY: setup book test lint refresh bench clean
+.PHONY: help book test lint setup refresh documents bench clean
 .DELETE_ON_ERROR:
 
-setup: $(STAMP)
+help:
+	@echo "make book       set up, execute what is stale, build the HTML book, say where it is"
+	@echo "make test       set up, build the book, check style and types, run all tests and chapters"
+	@echo "make lint       style and types alone"
+	@echo "make setup      the environment alone, in $(VENV)"
+	@echo "make refresh    execute every chapter and store its outputs"
+	@echo "make documents  renew the README's picture and the command outputs shown in text pages"
+	@echo "make bench      how fast counting is, beside other counters"
+	@echo "make clean      remove what was built, keep the environment"
 
+# A page that raised a warning would be taken from the cache next time, without the warning:
+# after a failure, read every page again.
 book: $(BUILD)/.sources
-	$(BIN)/jupyter-book build -W --keep-going .
-	@echo "The book is built. Open $(BUILD)/html/index.html in a browser."
+	$(BIN)/jupyter-book build -W --keep-going . || { rm -rf $(BUILD)/.doctrees; exit 1; }
+	@echo
+	@echo "The book is built. Open $(CURDIR)/$(BUILD)/html/index.html in a browser."
 
-test: setup lint
-	$(BIN)/python -m pytest tests -n 2 --dist loadfile
-	$(BIN)/python -m pytest --nbval --nbval-current-env -n 2 --dist loadscope $(CHAPTERS)
+# Notebooks and tests share one run of pytest, and so one summary at the end. loadscope keeps the
+# cells of a notebook together.
+test: lint book
+	BOOK_IS_BUILT=1 $(BIN)/python -m pytest tests $(CHAPTERS) \
+	    --nbval --nbval-current-env -n 2 --dist loadscope
 
-lint: setup
+lint: $(STAMP)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 
-# Execute every chapter again and store its outputs.
-refresh: setup
-	$(BIN)/jupyter nbconvert --to notebook --execute --inplace $(CHAPTERS)
+setup: $(STAMP)
 
-bench: setup
+refresh: $(STAMP)
+	$(BIN)/jupyter nbconvert --to notebook --execute --inplace \
+	    --ExecutePreprocessor.record_timing=False $(CHAPTERS)
+
+documents: $(STAMP)
+	$(BIN)/python -m repro.book.documents
+
+bench: $(STAMP)
 	$(BIN)/python benchmarks/counting.py
 
 clean:
 	rm -rf $(BUILD)
 
+# pip once, for uv; uv then installs everything else in a tenth of pip's time.
+THERE := $(BIN)/python -m pip --version >/dev/null 2>&1
 $(STAMP): pyproject.toml constraints.txt
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(THERE) || $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	    echo "Python 3.11 or newer is needed as $(PYTHON). Another one is named like this:" \
+	        "make $(or $(MAKECMDGOALS),book) PYTHON=python3.12" >&2; exit 1; }
+	@$(THERE) || $(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+	    echo "$(PYTHON) cannot make environments yet. On Debian and Ubuntu:" \
+	        "sudo apt install python3-venv" >&2; exit 1; }
+	@$(THERE) || { echo "Making the environment in $(VENV): about 6 GB, PyTorch with CUDA included"; \
+	    $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
 	$(BIN)/uv pip install --python $(VENV) -q -c constraints.txt -e '.[book,test]'
 	touch $@

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from repro.book.parameters import resolve
+from repro.book.parameters import parameters_of, resolve
 from repro.errors import InputError
 from repro.paths import root
 
@@ -74,14 +75,19 @@ def run_chapter(
         raise InputError(f"--out {folder} holds the stored chapters; choose another folder")
     if target.exists():
         raise InputError(f"{target} exists already; choose another --out")
-
-    import nbformat
-    import papermill
-
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise InputError(f"--out {folder} cannot be made: {error.strerror}") from None
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"--out {folder} cannot be written to")
+    if tier != "smoke" and tier not in parameters_of(chapter).tiers:
+        print(f"{chapter} computes the same in tier {tier} as in smoke.", file=sys.stderr)
+
+    import nbformat
+    import papermill
+    from nbclient.exceptions import CellControlSignal, DeadKernelError
+
     # Papermill saves after every cell: under this name until the whole chapter has run.
     partial = folder / f"{chapter}.unfinished.ipynb"
     try:
@@ -94,9 +100,9 @@ def run_chapter(
             log_output=False,
         )
     except papermill.PapermillExecutionError as error:
-        print(f"error: {chapter} stopped: {error.ename}: {error.evalue}", file=sys.stderr)
-        print(f"The notebook up to the failing cell is {partial}", file=sys.stderr)
-        return 1
+        return _stopped(chapter, f"{error.ename}: {error.evalue}", partial)
+    except (DeadKernelError, CellControlSignal) as error:  # out of memory, for example
+        return _stopped(chapter, str(error), partial)
     partial.replace(target)
 
     rerun = key_numbers(nbformat.read(target, as_version=4))
@@ -106,8 +112,16 @@ def run_chapter(
     if not rerun:
         print("This chapter has no key numbers to compare.")
     elif lines:
-        print(f"{len(lines)} of {len(stored)} key numbers differ from the stored chapter:")
+        total = len(stored.keys() | rerun.keys())
+        print(f"{len(lines)} of {total} key numbers differ from the stored chapter:")
         print("\n".join(lines))
     else:
         print(f"All {len(stored)} key numbers equal the stored chapter's.")
     return 0
+
+
+def _stopped(chapter: str, reason: str, partial: Path) -> int:
+    """Say why a chapter did not run to its end, and what is kept."""
+    print(f"error: {chapter} stopped: {' '.join(reason.split())}", file=sys.stderr)
+    print(f"The notebook up to the failing cell is {partial}", file=sys.stderr)
+    return 1

@@ -26,7 +26,7 @@ class PageTable:
 
 
 def _text(value: Any, spec: str | None) -> str:
-    if value is None or (isinstance(value, float) and pd.isna(value)):
+    if pd.api.types.is_scalar(value) and pd.isna(value):
         return "–"
     return format(value, spec) if spec else str(value)
 
@@ -51,10 +51,11 @@ def table(
     align = {c: ' class="num"' if c in numeric or c in formats else "" for c in frame.columns}
     head = "".join(f'<th scope="col"{align[c]}>{escape(str(c))}</th>' for c in frame.columns)
     rows = []
-    for _, row in frame.iterrows():
+    # Not iterrows: it would turn a row of whole numbers and floats into floats.
+    for row in zip(*(frame[c] for c in frame.columns), strict=True):
         cells = []
-        for column in frame.columns:
-            text = _text(row[column], formats.get(column))
+        for column, value in zip(frame.columns, row, strict=True):
+            text = _text(value, formats.get(column))
             css = marks.get(text)
             attribute = f' class="{css}"' if css else align[column]
             cells.append(f"<td{attribute}>{escape(text)}</td>")
@@ -98,9 +99,9 @@ def beside(
         ]
         out[f"{title} "] = agrees
     result = table(out, caption, formats=formats, marks={"=": "repro-good", "≠": "repro-off"})
-    return PageTable(
-        re.sub(r'(<th scope="col"[^>]*>)[^<]* </th>', r"\1</th>", result.html), caption
-    )
+    # The columns of verdicts need names in the frame, but no heading on the page.
+    html = re.sub(r'(<th scope="col"[^>]*>)[^<]* </th>', r"\1</th>", result.html)
+    return PageTable(html, result.caption)
 
 
 def agrees_as_printed(printed: float, computed: float, decimals: int) -> bool:

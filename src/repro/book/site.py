@@ -1,0 +1,59 @@
+"""A Sphinx extension: each executable chapter's page offers the command that runs it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from repro.book.parameters import CHAPTERS
+
+HELP_PAGE = "chapters/how-to-use"
+
+
+def run_menu(stem: str, help_url: str) -> dict[str, Any]:
+    """A menu for the theme's row of buttons above a page.
+
+    Args:
+        stem: the chapter's name.
+        help_url: where running a chapter is explained.
+    """
+    command = f"repro run {stem}"
+    return {
+        "type": "group",
+        "tooltip": "Run this chapter",
+        "icon": "fas fa-play",
+        "label": "run-buttons",
+        "buttons": [
+            {
+                "type": "javascript",
+                "javascript": f"navigator.clipboard.writeText('{command}')",
+                "text": command,
+                "tooltip": "Copy this command",
+                "icon": "fas fa-copy",
+                "label": "run-copy",
+            },
+            {
+                "type": "link",
+                "url": help_url,
+                "text": "How to run chapters",
+                "tooltip": "Parameters, tiers, and where the result goes",
+                "icon": "fas fa-circle-question",
+                "label": "run-help",
+            },
+        ],
+    }
+
+
+def add_run_menu(
+    app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Put the menu before the theme's own buttons, on pages that can be run."""
+    stem = pagename.rpartition("/")[2]
+    if stem in CHAPTERS and "header_buttons" in context:
+        help_url = context["pathto"](HELP_PAGE) + "#rerun"
+        context["header_buttons"].insert(0, run_menu(stem, help_url))
+
+
+def setup(app: Any) -> dict[str, bool]:
+    """Called by Sphinx. The theme makes its list of buttons at the default priority, 500."""
+    app.connect("html-page-context", add_run_menu, priority=600)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,37 @@
+"""What the papers say, and how counts, records and arithmetic judge it.
+
+``data/claims.yaml`` is the one list behind the scoreboard, the comparison tables and the tests.
+
+    [j.id for j in judge_all() if j.verdict == "not reproduced"]
+
+A new kind of claim needs a judge: a function decorated with `judge_function`, in one of the
+modules imported here.
+"""
+
+from repro.claims import arithmetic, counting, exponents  # noqa: F401  (they register judges)
+from repro.claims.judging import (
+    JUDGES,
+    VERDICTS,
+    Judgement,
+    NotTestable,
+    Point,
+    judge,
+    judge_function,
+)
+from repro.claims.ledger import Claim, Ledger, Tolerance, judge_all, load, to_frame
+
+__all__ = [
+    "JUDGES",
+    "VERDICTS",
+    "Claim",
+    "Judgement",
+    "Ledger",
+    "NotTestable",
+    "Point",
+    "Tolerance",
+    "judge",
+    "judge_all",
+    "judge_function",
+    "load",
+    "to_frame",
+]

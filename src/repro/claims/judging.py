@@ -1,0 +1,266 @@
+"""From published and computed values to a verdict.
+
+A judge returns points: each sets one published value beside one computed value. The verdict
+follows from the points by one rule for all claims, in `verdict_of`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from pydantic import ValidationError, validate_call
+
+from repro.errors import InputError
+
+if TYPE_CHECKING:
+    from repro.claims.ledger import Claim
+
+Kind = Literal["identity", "number", "trend"]
+Verdict = Literal[
+    "reproduced",
+    "reproduced within tolerance",
+    "trend reproduced",
+    "not reproduced",
+    "not testable here",
+]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+Match = Literal["yes", "within tolerance", "no"]
+
+
+class NotTestable(Exception):
+    """Raised by a judge that lacks what it needs (a record, a device); the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One published value beside ours.
+
+    Attributes:
+        label: which one: a table row, a scale factor, a network.
+        quantity: what is compared, for example ``"acts"``.
+        published, computed: as text, ours with three more digits than printed.
+        unit: of both.
+        match: ``"yes"``: equal, or rounds to the printed digits, or the trend holds.
+        distance: absolute difference in half units of the last printed digit (at most 1 rounds
+            to it); 0 or 2 where values are compared exactly.
+        difference: computed minus published, where both are numbers.
+    """
+
+    label: str
+    quantity: str
+    published: str
+    computed: str
+    unit: str
+    match: Match
+    distance: float
+    difference: float | None = None
+
+    def __str__(self) -> str:
+        what = " ".join(filter(None, (self.label, self.quantity)))
+        return f"{what}: {self.published} published, {self.computed} computed".lstrip(": ")
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """A claim with its verdict, ready for a table: every field but ``n`` and ``points`` is text.
+
+    ``published`` and ``computed`` show all values of a small set and the farthest of a large one;
+    ``n`` is the number of values judged, ``points`` are all of them.
+    """
+
+    id: str
+    group: str
+    paper: str
+    where: str
+    kind: Kind
+    statement: str
+    published: str
+    computed: str
+    tolerance: str
+    verdict: Verdict
+    why: str
+    n: int
+    points: tuple[Point, ...]
+
+
+def rounds_to(
+    claim: Claim,
+    label: str,
+    quantity: str,
+    published: Decimal,
+    computed: int | float | Fraction,
+    unit: str = "",
+) -> Point:
+    """Compare a value with a printed one, by the printed digits and the claim's tolerance.
+
+    The comparison is exact: a computed value that lies on the edge between two printed ones
+    rounds to either.
+    """
+    exponent = published.as_tuple().exponent
+    if not isinstance(exponent, int):
+        raise InputError(f"claim {claim.id!r}: published value {published} is not finite")
+    decimals = max(0, -exponent)
+    half_unit = Fraction(10) ** exponent / 2
+    difference = Fraction(computed) - Fraction(published)
+    match: Match = "no"
+    if abs(difference) <= half_unit:
+        match = "yes"
+    elif claim.tolerance and abs(difference) <= Fraction(claim.tolerance.abs):
+        match = "within tolerance"
+    return Point(
+        label,
+        quantity,
+        str(published),
+        f"{float(computed):.{decimals + 3}f}",
+        unit,
+        match,
+        float(abs(difference) / half_unit),
+        float(difference),
+    )
+
+
+def equals(label: str, quantity: str, published: object, computed: object, unit: str = "") -> Point:
+    """Compare two values that must be equal."""
+    equal = published == computed
+    return Point(
+        label,
+        quantity,
+        str(published),
+        str(computed),
+        unit,
+        "yes" if equal else "no",
+        0.0 if equal else 2.0,
+    )
+
+
+def holds(label: str, required: str, found: str, ok: bool, quantity: str = "") -> Point:
+    """A condition of a trend, with the values on which it was decided."""
+    return Point(label, quantity, required, found, "", "yes" if ok else "no", 0.0 if ok else 2.0)
+
+
+JudgeFunction = Callable[..., Sequence[Point]]
+JUDGES: dict[str, JudgeFunction] = {}
+"""Judging functions by name. The first argument is the claim, the others come from ``args``."""
+
+
+def judge_function(function: JudgeFunction) -> JudgeFunction:
+    """Register a judging function under its own name; its arguments are validated when called."""
+    if function.__name__ in JUDGES:
+        raise ValueError(f"two judges are called {function.__name__!r}")
+    JUDGES[function.__name__] = validate_call(function)
+    return function
+
+
+def check_args(name: str, args: dict[str, Any]) -> None:
+    """Raise `ValueError` unless the judge takes exactly these arguments."""
+    signature = inspect.signature(JUDGES[name])
+    try:
+        signature.bind(None, **args)
+    except TypeError as error:
+        takes = ", ".join(list(signature.parameters)[1:]) or "no arguments"
+        raise ValueError(f"judge {name!r}: {error}; it takes {takes}") from None
+
+
+def verdict_of(kind: Kind, points: Sequence[Point]) -> Verdict:
+    """The verdict on a set of points: as good as its worst one."""
+    matches = {point.match for point in points}
+    if "no" in matches:
+        return "not reproduced"
+    if kind == "trend":
+        return "trend reproduced"
+    return "reproduced within tolerance" if "within tolerance" in matches else "reproduced"
+
+
+FEW = 4
+"""Up to so many points are all shown; of larger sets the farthest, or none where all are equal."""
+
+
+def _shown(kind: Kind, points: Sequence[Point], worst: Point) -> tuple[str, str]:
+    """``published`` and ``computed`` of a judgement."""
+    if len(points) > FEW and worst.match != "no" and kind != "number":
+        what, fine = ("conditions", "all hold") if kind == "trend" else ("values", "all equal")
+        return f"{len(points)} {what}", fine
+    shown = points if len(points) <= FEW else (worst,)
+    unit = shown[0].unit if len({p.unit for p in shown}) == 1 else ""
+    unit = f" {unit}" if unit else ""
+    return (
+        " / ".join(p.published for p in shown) + unit,
+        " / ".join(p.computed for p in shown) + unit,
+    )
+
+
+def _why(claim: Claim, points: Sequence[Point], worst: Point) -> str:
+    n = len(points)
+    off = sum(p.match == "no" for p in points)
+    near = sum(p.match == "within tolerance" for p in points)
+    farthest = f"; the farthest is {worst}" if n > 1 else ""
+    if off:
+        text = f"{off} of {n} off{farthest}" if n > 1 else "off"
+    elif claim.kind == "trend":
+        text = f"all {n} conditions hold" if n > 1 else "holds"
+    elif near:
+        text = f"{near} of {n} not to the last printed digit{farthest}"
+    elif claim.kind == "identity":
+        text = f"all {n} values equal" if n > 1 else "equal"
+    else:
+        text = f"all {n} values round" if n > 1 else "rounds"
+        text += " to the printed digits" + (farthest if n > FEW else "")
+    return f"{text}. {claim.note}" if claim.note else text
+
+
+def judge(claim: Claim) -> Judgement:
+    """Judge one claim.
+
+    Raises:
+        InputError: an argument of the claim's judge has the wrong type, or the judge found
+            nothing to judge; the message names the claim.
+    """
+    points: tuple[Point, ...] = ()
+    untestable = claim.not_testable
+    if claim.judge:
+        try:
+            points = tuple(JUDGES[claim.judge](claim, **claim.args))
+        except NotTestable as missing:
+            untestable = str(missing)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            raise InputError(f"claim {claim.id!r}: {where}: {first['msg']}") from None
+        except InputError as error:
+            raise InputError(f"claim {claim.id!r}: {error}") from None
+        if not points and not untestable:
+            raise InputError(f"claim {claim.id!r}: its judge found no value to judge")
+    literal = " / ".join(map(str, claim.published)) + (f" {claim.unit}" if claim.unit else "")
+    tolerance = ""
+    if claim.tolerance:
+        unit = f" {claim.unit}" if claim.unit else ""
+        tolerance = f"{claim.tolerance.abs}{unit}: {claim.tolerance.why}"
+    elif claim.judge:
+        exact = {"identity": "none", "trend": "none beyond the stated thresholds"}
+        tolerance = exact.get(claim.kind, "the printed digits")
+    published, computed, why = literal.strip(), "", untestable or ""
+    verdict: Verdict = "not testable here"
+    if points:
+        worst = max(points, key=lambda p: (p.match == "no", p.distance))
+        published, computed = _shown(claim.kind, points, worst)
+        verdict, why = verdict_of(claim.kind, points), _why(claim, points, worst)
+    return Judgement(
+        id=claim.id,
+        group=claim.group,
+        paper=claim.paper,
+        where=claim.where,
+        kind=claim.kind,
+        statement=claim.statement,
+        published=published,
+        computed=computed,
+        tolerance=tolerance,
+        verdict=verdict,
+        why=why,
+        n=len(points),
+        points=points,
+    )

@@ -1,0 +1,204 @@
+"""Reading ``data/claims.yaml``: groups of claims with shared defaults, strictly validated."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import asdict, dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+
+from repro.claims.judging import JUDGES, Judgement, Kind, check_args, judge
+from repro.errors import InputError, did_you_mean
+from repro.paths import root
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Tolerance(_Strict):
+    """How far a computed value may lie from the published one, and why that far.
+
+    Attributes:
+        abs: absolute, in the claim's unit.
+        why: where the number comes from.
+    """
+
+    abs: Annotated[Decimal, Field(gt=0)]
+    why: Annotated[str, Field(min_length=1)]
+
+
+def _as_tuple(value: object) -> object:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+class Claim(_Strict):
+    """One entry of the ledger.
+
+    Attributes:
+        id: stable slug. group: heading of the group it stands under. paper: a key of ``papers``.
+        where: table, figure or section, with the row or curve.
+        kind: ``identity`` (equal to the last unit), ``number`` or ``trend``.
+        statement: one plain sentence.
+        published: printed value or values, when they are not in a reference file; digits count.
+        unit: of them and of the tolerance.
+        read_in: the source in which the published value was read.
+        reference: file of ``data/reference/`` that holds the published values.
+        tolerance: for numbers; without it the printed digits decide.
+        judge, args: judging function and its arguments.
+        not_testable: instead of a judge, why nothing here can decide it.
+        note: the reason of a known deviation, or what a reader should know.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    group: str
+    paper: str
+    where: Annotated[str, Field(min_length=1)]
+    kind: Kind
+    statement: Annotated[str, Field(min_length=1)]
+    published: Annotated[tuple[Decimal, ...], BeforeValidator(_as_tuple)] = ()
+    unit: str = ""
+    read_in: Annotated[str, Field(min_length=1)]
+    reference: str | None = None
+    tolerance: Tolerance | None = None
+    judge: str | None = None
+    args: dict[str, Any] = {}
+    not_testable: str | None = None
+    note: str = ""
+
+    @model_validator(mode="after")
+    def _check_judge(self) -> Claim:
+        if (self.judge is None) == (self.not_testable is None):
+            raise ValueError("give either judge or not_testable")
+        if self.judge is None:
+            return self
+        if self.judge not in JUDGES:
+            raise ValueError(f"no judge {self.judge!r}.{did_you_mean(self.judge, JUDGES)}")
+        if self.tolerance and self.kind != "number":
+            raise ValueError("only a claim of kind number has a tolerance")
+        check_args(self.judge, self.args)
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """All claims, in the file's order, and the papers they are from: key to title."""
+
+    papers: dict[str, str]
+    claims: tuple[Claim, ...]
+
+
+class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
+    """Keeps the digits of decimal numbers, and refuses a key that is written twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.MarkedYAMLError(
+                    problem=f"key {key!r} is written twice", problem_mark=node.start_mark
+                )
+        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
+
+
+_Loader.add_constructor(
+    "tag:yaml.org,2002:float", lambda loader, node: Decimal(loader.construct_scalar(node))
+)
+
+
+def _explain(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(map(str, first["loc"]))
+    if first["type"] == "extra_forbidden":
+        return f"unknown key {key!r}.{did_you_mean(key, Claim.model_fields)}"
+    return f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
+
+
+def _claim(where: str, title: str, defaults: dict[str, Any], entry: object) -> Claim:
+    if not isinstance(entry, dict):
+        raise InputError(f"{where}: a claim is a mapping, not {entry!r}")
+    name = f"{where}: claim {entry.get('id', entry)!r}"
+    if "group" in entry:
+        raise InputError(f"{name}: unknown key 'group'")
+    args = {**(defaults.get("args") or {}), **(entry.get("args") or {})}
+    args = {key: value for key, value in args.items() if value is not None}
+    merged = {**defaults, **entry, "group": title, "args": args}
+    merged = {key: value for key, value in merged.items() if value is not None}
+    for key in ("where", "statement"):
+        if isinstance(merged.get(key), str):
+            try:
+                merged[key] = merged[key].format_map(args)
+            except (KeyError, ValueError) as error:
+                raise InputError(f"{name}: {key} needs the argument {error}") from None
+    try:
+        return Claim(**merged)
+    except ValidationError as error:
+        raise InputError(f"{name}: {_explain(error)}") from None
+
+
+def load(path: Path | None = None) -> Ledger:
+    """Read and validate a ledger.
+
+    Args:
+        path: the file; the project's ``data/claims.yaml`` when left out.
+
+    Raises:
+        InputError: no such file, not YAML, an unknown key, a missing or wrong value, an id that
+            occurs twice; the message names the entry.
+    """
+    path = path or root() / "data" / "claims.yaml"
+    where = path.name
+    try:
+        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        raise InputError(
+            f"{where} is not readable as YAML: {' '.join(str(error).split())}"
+        ) from None
+    if not isinstance(document, dict) or set(document) != {"papers", "groups"}:
+        raise InputError(f"{where}: the top level needs the keys papers and groups, and no others")
+    papers: dict[str, str] = document["papers"]
+    claims: list[Claim] = []
+    for group in document["groups"]:
+        if not isinstance(group, dict) or not {"title", "claims"} <= set(group):
+            raise InputError(f"{where}: a group needs title and claims, not {group!r:.80}")
+        title = group["title"]
+        if unknown := set(group) - {"title", "defaults", "claims"}:
+            raise InputError(f"{where}: group {title!r}: unknown key {min(unknown)!r}")
+        for entry in group["claims"]:
+            claim = _claim(where, title, group.get("defaults", {}), entry)
+            if claim.paper not in papers:
+                raise InputError(
+                    f"{where}: claim {claim.id!r}: no paper {claim.paper!r}."
+                    f"{did_you_mean(claim.paper, papers)}"
+                )
+            claims.append(claim)
+    ids = [claim.id for claim in claims]
+    if twice := sorted({i for i in ids if ids.count(i) > 1}):
+        raise InputError(f"{where}: claim {twice[0]!r} occurs twice")
+    return Ledger(papers, tuple(claims))
+
+
+def judge_all(path: Path | None = None) -> list[Judgement]:
+    """Judge every claim of a ledger, in its order.
+
+    Args:
+        path: the ledger; the project's own when left out.
+    """
+    return [judge(claim) for claim in load(path).claims]
+
+
+def to_frame(judgements: list[Judgement]) -> pd.DataFrame:
+    """Judgements as a data frame, one row each, without their points. Imports pandas."""
+    import pandas as pd
+
+    rows = [{k: v for k, v in asdict(j).items() if k != "points"} for j in judgements]
+    return pd.DataFrame(rows)

@@ -1,0 +1,522 @@
+"""The ledger, the rule from values to verdicts, and that every judge is able to fail."""
+
+import json
+import subprocess
+import sys
+from dataclasses import asdict, replace
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from repro import reference
+from repro.claims import JUDGES, VERDICTS, Claim, NotTestable, judge, judge_all, load, to_frame
+from repro.claims.judging import equals, holds, rounds_to, verdict_of
+from repro.errors import InputError
+
+NOT_REPRODUCED = {
+    "figure2-regnety-dw-acts": "the plotted run rounded group width in another way",
+    "figure2-regnety-base-acts": "unexplained, 0.0015 M",
+    "figure2-pearson-acts-all-64": "0.99 is that of the panel's 54 models alone",
+    "early-convolutions-regnetz-16gf": "the table prints the round target of 16 GF",
+    "early-convolutions-resnet-200": "acts are cut, not rounded",
+}
+WITHIN_TOLERANCE = {  # the reading of the figure's axis
+    "figure2-regnetz-dwr-acts",
+    "figure2-regnetz-dw-acts",
+    "figure2-regnetz-fast-acts",
+    "figure2-regnety-dwr-acts",
+}
+
+
+@pytest.fixture(scope="module")
+def claims():
+    return {claim.id: claim for claim in load().claims}
+
+
+@pytest.fixture(scope="module")
+def judgements():
+    return {judgement.id: judgement for judgement in judge_all()}
+
+
+# The project's ledger.
+
+
+def test_verdicts_of_the_ledger(judgements):
+    by_verdict = {v: {i for i, j in judgements.items() if j.verdict == v} for v in VERDICTS}
+    assert by_verdict["not reproduced"] == set(NOT_REPRODUCED)
+    assert by_verdict["reproduced within tolerance"] == WITHIN_TOLERANCE
+    assert all(judgements[i].kind == "trend" for i in by_verdict["trend reproduced"])
+    assert all(judgements[i].kind != "trend" for i in by_verdict["reproduced"])
+    assert sum(map(len, by_verdict.values())) == len(judgements)
+
+
+def test_untestable_claims_say_why(claims, judgements):
+    untestable = {i for i, j in judgements.items() if j.verdict == "not testable here"}
+    assert untestable == {i for i, c in claims.items() if c.not_testable}
+    for i in untestable:
+        assert judgements[i].why and judgements[i].n == 0 and judgements[i].computed == ""
+
+
+def test_known_deviations_say_why(claims):
+    assert [i for i in NOT_REPRODUCED if not claims[i].note] == []
+
+
+def test_tolerances_have_a_reason(claims):
+    assert [i for i, c in claims.items() if c.tolerance and len(c.tolerance.why) < 20] == []
+
+
+def test_published_values_can_be_traced(claims):
+    for claim in claims.values():
+        assert claim.read_in
+        if claim.reference:
+            assert reference.reference_file(claim.reference).is_file()
+        if claim.judge and claim.kind == "number":
+            assert claim.reference or claim.published, claim.id
+
+
+def test_every_table_cell_and_every_drawn_curve_is_claimed(claims):
+    judged = [claim.args for claim in claims.values() if claim.judge == "table_complexity"]
+    rows = {(args["table"], args["row"]) for args in judged}
+    printed = {(row.table, row.model) for row in reference.table_rows()}
+    assert printed - rows == {(6, "RegNetZ-4GF-224")}  # its own claim: not testable here
+
+    judged = [claim.args for claim in claims.values() if claim.judge == "figure_flops"]
+    curves = {(args["figure"], args["base"], args["strategy"]) for args in judged}
+    assert curves == {
+        (figure, p.base, p.strategy)
+        for p in reference.figure_points()
+        for figure in p.figure.split(";")
+    }
+    judged = [claim.args for claim in claims.values() if claim.judge == "runtime_counts"]
+    curves = {(args["base"], args["strategy"], args["quantity"]) for args in judged}
+    assert curves == {
+        (p.base, p.strategy, q)
+        for p in reference.runtime_points()
+        for q in ("gflops", "mparams", "macts")
+        if p.drawn(q)
+    }
+    judged = [claim.args for claim in claims.values() if claim.judge == "table_exponents"]
+    rows = {(args["table"], args["strategy"]) for args in judged}
+    assert {(r.table, r.strategy) for r in reference.exponent_rows()} - rows == {(4, "alpha")}
+
+
+def test_sets_are_judged_completely(judgements):
+    assert judgements["authors-scaled-models"].n == 3 * 998
+    assert judgements["authors-zoo"].n == 4 * 36
+    assert judgements["figures-params-acts"].n == 3 * 103
+    drawn = sum(j.n for i, j in judgements.items() if i.startswith("figure2-") and "-acts" in i)
+    assert drawn >= 54 + 64 + 59
+
+
+def test_the_worst_point_is_reported(judgements):
+    j = judgements["figure2-regnety-dw-acts"]
+    assert (j.n, j.published, j.computed) == (16, "87.83 M", "86.51905 M")
+    assert "4 of 16 off" in j.why and "s=96" in j.why
+
+
+def test_judgements_are_plain_text(judgements):
+    for j in judgements.values():
+        assert json.loads(json.dumps(asdict(j)))["id"] == j.id
+        assert j.verdict in VERDICTS
+        assert j.where and j.statement and "{" not in j.where + j.statement
+        assert (j.published and j.computed and j.tolerance and j.why) or j.n == 0
+
+
+def test_to_frame(judgements):
+    frame = to_frame(list(judgements.values()))
+    assert len(frame) == len(judgements) and "points" not in frame.columns
+
+
+def test_judging_imports_nothing_heavy():
+    code = (
+        "import sys; from repro.claims import judge_all; judge_all();"
+        "print({'torch', 'numpy', 'pandas', 'scipy', 'sympy'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+# From values to verdicts.
+
+
+def claim(**changes):
+    keys = {
+        "id": "test",
+        "group": "tests",
+        "paper": "p",
+        "where": "here",
+        "kind": "number",
+        "statement": "s",
+        "read_in": "a test",
+        "not_testable": "only a test",
+    }
+    return Claim(**(keys | changes))
+
+
+TOLERANT = claim(
+    tolerance={"abs": Decimal("0.2"), "why": "a test"}, judge="authors_zoo", not_testable=None
+)
+
+
+@pytest.mark.parametrize(
+    ("published", "computed", "match"),
+    [
+        ("4.1", 4.1, "yes"),
+        ("4.1", 4.149, "yes"),
+        ("4.1", Fraction(415, 100), "yes"),  # an edge rounds to either side
+        ("4.1", Fraction(41501, 10000), "no"),
+        ("4.1", 4.049, "no"),
+        ("4.10", 4.109, "no"),
+        ("4", 4.4, "yes"),
+        ("0", 0, "yes"),
+    ],
+)
+def test_printed_digits_decide(published, computed, match):
+    assert rounds_to(claim(), "x", "q", Decimal(published), computed).match == match
+
+
+@pytest.mark.parametrize(
+    ("computed", "match"), [(4.12, "yes"), (4.29, "within tolerance"), (3.89, "no")]
+)
+def test_tolerance(computed, match):
+    assert rounds_to(TOLERANT, "x", "q", Decimal("4.1"), computed).match == match
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 6))
+def test_a_value_always_rounds_to_its_own_printed_form(value, decimals):
+    printed = Decimal(f"{value:.{decimals}f}")
+    assert rounds_to(claim(), "x", "q", printed, value).match == "yes"
+    off = Fraction(printed) + Fraction(11, 20) / 10**decimals
+    assert rounds_to(claim(), "x", "q", printed, off).match == "no"
+
+
+def test_a_printed_value_must_be_finite():
+    with pytest.raises(InputError, match="not finite"):
+        rounds_to(claim(), "x", "q", Decimal("nan"), 1)
+
+
+def test_a_set_is_as_good_as_its_worst_point():
+    good = rounds_to(TOLERANT, "x", "q", Decimal("4.1"), 4.1)
+    near = rounds_to(TOLERANT, "x", "q", Decimal("4.1"), 4.2)
+    bad = rounds_to(TOLERANT, "x", "q", Decimal("4.1"), 5)
+    assert verdict_of("number", [good, good]) == "reproduced"
+    assert verdict_of("number", [good, near]) == "reproduced within tolerance"
+    assert verdict_of("number", [near, bad, good]) == "not reproduced"
+    assert verdict_of("identity", [equals("x", "q", 1, 1)]) == "reproduced"
+    assert verdict_of("identity", [equals("x", "q", 1, 2)]) == "not reproduced"
+    assert verdict_of("trend", [holds("x", "up", "up", True)]) == "trend reproduced"
+    assert verdict_of("trend", [holds("x", "up", "down", False)]) == "not reproduced"
+
+
+def test_a_judge_without_points_is_an_error(monkeypatch, claims):
+    monkeypatch.setitem(JUDGES, "authors_zoo", lambda claim: [])
+    with pytest.raises(InputError, match="'authors-zoo': its judge found no value"):
+        judge(claims["authors-zoo"])
+
+
+def test_a_judge_can_lack_what_it_needs(monkeypatch, claims):
+    def needs_a_gpu(claim):
+        raise NotTestable("no record from a GPU")
+
+    monkeypatch.setitem(JUDGES, "authors_zoo", needs_a_gpu)
+    judgement = judge(claims["authors-zoo"])
+    assert (judgement.verdict, judgement.why) == ("not testable here", "no record from a GPU")
+
+
+# Every judge can fail: one published value (or one requirement) is changed, and the verdict turns.
+
+
+def literal(**changes):
+    return lambda claim, patch: claim.model_copy(update=changes)
+
+
+def args(**changes):
+    return lambda claim, patch: claim.model_copy(update={"args": claim.args | changes})
+
+
+def published(loader, match, **changes):
+    """Change the published rows for which ``match`` is true; at least one must be."""
+
+    def mutate(claim, patch):
+        rows = getattr(reference, loader)()
+        changed = tuple(replace(row, **changes) if match(row) else row for row in rows)
+        assert changed != rows
+        patch.setattr(reference, loader, lambda: changed)
+        return claim
+
+    return mutate
+
+
+D = Decimal
+MUTATIONS = {
+    "table_exponents": [
+        ("table1-w", published("exponent_rows", lambda r: r.table == 1, acts="1")),
+        ("table2-dwr", published("exponent_rows", lambda r: r.table == 2, width="1/3")),
+        ("table3-g", published("exponent_rows", lambda r: r.table == 3, acts="1/2")),
+        ("table4-fast", published("exponent_rows", lambda r: r.table == 4, acts="0.61")),
+        ("table4-dwr", published("exponent_rows", lambda r: r.table == 4, share_width="1/6")),
+    ],
+    "family_exponents": [
+        ("table4-alpha", published("exponent_rows", lambda r: r.table == 4, params="(1-a)/2")),
+    ],
+    "theory_curves": [
+        (
+            "figure1-theory",
+            published("theory_points", lambda r: r.strategy == "w", relative_acts=D("5.67")),
+        ),
+    ],
+    "slopes_between": [
+        ("acts-fast-near-sqrt", args(high=0.55)),
+        ("acts-fast-near-sqrt", args(strategy="dwr")),
+        ("acts-width-near-sqrt", args(low=0.49)),
+    ],
+    "slopes_in_order": [("acts-order", args(strategies=["dWr", "w", "dw"]))],
+    "uniform_scaling_by_two": [
+        ("efficientnet-rule-uniform", args(width=1.2)),
+        ("efficientnet-rule-uniform", args(within=0.01)),
+    ],
+    "width_moves_at_most": [("width-moves-at-most-third", args(share="33/100"))],
+    "table_complexity": [
+        ("table5-b0", published("table_rows", lambda r: r.table == 5, gflops=D("0.3"))),
+        ("table6-regnetz-4gf", published("table_rows", lambda r: r.table == 6, mparams=D("28.2"))),
+        ("table8-b4", published("table_rows", lambda r: r.table == 8, macts=D("49.4"))),
+        ("table7-regnety-4gf-16gf", args(s=4.5)),
+        ("table8-regnetz-500mf-4gf", args(strategy="dwr")),
+    ],
+    "early_convolutions_complexity": [
+        (
+            "early-convolutions-cnns",
+            published("early_convolutions", lambda r: r.model == "ResNet-50", macts=D("11.4")),
+        ),
+    ],
+    "figure_flops": [
+        (
+            "figure8-en-b0-flops",
+            published("figure_points", lambda r: r.scale == 48, gflops=D("16.191")),
+        ),
+    ],
+    "original_curve_flops": [
+        (
+            "figures4-8-orig-flops",
+            published("original_curve", lambda r: r.model == "B5", gflops=D("10.267")),
+        ),
+    ],
+    "epoch_time_flops": [
+        (
+            "figure1-epoch-time-w-flops",
+            published("epoch_time_points", lambda r: r.scale == 24, gflops=D("8.454")),
+        ),
+    ],
+    "runtime_counts": [
+        (
+            "figure2-en-b0-dw-params",
+            published("runtime_points", lambda r: r.scale == 96, mparams=D("451.17")),
+        ),
+        (
+            "figure2-regnetz-w-acts",  # with a tolerance
+            published("runtime_points", lambda r: r.scale == 0.5, macts=D("4.20")),
+        ),
+    ],
+    "runtime_acts_with_group_width": [
+        ("figure2-regnety-dw-acts-group-width-8", args(group_width=16)),
+        (
+            "figure2-regnety-dw-acts-group-width-8",
+            published("runtime_points", lambda r: r.scale == 80, macts=D("77.20")),
+        ),
+    ],
+    "authors_points": [
+        (
+            "figures-params-acts",
+            published("figure_points", lambda r: r.scale == 48, mparams=D("122.84")),
+        ),
+        ("figures-params-acts", published("figure_points", lambda r: r.scale == 5, resolution=0)),
+        (
+            "figure2-undrawn-counts",
+            published("runtime_points", lambda r: r.base != "EN-B0", gflops=D("1.000")),
+        ),
+    ],
+    "authors_zoo": [
+        ("authors-zoo", published("zoo_timings", lambda r: r.model == "ResNet-50", acts=1)),
+    ],
+    "authors_scaled_models": [
+        (
+            "authors-scaled-models",
+            published("scaled_models", lambda r: r.flops == 385825092, flops=385825093),
+        ),
+    ],
+    "fewer_blocks_in_last_stage": [
+        ("searched-regnety-last-stage", args(searched="RegNetY-500MF", s=1)),
+    ],
+    "table_differences": [
+        ("regnety-regnetz-gap", literal(published=(D("2.2"), D("0.9")))),
+        ("hybrid-scaling-gain", published("table_rows", lambda r: True, error_4x=D("16.6"))),
+    ],
+    "table_ratio": [("regnety-16gf-b4-flops-ratio", literal(published=(D("4.0"),)))],
+    "table_order": [
+        ("efficientnet-4x-better", args(pairs=[[[5, "B4", "error_4x"], [5, "B4", "error_arxiv"]]])),
+        ("efficientnet-2x-competitive", args(or_equal=False)),
+    ],
+    "figure_order": [
+        (
+            "fast-scaling-error-4gf",
+            published("figure_points", lambda r: r.strategy == "w", top1_error_percent=D("17.6")),
+        ),
+    ],
+    "width_gap_order": [
+        (
+            "width-scaling-on-regnets",
+            published("figure_points", lambda r: r.scale == 8.2, top1_error_percent=D("18")),
+        ),
+    ],
+    "epoch_time_order": [
+        (
+            "epoch-time-order-16gf",
+            published("epoch_time_points", lambda r: r.scale == 40, epoch_minutes_8xv100=D("26")),
+        ),
+    ],
+    "fastest_in_figure8": [
+        ("regnety-fastest", args(fastest=["RegNetZ-500MF"], others=["RegNetY-500MF"])),
+    ],
+    "slower_growth_in_figure8": [
+        ("fast-scaled-asymptotically-faster", args(curves=["orig"], than="EN-B0")),
+    ],
+    "pearson_panel": [
+        (
+            "figure2-pearson-flops",
+            published("printed_pearson", lambda r: r.group == "all", pearson_r=D("0.82")),
+        ),
+        (
+            "figure2-pearson-families",
+            published("runtime_points", lambda r: r.scale == 32, epoch_minutes_8xv100=D("1")),
+        ),
+    ],
+    "pearson_at_least": [("pearson-within-one-model", args(bound=D("0.990")))],
+    "fitted_line": [("figure2-acts-line", args(drawn_only=False))],
+}
+# Already "not reproduced": the published value is changed to ours, and the verdict turns.
+CURES = {
+    "single_count": ("figure2-regnety-base-acts", literal(published=(D("4.160"),))),
+    "pearson": ("figure2-pearson-acts-all-64", args(drawn_only=True)),
+}
+
+
+def test_every_judge_has_a_mutation():
+    used = {claim.judge for claim in load().claims if claim.judge}
+    assert used == set(JUDGES), "a judge that no claim uses, or the other way round"
+    assert set(MUTATIONS) | set(CURES) == set(JUDGES)
+
+
+@pytest.mark.parametrize(
+    ("name", "claim_id", "mutate"),
+    [(name, *case) for name, cases in MUTATIONS.items() for case in cases],
+)
+def test_every_judge_can_fail(name, claim_id, mutate, claims, judgements, monkeypatch):
+    assert claims[claim_id].judge == name
+    assert judgements[claim_id].verdict in ("reproduced", "trend reproduced")
+    assert judge(mutate(claims[claim_id], monkeypatch)).verdict == "not reproduced"
+
+
+@pytest.mark.parametrize(("name", "claim_id", "mutate"), [(n, *case) for n, case in CURES.items()])
+def test_judges_that_find_deviations_can_succeed(name, claim_id, mutate, claims, monkeypatch):
+    assert claims[claim_id].judge == name
+    assert judge(claims[claim_id]).verdict == "not reproduced"
+    assert judge(mutate(claims[claim_id], monkeypatch)).verdict == "reproduced"
+
+
+# Bad input.
+
+GOOD = """
+papers: {p: A paper}
+groups:
+- title: G
+  defaults: {paper: p, kind: number, read_in: a test, args: {table: 5, row: B0}}
+  claims:
+  - id: one
+    where: Table {table}
+    statement: "{row} is counted"
+    judge: table_complexity
+    args: {base: EN-B0}
+"""
+
+
+def ledger(tmp_path, text):
+    path = tmp_path / "claims.yaml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_defaults_are_merged(tmp_path):
+    (one,) = load(ledger(tmp_path, GOOD)).claims
+    assert (one.group, one.where, one.statement) == ("G", "Table 5", "B0 is counted")
+    assert one.args == {"table": 5, "row": "B0", "base": "EN-B0"}
+    assert judge(one).verdict == "reproduced"
+
+
+def test_digits_are_kept(tmp_path):
+    text = GOOD + "    published: [4.10, 3]\n"
+    assert load(ledger(tmp_path, text)).claims[0].published == (Decimal("4.10"), Decimal(3))
+    assert str(load(ledger(tmp_path, text)).claims[0].published[0]) == "4.10"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("id: one", "id: one\n    wher: x", r"claim 'one': unknown key 'wher'.* 'where'\?"),
+        ("id: one", "id: One", "claim 'One': id: String should match"),
+        ("id: one", "group: x\n    id: one", "unknown key 'group'"),
+        ("id: one", "note: x", r"claim \{.*\}: id: Field required"),
+        ("kind: number", "kind: guess", "claim 'one': kind: Input should be"),
+        (", read_in: a test", "", "claim 'one': read_in: Field required"),
+        ("Table {table}", "Table {tabel}", "claim 'one': where needs the argument 'tabel'"),
+        ("    judge: table_complexity\n", "", "give either judge or not_testable"),
+        ("judge: table_complexity", "judge: table_compl", r"no judge 'table_compl'\. Did you"),
+        ("args: {base: EN-B0}", "args: {}", "missing a required argument: 'base'"),
+        ("base: EN-B0", "base: EN-B0, scale: 2", "unexpected keyword argument 'scale'; it takes"),
+        ("id: one", "id: one\n    tolerance: {abs: 0.1}", "tolerance.why: Field required"),
+        ("id: one", "id: one\n    tolerance: {abs: 0, why: x}", "tolerance.abs: Input should be"),
+        ("number, read", "trend, tolerance: {abs: 1, why: x}, read", "only a claim of kind number"),
+        ("paper: p", "paper: q", "claim 'one': no paper 'q'"),
+        ("title: G", "titel: G", "a group needs title and claims"),
+        ("title: G", "title: G\n  note: x", "group 'G': unknown key 'note'"),
+        ("papers:", "paper:", "needs the keys papers and groups"),
+        ("title: G", "title: G\n  title: H", "key 'title' is written twice"),
+        ("papers:", "papers: [", "not readable as YAML"),
+        ("  - id: one", "  - just text\n  - id: one", "a claim is a mapping, not 'just text'"),
+    ],
+)
+def test_bad_ledgers(tmp_path, old, new, message):
+    assert GOOD.count(old) == 1
+    with pytest.raises(InputError, match=message) as error:
+        load(ledger(tmp_path, GOOD.replace(old, new)))
+    assert "\n" not in str(error.value)
+
+
+def test_ids_are_unique(tmp_path):
+    document = yaml.safe_load(GOOD)
+    document["groups"] *= 2
+    with pytest.raises(InputError, match="claim 'one' occurs twice"):
+        load(ledger(tmp_path, yaml.safe_dump(document)))
+
+
+def test_missing_ledger(tmp_path):
+    with pytest.raises(InputError, match=r"cannot read .*none\.yaml: No such file"):
+        load(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("table: 5", "table: five", "claim 'one': table: Input should be a valid integer"),
+        ("row: B0", "row: B9", "claim 'one': no published row with"),
+        ("base: EN-B0", "base: EN-B9", "claim 'one': unknown network 'EN-B9'"),
+        ("base: EN-B0", "base: EN-B0, strategy: x, s: 2", "claim 'one': alpha 'x' is not"),
+    ],
+)
+def test_arguments_that_cannot_be_judged(tmp_path, old, new, message):
+    (one,) = load(ledger(tmp_path, GOOD.replace(old, new))).claims
+    with pytest.raises(InputError, match=message):
+        judge(one)
