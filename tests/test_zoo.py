@@ -5,6 +5,8 @@ from repro.complexity import complexity
 from repro.errors import InputError
 
 FAMILIES = {"EN": 8, "RegNetX": 12, "RegNetY": 14, "RegNetZ": 2, "ResNet": 4, "ResNeXt": 3}
+FAMILIES |= {"EN-TF": 8, "EN-X": 8, "EN-X-GPU": 8, "EN-X-TPU": 8, "EN-H": 3, "EN-H-TPU": 3}
+FAMILIES |= {"EN-X-Table6-GPU": 7, "EN-X-Table6-TPU": 7}
 
 
 def test_the_zoo_is_complete():

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from repro.arch.network import Activation, Block, Network
+from repro.arch.network import Activation, Block, Network, check_sizes
 from repro.arch.rounding import tf_depth, tf_width
 from repro.errors import InputError, did_you_mean
 
@@ -50,6 +50,16 @@ class XStage:
     se_ratio: float
     reshape: Reshape = "none"
     kernel_as_printed: bool = False
+
+    def __post_init__(self) -> None:
+        check_sizes(
+            "stage",
+            depth=self.depth,
+            width=self.width,
+            expansion=self.expansion,
+            kernel=self.kernel,
+            stride=self.stride,
+        )
 
     @property
     def out_width(self) -> int:

@@ -26,7 +26,7 @@ LARGEST = 2**53
 scaler's arithmetic on them is no longer exact."""
 
 
-def _check_sizes(what: str, **sizes: int) -> None:
+def check_sizes(what: str, **sizes: int) -> None:
     """Raise `InputError` unless every size is at least 1 and below `LARGEST`."""
     for name, size in sizes.items():
         if size < 1:
@@ -85,7 +85,7 @@ class ResStage:
     linear: bool = False
 
     def __post_init__(self) -> None:
-        _check_sizes(
+        check_sizes(
             "stage",
             depth=self.depth,
             width=self.width,
@@ -157,7 +157,7 @@ class MBStage:
     stride: int = 1
 
     def __post_init__(self) -> None:
-        _check_sizes(
+        check_sizes(
             "stage",
             depth=self.depth,
             width=self.width,
@@ -250,7 +250,7 @@ class Network:
                 f"{self.name}: resolution {self.resolution} is too small; the strides of this "
                 f"network need at least {self.total_stride} pixels per side"
             )
-        _check_sizes(
+        check_sizes(
             self.name,
             resolution=self.resolution,
             stem_width=self.stem_width,

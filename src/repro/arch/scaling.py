@@ -66,7 +66,8 @@ def scale(net: Network, strategy: Strategy | str, s: float) -> Network:
     try:
         scaled: dict[str, Any] = {
             "stages": tuple(_scale_stage(stage, m) for stage in net.stages),
-            "resolution": round_resolution(net.resolution * m.r),
+            # some of EfficientNet-X's resolutions are no multiples of 4; unscaled, they stay
+            "resolution": round_resolution(net.resolution * m.r) if m.r != 1 else net.resolution,
         }
         if net.is_mbconv:
             scaled["stem_width"] = round_width(net.stem_width * m.w)
