@@ -28,6 +28,13 @@ NOTES = {
     "RegNetZ-4GF": "head conv 1000 wide; RegNetZ-4GF-headN for width N, 0 for none",
     "ResNet-50": "also R-50-1x64d; likewise 101, 152, 200",
     "ResNeXt-50": "also X-50-32x4d; likewise 101, 152",
+    "EN-TF-B0": "EN-B0 by the second paper's rules: other padding and BN; likewise to B7",
+    "EN-X-B0": "the second paper's, EfficientNet's own coefficients; EN-X-B0+relu and other variants",
+    "EN-X-TPU-B0": "latency-aware scaling for TPUv3, the authors' builder",
+    "EN-X-GPU-B0": "latency-aware scaling for V100, the authors' builder",
+    "EN-H-B5": "in the same builder, of a later paper",
+    "EN-X-Table6-GPU-B1": "depths and resolutions as printed, widths inferred; not the builder's",
+    "EN-X-Table6-TPU-B1": "depths and resolutions as printed, widths inferred; not the builder's",
 }
 """What a name alone does not say."""
 
