@@ -29,7 +29,7 @@ NOTES = {
     "ResNet-50": "also R-50-1x64d; likewise 101, 152, 200",
     "ResNeXt-50": "also X-50-32x4d; likewise 101, 152",
     "EN-TF-B0": "EN-B0 by the second paper's rules: other padding and BN; likewise to B7",
-    "EN-X-B0": "the second paper's, EfficientNet's own coefficients; EN-X-B0+relu and other variants",
+    "EN-X-B0": "the second paper's, EfficientNet's own coefficients; variants: EN-X-B0+relu",
     "EN-X-TPU-B0": "latency-aware scaling for TPUv3, the authors' builder",
     "EN-X-GPU-B0": "latency-aware scaling for V100, the authors' builder",
     "EN-H-B5": "in the same builder, of a later paper",

@@ -41,6 +41,6 @@ def init_weights(module: nn.Module, rules: Rules = "pycls") -> None:
             nn.init.uniform_(module.weight, -bound, bound)
         else:
             nn.init.normal_(module.weight, std=0.01)
-    from_zero = isinstance(module, nn.Linear) or (tensorflow and isinstance(module, nn.Conv2d))
-    if from_zero and module.bias is not None:
+    with_bias = isinstance(module, nn.Linear) or (tensorflow and isinstance(module, nn.Conv2d))
+    if with_bias and isinstance(module.bias, nn.Parameter):
         nn.init.zeros_(module.bias)
