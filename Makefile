@@ -29,6 +29,7 @@ help:
 # A page that raised a warning would be taken from the cache next time, without the warning:
 # after a failure, read every page again.
 book: $(BUILD)/.sources
+	@mkdir -p $(BUILD)/html/_static  # else a style sheet takes the folder's name when a chapter fails
 	$(BIN)/jupyter-book build -W --keep-going . || { rm -rf $(BUILD)/.doctrees; exit 1; }
 	@echo
 	@echo "The book is built. Open $(CURDIR)/$(BUILD)/html/index.html in a browser."

@@ -98,6 +98,8 @@ def run_chapter(
             cwd=str(source.parent),
             progress_bar=sys.stderr.isatty(),
             log_output=False,
+            # The kernel would warn of its unencrypted local connection on every run.
+            extra_arguments=["--IPKernelApp.log_level=40"],
         )
     except papermill.PapermillExecutionError as error:
         return _stopped(chapter, f"{error.ename}: {error.evalue}", partial)

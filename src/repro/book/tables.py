@@ -11,6 +11,10 @@ from typing import Any
 import pandas as pd
 
 
+LONG = 36
+"""Cells with more characters than this may break into lines; shorter ones never do."""
+
+
 @dataclass(frozen=True)
 class PageTable:
     """A finished table with its caption."""
@@ -56,7 +60,7 @@ def table(
         cells = []
         for column, value in zip(frame.columns, row, strict=True):
             text = _text(value, formats.get(column))
-            css = marks.get(text)
+            css = marks.get(text) or ("long" if len(text) > LONG else None)
             attribute = f' class="{css}"' if css else align[column]
             cells.append(f"<td{attribute}>{escape(text)}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
