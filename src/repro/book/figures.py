@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 # Drawn in this colour, then replaced: what should follow the page's text colour.
 _INK = "#010203"
 
-# Mid-tones of the seaborn "colorblind" palette: at least 3:1 on both of the theme's backgrounds.
+# After the seaborn "colorblind" palette, with at least 3:1 on both of the theme's backgrounds.
 STRATEGY_COLOURS: Mapping[str, str] = {
     "d": "#0173b2",
-    "w": "#de8f05",
+    "w": "#c98205",
     "r": "#029e73",
     "dr": "#7f6bc9",
-    "dw": "#ca9161",
-    "wr": "#56a0d3",
+    "dw": "#c08552",
+    "wr": "#4a98cc",
     "dwr": "#d55e00",
-    "alpha=2/3": "#949494",
+    "alpha=2/3": "#909090",
     "dWr": "#cc5fb0",
     "orig": "#8c8c8c",
 }
@@ -39,11 +39,11 @@ STRATEGY_COLOURS: Mapping[str, str] = {
 
 FAMILY_COLOURS: Mapping[str, str] = {
     "EfficientNet": "#0173b2",
-    "RegNetX": "#ca9161",
+    "RegNetX": "#c08552",
     "RegNetY": "#d55e00",
     "RegNetZ": "#029e73",
     "ResNet": "#cc5fb0",
-    "ResNeXt": "#949494",
+    "ResNeXt": "#909090",
 }
 """One colour per network family."""
 
@@ -60,6 +60,9 @@ def use_house_style() -> None:
         style="ticks",
         palette=list(STRATEGY_COLOURS.values()),
         rc={
+            # The one font that comes with matplotlib: another machine's Arial would give another
+            # layout. The page puts its own in its place.
+            "font.family": "DejaVu Sans",
             "svg.fonttype": "none",
             "svg.hashsalt": "repro",
             "figure.facecolor": "none",
@@ -204,22 +207,34 @@ def show(fig: Figure, name: str, *, alt: str, caption: str) -> PageFigure:
 
 
 def _inline(svg: str, name: str, alt: str) -> str:
-    """Strip what an inline SVG must not have, add what a reader needs."""
+    """Strip what an inline SVG must not have, add what a reader needs.
+
+    Coordinates keep two decimals and ids become numbers: neither the last digits of a float nor
+    a hash of them may differ from machine to machine.
+    """
     svg = svg[svg.index("<svg") :].strip()
     svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.DOTALL)
     # Ids are shared by a whole page: keep only those something refers to, under this name.
-    used = set(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
-    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{name}-{m[1]}"' if m[1] in used else "", svg)
-    svg = re.sub(r'(url\(#|href="#)', rf"\g<1>{name}-", svg)
+    used = dict.fromkeys(re.findall(r'(?:url\(#|href="#)([^)"]+)', svg))
+    short = {old: f"{name}-{n}" for n, old in enumerate(used)}
+    svg = re.sub(r' id="([^"]+)"', lambda m: f' id="{short[m[1]]}"' if m[1] in short else "", svg)
+    svg = re.sub(r'(url\(#|href="#)([^)"]+)', lambda m: m[1] + short[m[2]], svg)
     svg = svg.replace(_INK, "currentColor").replace("xlink:href", "href")
-    svg = re.sub(r"font: ([^;\"]*?)'DejaVu Sans'[^;\"]*", r"font: \1sans-serif", svg)
+    svg = re.sub(r"font-family: [^;\"]+; ", "", svg)
+    svg = re.sub(r' transform="rotate\(-0 [^"]*\)"', "", svg)
+    svg = re.sub(r"<[^>]+>", lambda tag: re.sub(r"-?\d+\.\d{3,}", _two_decimals, tag[0]), svg)
     svg = re.sub(r"\n\s*", "\n", svg)
     width = re.search(r'viewBox="0 0 ([\d.]+)', svg)
-    limit = f"max-width:{float(width[1]) * 4 / 3:.0f}px" if width else ""
+    limit = f";max-width:{float(width[1]) * 4 / 3:.0f}px" if width else ""
     view = re.search(r'viewBox="[^"]+"', svg)
     start = (
         f'<svg xmlns="http://www.w3.org/2000/svg" {view[0] if view else ""} role="img" '
-        f'aria-label="{escape(alt, quote=True)}" style="{limit}">'
+        f'aria-label="{escape(alt, quote=True)}" style="font-family:sans-serif{limit}">'
     )
     return start + svg[svg.index(">") + 1 :]
+
+
+def _two_decimals(number: re.Match[str]) -> str:
+    rounded = f"{float(number[0]):.2f}".rstrip("0").rstrip(".")
+    return "0" if rounded == "-0" else rounded

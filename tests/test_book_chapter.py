@@ -1,0 +1,40 @@
+"""A chapter's first call, and its key numbers."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+from repro.book import glue, setup
+from repro.book.chapter import setup as same_setup
+
+
+def test_setup_silences_two_import_warnings_and_no_others():
+    assert setup is same_setup
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.resetwarnings()
+        setup()
+        warnings.warn("IProgress not found. Please update jupyter.", stacklevel=1)
+        warnings.warn("`torch.jit.script` is deprecated.", FutureWarning, stacklevel=1)
+        assert not seen
+        warnings.warn("something else", stacklevel=1)
+    assert [str(w.message) for w in seen] == ["something else"]
+
+
+@pytest.fixture
+def stored(monkeypatch):
+    calls = {}
+
+    def store(name, value, display):
+        assert display is False
+        calls[name] = value
+
+    monkeypatch.setattr("myst_nb.glue", store)
+    return calls
+
+
+def test_glue_stores_plain_numbers(stored):
+    glue(a=1, b=np.float64(0.5), c=np.int64(3), d="text")
+    assert stored == {"a": 1, "b": 0.5, "c": 3, "d": "text"}
+    assert type(stored["b"]) is float
+    assert type(stored["c"]) is int
