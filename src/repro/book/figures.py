@@ -28,7 +28,7 @@ STRATEGY_COLOURS: Mapping[str, str] = {
     "w": "#c98205",
     "r": "#029e73",
     "dr": "#7f6bc9",
-    "dw": "#c08552",
+    "dw": "#87912a",
     "wr": "#4a98cc",
     "dwr": "#d55e00",
     "alpha=2/3": "#909090",
@@ -39,7 +39,7 @@ STRATEGY_COLOURS: Mapping[str, str] = {
 
 FAMILY_COLOURS: Mapping[str, str] = {
     "EfficientNet": "#0173b2",
-    "RegNetX": "#c08552",
+    "RegNetX": "#87912a",
     "RegNetY": "#d55e00",
     "RegNetZ": "#029e73",
     "ResNet": "#cc5fb0",
