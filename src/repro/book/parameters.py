@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, get_args
 import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from repro.arch import get, parse_strategy
+from repro.arch import alpha_strategy, get, parse_strategy
 from repro.errors import InputError, did_you_mean
 
 Tier = Literal["smoke", "laptop", "gpu", "paper"]
@@ -45,13 +45,23 @@ class Parameters(BaseModel):
     """What a tier changes; a tier that is not here runs with the defaults."""
 
 
+def _differing(scales: list[float]) -> list[float]:
+    if len(set(scales)) < 2:
+        raise ValueError("a slope needs at least two different scales")
+    return scales
+
+
 class WhatScalingCosts(Parameters):
     """Chapter "What scaling costs"."""
 
     depth: int = Field(4, ge=1, le=100, description="Convs in the example stage")
-    width: int = Field(64, ge=8, le=4096, description="Channels of the example stage")
+    width: int = Field(
+        64, ge=8, le=4096, multiple_of=8, description="Channels of the example stage"
+    )
     resolution: int = Field(32, ge=1, le=1024, description="Pixels per side of its maps")
-    scales: Scales = Field([1, 2, 4, 8, 16, 32], description="Factors on flops to try")
+    scales: Annotated[Scales, AfterValidator(_differing)] = Field(
+        [1, 2, 4, 8, 16, 32], description="Factors on flops to try"
+    )
 
 
 class ScalingRealNetworks(Parameters):
@@ -61,10 +71,33 @@ class ScalingRealNetworks(Parameters):
         ["EN-B0", "RegNetY-500MF", "RegNetY-4GF", "RegNetZ-500MF", "RegNetZ-4GF"],
         description="Zoo names of the networks to scale",
     )
-    scales: Scales = Field([1, 2, 4, 8, 16, 32], description="Factors on flops to try")
+    scales: Annotated[Scales, AfterValidator(_differing)] = Field(
+        [1, 2, 4, 8, 16, 32], description="Factors on flops to try"
+    )
+    strategy: Literal["d", "w", "r", "dw", "wr", "dr", "dwr", "dWr"] = Field(
+        "dWr", description="The paper's strategy whose rounding is drawn"
+    )
+    most_blocks: int = Field(
+        30, ge=26, le=40, description="Blocks of the deepest RegNetY that the search tries"
+    )
+    resolution_step: int = Field(
+        16, ge=4, le=16, multiple_of=4, description="Between the resolutions that it tries"
+    )
     tiers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
-        "laptop": {"scales": [1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96]}
+        "laptop": {
+            "scales": [1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96],
+            "most_blocks": 40,
+            "resolution_step": 4,
+        }
     }
+
+
+def _known_alpha(text: str) -> str:
+    alpha_strategy(text)
+    return text
+
+
+AlphaText = Annotated[str, AfterValidator(_known_alpha)]
 
 
 class FastCompoundScaling(Parameters):
@@ -74,13 +107,25 @@ class FastCompoundScaling(Parameters):
         ["EN-B0", "RegNetY-500MF", "RegNetY-4GF", "RegNetZ-500MF", "RegNetZ-4GF"],
         description="Zoo names of the networks to scale",
     )
-    alphas: list[str] = Field(
+    alphas: list[AlphaText] = Field(
         ["0", "1/3", "2/3", "4/5", "1"],
         min_length=2,
         description="Members of the fast scaling family: width's share of the log-flops",
     )
-    scales: Scales = Field([1, 2, 4, 8, 16, 32], description="Factors on flops to try")
+    scales: Annotated[Scales, AfterValidator(_differing)] = Field(
+        [1, 2, 4, 8, 16, 32], description="Factors on flops to try"
+    )
     seed: int = Field(0, ge=0, description="Of the bootstrap intervals")
+    resamples: int = Field(
+        2000, ge=100, le=100_000, description="Bootstrap resamples behind each interval"
+    )
+    tiers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "laptop": {
+            "alphas": ["0", "1/6", "1/3", "1/2", "2/3", "4/5", "9/10", "1"],
+            "scales": [1, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96],
+            "resamples": 20_000,
+        }
+    }
 
 
 class CountingConventions(Parameters):
@@ -152,10 +197,11 @@ def check(chapter: str, **values: Any) -> Parameters:
 def parse_value(text: str) -> Any:
     """A value from the command line: Python or YAML notation, else plain text.
 
-    ``4``, ``0.5``, ``[1, 2, 4]``, ``[EN-B0, ResNet-50]``, ``None``, ``null``, ``true``, ``EN-B0``.
+    ``4``, ``0.5``, ``[1, 2, 4]``, ``1,2,4``, ``[EN-B0, ResNet-50]``, ``None``, ``null``, ``true``, ``EN-B0``.
     """
     try:
-        return ast.literal_eval(text)
+        value = ast.literal_eval(text)
+        return list(value) if isinstance(value, tuple) else value  # 1, 2, 4 without brackets
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         pass
     try:
