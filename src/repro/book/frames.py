@@ -10,7 +10,10 @@ import pandas as pd
 from repro.arch import Network, Strategy, get, scale
 from repro.complexity import complexity
 
+# The first that fits: EfficientNet-X before EfficientNet.
 FAMILIES: Mapping[str, str] = {
+    "EN-X": "EfficientNet-X",
+    "EN-H": "EfficientNet-H",
     "EN": "EfficientNet",
     "RegNetX": "RegNetX",
     "RegNetY": "RegNetY",
@@ -21,8 +24,9 @@ FAMILIES: Mapping[str, str] = {
 
 
 def family(name: str) -> str:
-    """The family of a zoo network, as figures and tables call it."""
-    return FAMILIES[name.split("-")[0]]
+    """The family of a zoo network (or of an alias), as figures and tables call it."""
+    known = get(name).name
+    return next(title for prefix, title in FAMILIES.items() if known.startswith(f"{prefix}-"))
 
 
 def counts(net: Network) -> dict[str, float]:
