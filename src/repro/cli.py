@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from repro import cli_time
 from repro.errors import InputError
 
 # Help and errors stay plain text: one line per error, and no import of rich at each start.
@@ -140,6 +141,10 @@ def complexity(
         None if resolution is None else catalog.read_resolution(resolution),
     )
     print(json.dumps(row) if as_json else console.network_text(row))
+
+
+app.command()(cli_time.time)
+app.command()(cli_time.compare)
 
 
 @app.command()

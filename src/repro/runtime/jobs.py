@@ -1,0 +1,290 @@
+"""What a sweep measures: jobs from the command line, from a grid, or from a named sweep file.
+
+A named sweep is ``data/sweeps/NAME.json``: a list of blocks, each a protocol and the networks to
+time under it: ``{"protocol": {...}, "models": [[base, strategy, scale], ...]}``, strategies in the
+authors' grammar. A block with ``"peaks": true`` measures the device's peak rates instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import ceil
+from pathlib import Path
+from typing import Any, ClassVar
+
+import psutil
+
+from repro.arch import PAPER, Network, Strategy, alpha_strategy, get, parse_strategy, scale
+from repro.complexity import complexity
+from repro.errors import InputError, did_you_mean
+from repro.paths import root
+from repro.records import (
+    PeakRecord,
+    Protocol,
+    Subject,
+    TimingRecord,
+    checked,
+    timing_inputs,
+)
+from repro.runtime.roofline import Peaks, device_peaks, kernel_count, roofline
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One network to time under one protocol. ``entry`` is the module that does it."""
+
+    net: Network
+    subject: Subject
+    protocol: Protocol
+    entry: ClassVar[str] = TimingRecord.entry
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        p = self.protocol
+        return f"{self.subject.name}, {p.mode} {p.dtype} batch {p.batch}"
+
+    def inputs(self) -> dict[str, Any]:
+        """The part of its record's key that is known beforehand."""
+        return timing_inputs(self.subject, self.protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class PeakJob:
+    """The device's peak rates in one dtype."""
+
+    protocol: Protocol
+    name: ClassVar[str] = "peak rates"
+    entry: ClassVar[str] = PeakRecord.entry
+
+    def inputs(self) -> dict[str, Any]:
+        """The part of its record's key that is known beforehand."""
+        return {"kind": "peak", "protocol": self.protocol.model_dump()}
+
+
+Task = Job | PeakJob
+
+
+def job(
+    base: str | Network,
+    strategy: str | None = None,
+    factor: float | None = None,
+    protocol: Protocol | None = None,
+) -> Job:
+    """A network to time.
+
+    Args:
+        base: a zoo name, or any description. strategy: in the authors' grammar, where a bare
+            ``w`` leaves group width alone. factor: on flops; given exactly when ``strategy`` is.
+
+    Raises:
+        InputError: unknown name, unreadable strategy, or one of strategy and factor alone.
+    """
+    protocol = protocol or Protocol()
+    net = start = get(base) if isinstance(base, str) else base
+    parsed = None
+    if (strategy is None) != (factor is None):
+        raise InputError("give both a strategy and a scale, or neither")
+    if strategy is not None and factor is not None:
+        parsed = short_strategy(strategy)
+        net = scale(start, parsed, factor)
+    if protocol.resolution:
+        net = net.at(protocol.resolution)
+    return Job(net, subject_of(net, start.name, parsed, factor), protocol)
+
+
+def subject_of(
+    net: Network, base: str, strategy: Strategy | None = None, factor: float | None = None
+) -> Subject:
+    """A description as records keep it, with its counts."""
+    count = complexity(net)
+    return Subject(
+        name=net.name,
+        base=base,
+        strategy=strategy.name if strategy else None,
+        grammar=strategy.grammar if strategy else None,
+        scale=factor,
+        resolution=net.resolution,
+        description=description_of(net),
+        flops=count.flops,
+        params=count.params,
+        acts=count.acts,
+        kernels=kernel_count(net),
+    )
+
+
+def description_of(net: Network) -> dict[str, Any]:
+    """A description as JSON has it, without its name: by another name it is the same network.
+
+    What is at its default is left out, so that a field added later changes no key.
+    """
+    stages = [{"kind": type(stage).__name__, **_set_fields(stage)} for stage in net.stages]
+    kept = {k: v for k, v in _set_fields(net).items() if k not in ("name", "stages")}
+    description: dict[str, Any] = json.loads(json.dumps({"stages": stages, **kept}))
+    return description
+
+
+def _set_fields(item: Any) -> dict[str, Any]:
+    values = {field: getattr(item, field.name) for field in dataclasses.fields(item)}
+    return {field.name: value for field, value in values.items() if value != field.default}
+
+
+@cache
+def _short_names() -> dict[str, Strategy]:
+    """The paper's strategies by their grammar, alpha 2/3 among them."""
+    known = [*PAPER.values(), alpha_strategy("2/3", "alpha=2/3")]
+    return {strategy.grammar: strategy for strategy in known}
+
+
+def short_strategy(text: str) -> Strategy:
+    """A strategy in the authors' grammar, under the paper's short name where it has one."""
+    parsed = parse_strategy(text)
+    grammar = parsed.grammar
+    return _short_names().get(grammar) or dataclasses.replace(parsed, name=grammar)
+
+
+# ---------------------------------------------------------------------------- sweep files
+
+
+def sweep_folder() -> Path:
+    """Where named sweeps are kept."""
+    return root() / "data" / "sweeps"
+
+
+def named_sweep(name: str, changes: dict[str, Any] | None = None) -> list[Task]:
+    """The jobs of a named sweep, in its order.
+
+    Args:
+        name: of a file in `sweep_folder`, without its ending, or the path of another.
+        changes: protocol values that replace the sweep's own.
+
+    Raises:
+        InputError: no such sweep, or a block that cannot be used (names the file and the block).
+    """
+    path = Path(name) if name.endswith(".json") else sweep_folder() / f"{name}.json"
+    try:
+        blocks = json.loads(path.read_bytes())
+    except OSError as error:
+        names = sorted(p.stem for p in sweep_folder().glob("*.json"))
+        raise InputError(
+            f"sweep {name!r} cannot be read: {error.strerror}. Named sweeps: {', '.join(names)}."
+            f"{did_you_mean(name, names)}"
+        ) from None
+    except ValueError as error:
+        raise InputError(f"sweep {name!r} is not JSON: {error}") from None
+    jobs: list[Task] = []
+    for number, block in enumerate(blocks, 1):
+        where = f"sweep {name!r}, block {number}"
+        try:
+            values = {**block["protocol"], **(changes or {})}
+            protocol = resolved(checked(Protocol, values, where))
+            if block.get("peaks"):
+                jobs.append(PeakJob(protocol))
+            jobs += [job(b, strategy, s, protocol) for b, strategy, s in block.get("models", ())]
+        except InputError as error:
+            raise InputError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
+        except (TypeError, ValueError, KeyError, AttributeError) as error:
+            raise InputError(f"{where} cannot be used: {error!r}") from None
+    return jobs
+
+
+def resolved(protocol: Protocol) -> Protocol:
+    """The protocol with what the machine decides filled in: threads, one per physical core."""
+    if protocol.device == "cpu" and protocol.threads is None:
+        cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
+        return protocol.model_copy(update={"threads": cores})
+    return protocol
+
+
+# ---------------------------------------------------------------------------- estimates
+
+
+def memory_per_image(net: Network, protocol: Protocol) -> float:
+    """Bytes that one more image takes, roughly: a first guess where batches are tried.
+
+    Training keeps each conv's output and what batch norm and activation make of it for the
+    backward pass; inference holds about the two largest neighbouring maps.
+    """
+    bytes_each = 4 if protocol.dtype in ("fp32", "tf32") else 2
+    acts = complexity(net).acts
+    return bytes_each * acts * (3.0 if protocol.mode != "infer" else 0.6)
+
+
+def guess_batch(item: Job, memory_bytes: float) -> int:
+    """The batch that should fill a memory: on a CPU the batch itself, on a GPU a first try."""
+    limit = item.protocol.memory_gb * 1e9 if item.protocol.memory_gb else memory_bytes
+    weights = item.subject.params * 4 * {"infer": 1, "train": 2, "step": 3}[item.protocol.mode]
+    batch = int(max(0.0, 0.9 * limit - weights) / memory_per_image(item.net, item.protocol))
+    return max(1, min(batch, 4096))
+
+
+# A CPU core in eager mode; what launching one operation costs; how far eager training on a GPU
+# stays above the roofline without fusion. All rough, and used for plans alone.
+_CORE = Peaks("one core", {"fp32": 1.1e11, "fp16": 5e10, "bf16": 1.1e11}, 1e10)
+_LAUNCH_S = {"cpu": 4e-6, "cuda": 9e-6}
+_SLACK = {"cpu": 1.0, "cuda": 3.5}
+_START_S = 1.0
+
+
+def estimated_s(item: Task, device_name: str = "H200") -> float:
+    """Seconds that a job will take, to within a factor of two or so.
+
+    Args:
+        device_name: the GPU to plan for, as in data/devices.yaml.
+    """
+    p = item.protocol
+    if isinstance(item, PeakJob):
+        return 5.0
+    if p.device == "cpu":
+        threads = p.threads or 1
+        rates = {k: v * threads if v else None for k, v in _CORE.operations.items()}
+        peaks = Peaks("cpu", rates, _CORE.bandwidth * threads)
+        memory = psutil.virtual_memory().available / 2
+    else:
+        peaks = device_peaks(device_name)
+        memory = peaks.memory_bytes or 32e9
+    batch = guess_batch(item, memory) if p.batch == "max" else p.batch
+    launches = kernel_count(item.net) * (1 if p.mode == "infer" else 3)
+    launch_s = 0.0 if p.compile == "graph" else launches * _LAUNCH_S[p.device]
+    ideal = roofline(item.net, peaks, batch, p.dtype, p.mode, "none").ideal_s
+    iteration = max(_SLACK[p.device] * ideal, launch_s)
+    # Warm-up, the search for the batch, and an untimed iteration in each turn.
+    untimed = 6 + p.rounds + (4 if p.batch == "max" and p.device == "cuda" else 0)
+    timed = max(p.samples * iteration, p.min_time)
+    compiling = 40.0 if p.compile == "inductor" else 0.0
+    return _START_S + compiling + untimed * iteration + timed
+
+
+def chunk(jobs: Sequence[Task], which: str) -> list[Task]:
+    """One of several parts of a sweep that take about the same time, in the sweep's order.
+
+    Args:
+        which: ``"1/3"`` for the first of three.
+
+    Raises:
+        InputError: not of that form.
+    """
+    part, _, parts = which.partition("/")
+    if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
+        raise InputError(f"chunk {which!r} is not allowed; I/N is, such as 1/3, with I from 1 to N")
+    costs = [estimated_s(item) for item in jobs]
+    total, before = sum(costs), 0.0
+    chosen: list[Task] = []
+    for item, cost in zip(jobs, costs, strict=True):
+        # By the middle of each job, so that every job falls into exactly one part.
+        if ceil((before + cost / 2) / total * int(parts)) == int(part):
+            chosen.append(item)
+        before += cost
+    return chosen
+
+
+def unique(jobs: Iterable[Task]) -> list[Task]:
+    """Each job once: two names for one network under one protocol are one measurement."""
+    seen: dict[str, Task] = {}
+    for item in jobs:
+        seen.setdefault(json.dumps(item.inputs(), sort_keys=True), item)
+    return list(seen.values())

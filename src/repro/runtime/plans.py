@@ -1,0 +1,115 @@
+"""The named sweeps, written down by code: ``python -m repro.runtime.plans`` makes their files.
+
+Strategies here are in the authors' grammar; group width follows width in all of them, as in the
+paper. A network that one block names twice (the base is every strategy at s = 1) is timed once.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from repro.arch import NAMES
+from repro.runtime.jobs import sweep_folder
+
+Block = dict[str, Any]
+Rows = list[list[Any]]
+
+SMALL = ("EN-B0", "RegNetY-500MF", "RegNetZ-500MF")
+LARGE = ("RegNetY-4GF", "RegNetZ-4GF")
+FIGURE2_SCALES = (0.5, 1, 2, 4, 8, 16, *range(24, 97, 8))
+SPARSE_SCALES = (0.5, 1, 2, 4, 8, 16, 32, 64, 96)
+D, W, R, DW, DWR, TWO_THIRDS, D_W_R = (
+    "d1",
+    "w1_g1",
+    "r1",
+    "d1_w1_g1",
+    "d1_w1_g1_r1",
+    "d1_w4_g4_r1",
+    "d1_w8_g8_r1",
+)
+FIGURE2_STRATEGIES = (DWR, DW, D_W_R, W)
+
+
+def _grid(bases: Any, strategies: Any = (), scales: Any = ()) -> Rows:
+    """Each base as it is, then scaled in every way; scale 1 is the base itself."""
+    rows: Rows = [[base, None, None] for base in bases]
+    rows += [[b, t, s] for b in bases for t in strategies for s in scales if s != 1]
+    return rows
+
+
+def laptop() -> list[Block]:
+    """A quarter of an hour on two cores: the five bases and their versions at s = 2 and 4.
+
+    Batch 1 for inference and 4 for training, at each network's own resolution.
+    """
+    models = _grid((*SMALL, *LARGE), (D, W, R, DWR, D_W_R), (2, 4))
+    infer = {"device": "cpu", "mode": "infer", "batch": 1, "samples": 20, "min_time": 1.0}
+    step = {"device": "cpu", "mode": "step", "batch": 4, "samples": 5, "min_time": 0, "rounds": 3}
+    return [
+        {"protocol": {"device": "cpu"}, "peaks": True},
+        {"protocol": infer, "models": models},
+        {"protocol": step, "models": models},
+    ]
+
+
+def smoke() -> list[Block]:
+    """Twenty networks in under three minutes on two cores."""
+    models = _grid((*SMALL, *LARGE), (W, DWR, D_W_R), (2,))
+    protocol = {"device": "cpu", "samples": 5, "min_time": 0.3, "rounds": 2}
+    return [{"protocol": protocol, "models": models}]
+
+
+def paper_gpu() -> list[Block]:
+    """The first paper's sweep on one GPU: under half an hour of an H200, most important first.
+
+    "Largest batch" is the largest that fits into 32e9 bytes, the memory of the paper's V100; a
+    subset is repeated with the whole memory, to show what that changes.
+    """
+    gpu: Block = {"device": "cuda", "dtype": "bf16", "samples": 5, "min_time": 0.2, "rounds": 2}
+
+    def block(models: Rows, **protocol: Any) -> Block:
+        return {"protocol": {**gpu, **protocol}, "models": models}
+
+    largest: Block = {"mode": "step", "batch": "max", "memory_gb": 32}
+    of_64: Block = {"mode": "step", "batch": 64}
+    zoo = [name for name in NAMES if name.startswith(("EN-B", "RegNetX", "RegNetY", "ResN"))]
+    rest = _grid(SMALL, (D, R, TWO_THIRDS), (2, 4, 8))
+    rest += _grid(LARGE, (D, W, R, DW, DWR, TWO_THIRDS, D_W_R), (2, 4)) + _grid(zoo)
+    scaled = _grid((*SMALL, *LARGE), (DWR, D_W_R), (4,))
+    sparse = _grid(("EN-B0",), FIGURE2_STRATEGIES, SPARSE_SCALES) + scaled
+    few = _grid(("EN-B0",), FIGURE2_STRATEGIES, (16,))
+    pair = _grid(("EN-B0", "RegNetY-500MF"))
+    return [
+        *({**block([], dtype=dtype), "peaks": True} for dtype in ("bf16", "fp16", "tf32", "fp32")),
+        *(block(_grid((b,), FIGURE2_STRATEGIES, FIGURE2_SCALES), **largest) for b in SMALL),
+        block(rest, **largest),
+        block(sparse, **of_64),
+        block(sparse, batch=1),
+        block(sparse, batch=64),
+        block(few + scaled, **{**largest, "mode": "infer"}),
+        block(few, **largest, dtype="fp16"),
+        block(few, **of_64, dtype="fp16"),
+        block(few, **{**largest, "memory_gb": None}),
+        block(few + scaled, batch=1, compile="graph"),
+        block(scaled, **of_64, compile="graph"),
+        block(pair, **of_64, memory_format="contiguous"),
+        block(pair, **of_64, input="zeros"),
+        block(pair, **of_64, dtype="tf32"),
+        block(pair, **of_64, dtype="fp32"),
+        block(pair, batch=64, compile="inductor"),
+    ]
+
+
+PLANS = {"laptop": laptop, "smoke": smoke, "paper-gpu": paper_gpu}
+
+
+def as_text(blocks: list[Block]) -> str:
+    """A sweep's file: one block a line."""
+    return "[\n" + ",\n".join(map(json.dumps, blocks)) + "\n]\n"
+
+
+if __name__ == "__main__":
+    sweep_folder().mkdir(exist_ok=True)
+    for name, plan in PLANS.items():
+        (sweep_folder() / f"{name}.json").write_text(as_text(plan()))

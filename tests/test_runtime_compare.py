@@ -1,0 +1,102 @@
+import pytest
+from test_records import MACHINE, timing
+
+from repro.errors import InputError
+from repro.records import Protocol, State, append
+from repro.runtime.compare import CONDITIONS, differences, explain, select, verdict
+
+
+def conditions(a, b):
+    return [d.condition for d in differences(a, b)]
+
+
+def test_nothing_differs_between_a_record_and_itself():
+    assert conditions(timing(), timing(samples=(9.0,))) == []
+    assert "no recorded condition differs" in explain(timing(), timing())
+
+
+def test_the_likeliest_cause_comes_first():
+    a = timing(protocol=Protocol(threads=1))
+    b = timing(
+        protocol=Protocol(threads=2, dtype="bf16", seed=3),
+        machine=MACHINE.model_copy(update={"torch": "2.16"}),
+    )
+    assert conditions(a, b) == [
+        "protocol.dtype",
+        "protocol.threads",
+        "machine.torch",
+        "protocol.seed",
+    ]
+
+
+def test_changed_code_is_named():
+    a, b = timing(), timing()
+    b = b.model_copy(update={"code": {**b.code, "repro.runtime.measure": "0" * 16}})
+    [found] = differences(a, b)
+    assert found.why == "changed: repro.runtime.measure"
+
+
+@pytest.mark.parametrize(
+    "field, x, y, differ",
+    [
+        ("sm_clock_mhz", 1980.0, 1965.0, False),
+        ("sm_clock_mhz", 1980.0, 1400.0, True),
+        ("temperature_c", 60.0, 64.0, False),
+        ("temperature_c", 60.0, 80.0, True),
+        ("load", 1.0, 3.0, True),
+        ("throttle", (), ("power cap",), True),
+        ("power_limit_w", None, 700.0, True),
+    ],
+)
+def test_readings_differ_when_they_are_far_apart(field, x, y, differ):
+    a, b = (timing(under_load=State(**{field: value})) for value in (x, y))
+    assert conditions(a, b) == ([f"under_load.{field}"] if differ else [])
+
+
+def test_every_condition_exists_in_a_record():
+    data = timing().model_dump()
+    for place, _ in CONDITIONS:
+        found = data
+        for step in place.split("."):
+            found = found[step]
+
+
+def test_every_part_of_a_protocol_is_a_condition():
+    listed = {place for place, _ in CONDITIONS}
+    known_otherwise = {"protocol.device", "protocol.resolution"}
+    assert {f"protocol.{name}" for name in Protocol.model_fields} - known_otherwise <= listed
+
+
+def test_the_verdict_weighs_the_difference_against_the_spread():
+    slow = timing(samples=(2.0, 2.1, 2.2))
+    assert "quartiles do not overlap" in verdict(timing(), slow)
+    assert "B takes 10.5 times as long as A per image" in verdict(timing(), slow)
+    assert "within the noise" in verdict(timing(), timing(samples=(0.25, 0.2, 0.1)))
+    assert "1 times per iteration" in verdict(timing(), timing(batch=4))
+
+
+def test_selectors(tmp_path):
+    path = tmp_path / "records.jsonl"
+    append(path, timing("a"))
+    append(path, timing("b"))
+    assert select(f"{path}:2").subject.name == "b"
+    assert select(f"{path}:a").subject.name == "a"
+    assert select(f"{path}:{timing('b').key[:12]}x"[:-1]).subject.name == "b"
+    for wrong, words in (("", "2 timings"), (":c", "no timings"), (":3", "no timings")):
+        with pytest.raises(InputError, match=f"has {words} that fit"):
+            select(f"{path}{wrong}")
+    alone = tmp_path / "one.jsonl"
+    append(alone, timing("only"))
+    assert select(str(alone)).subject.name == "only"
+
+
+def test_the_command(tmp_path, capsys):
+    from repro.cli import main
+
+    path = tmp_path / "records.jsonl"
+    append(path, timing("a"))
+    append(path, timing("a", protocol=Protocol(threads=2)))
+    assert main(["compare", f"{path}:1", f"{path}:2"]) == 0
+    assert "protocol.threads  1  2" in capsys.readouterr().out
+    assert main(["compare", f"{path}:1", f"{path}:7"]) == 2
+    assert capsys.readouterr().err.startswith("error:")

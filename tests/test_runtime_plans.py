@@ -1,0 +1,160 @@
+import json
+
+import pytest
+
+from repro.arch import NAMES, get
+from repro.errors import InputError
+from repro.runtime.jobs import (
+    PeakJob,
+    chunk,
+    estimated_s,
+    guess_batch,
+    job,
+    named_sweep,
+    short_strategy,
+    sweep_folder,
+    unique,
+)
+from repro.runtime.plans import FIGURE2_SCALES, PLANS, as_text
+
+
+@pytest.fixture(scope="module")
+def paper():
+    return unique(named_sweep("paper-gpu"))
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_files_are_what_the_code_writes(name):
+    assert (sweep_folder() / f"{name}.json").read_text() == as_text(PLANS[name]())
+
+
+def subjects(tasks, **wanted):
+    """(base, strategy, scale) of the tasks whose protocol has these values."""
+    return {
+        (task.subject.base, task.subject.strategy, task.subject.scale)
+        for task in tasks
+        if not isinstance(task, PeakJob)
+        and all(getattr(task.protocol, key) == value for key, value in wanted.items())
+    }
+
+
+def test_the_paper_sweep_holds_figure_2(paper):
+    found = subjects(paper, mode="step", batch="max", dtype="bf16", memory_gb=32)
+    for base in ("EN-B0", "RegNetY-500MF", "RegNetZ-500MF"):
+        assert (base, None, None) in found
+        for strategy in ("dwr", "dw", "dWr", "w"):
+            scales = {s for b, t, s in found if (b, t) == (base, strategy)}
+            assert scales == set(FIGURE2_SCALES) - {1}
+
+
+def test_the_paper_sweep_holds_all_strategies_and_the_zoo(paper):
+    found = subjects(paper, mode="step", batch="max", dtype="bf16", memory_gb=32)
+    for base in ("EN-B0", "RegNetY-500MF", "RegNetZ-500MF", "RegNetY-4GF", "RegNetZ-4GF"):
+        for strategy in ("d", "w", "r", "dw", "dwr", "alpha=2/3", "dWr"):
+            assert (base, strategy, 4) in found
+    zoo = [n for n in NAMES if n.startswith(("EN-B", "RegNetX", "RegNetY", "ResNet", "ResNeXt"))]
+    assert len(zoo) >= 41 and {(name, None, None) for name in zoo} <= found
+
+
+def test_the_paper_sweep_varies_one_condition_at_a_time(paper):
+    assert subjects(paper, mode="step", batch=64, dtype="bf16", compile="none")
+    assert subjects(paper, mode="step", dtype="fp16", batch="max")
+    for batch in (1, 64, "max"):
+        assert subjects(paper, mode="infer", batch=batch, dtype="bf16")
+    for compile_ in ("graph", "inductor"):
+        assert subjects(paper, compile=compile_)
+    assert {task.protocol.dtype for task in paper if isinstance(task, PeakJob)} == {
+        "bf16",
+        "fp16",
+        "tf32",
+        "fp32",
+    }
+
+
+def test_plans_fit_their_time(paper):
+    assert sum(map(estimated_s, paper)) < 28 * 60
+    for part in ("1/3", "2/3", "3/3"):
+        assert sum(map(estimated_s, chunk(paper, part))) < 9.5 * 60
+
+
+def test_the_smoke_sweep_has_twenty_networks():
+    assert len(unique(named_sweep("smoke"))) == 20
+
+
+def test_the_laptop_sweep_holds_the_five_bases_and_their_versions():
+    tasks = unique(named_sweep("laptop"))
+    for mode in ("infer", "step"):
+        assert len(subjects(tasks, mode=mode)) == 5 * (1 + 5 * 2)
+    assert all(task.protocol.threads for task in tasks)
+
+
+@pytest.mark.parametrize("parts", [1, 3, 7])
+def test_chunks_hold_every_job_once_and_in_order(paper, parts):
+    together = [task for i in range(parts) for task in chunk(paper, f"{i + 1}/{parts}")]
+    assert together == paper
+
+
+@pytest.mark.parametrize("which", ["0/3", "4/3", "1", "a/b", "1/0", "-1/2", ""])
+def test_a_chunk_that_is_none(paper, which):
+    with pytest.raises(InputError, match="I/N is, such as 1/3"):
+        chunk(paper, which)
+
+
+def test_options_replace_a_sweep_s_own():
+    tasks = named_sweep("smoke", {"samples": 3, "batch": 2})
+    assert {(t.protocol.samples, t.protocol.batch) for t in tasks} == {(3, 2)}
+
+
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("{", "is not JSON"),
+        ('[{"models": []}]', "block 1 cannot be used"),
+        ('[{"protocol": {}, "models": [["EN-B0"]]}]', "block 1 cannot be used"),
+        ('[{"protocol": {}}, {"protocol": {"batch": 0}}]', r"block 2: batch\S* 0"),
+        ('[{"protocol": {}, "models": [["EN-B9", null, null]]}]', "block 1: unknown network"),
+        ("[3]", "block 1 cannot be used"),
+    ],
+)
+def test_a_sweep_file_that_cannot_be_used(tmp_path, text, words):
+    path = tmp_path / "mine.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=words):
+        named_sweep(str(path))
+
+
+def test_a_sweep_file_of_one_s_own(tmp_path):
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps([{"protocol": {"batch": 3}, "models": [["EN-B0", "dWr", 2]]}]))
+    [task] = named_sweep(str(path))
+    assert (task.subject.name, task.protocol.batch) == ("EN-B0 dWr x2", 3)
+
+
+@pytest.mark.parametrize(
+    "text, short",
+    [
+        ("dWr", "dWr"),
+        ("d1_w8_g8_r1", "dWr"),
+        ("dwgr", "dwr"),
+        ("w1_g1", "w"),
+        ("w", "w1"),  # the paper's w has group width follow; this one leaves it alone
+        ("d1_w4_g4_r1", "alpha=2/3"),
+        ("d", "d"),
+        ("d1_w2", "d1_w2"),
+    ],
+)
+def test_short_names_are_the_paper_s_alone(text, short):
+    assert short_strategy(text).name == short
+
+
+def test_more_memory_holds_more_images():
+    task = job("EN-B0")
+    batches = [guess_batch(task, memory) for memory in (1e6, 1e9, 4e9)]
+    assert batches[0] == 1 and batches == sorted(set(batches))
+
+
+def test_a_longer_protocol_is_planned_longer():
+    quick = job("EN-B0")
+    more = quick.protocol.model_copy(update={"samples": 100, "mode": "step"})
+    assert estimated_s(job("EN-B0", protocol=more)) > estimated_s(quick)
+    assert estimated_s(job(get("EN-B7"))) > estimated_s(quick)

@@ -1,0 +1,299 @@
+"""Sweeps in real processes, stopped in every way that a user or a machine can think of."""
+
+import contextlib
+import json
+import os
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from repro.arch import Network, ResStage
+from repro.errors import InputError
+from repro.records import Protocol, TornLine, append, read, scan
+from repro.runtime.frame import frame
+from repro.runtime.jobs import PeakJob, job
+from repro.runtime.sweep import sweep
+from repro.runtime.worker import Worker, WorkerDied
+
+ROOT = Path(__file__).parents[1]
+QUICK = Protocol(samples=2, min_time=0, threads=1)
+NAMES = ("EN-B0", "RegNetY-500MF", "ResNet-50", "RegNetX-200MF", "RegNetY-200MF")
+TINY_OPTIONS = ["--resolution", "32", "--samples", "2", "--min-time", "0", "--threads", "1"]
+
+
+def tiny(width, name=None):
+    stages = (ResStage(1, width, 8), ResStage(1, 2 * width, 8))
+    return Network(name or f"tiny-{width}", stages, resolution=32, num_classes=4)
+
+
+def tiny_jobs(*widths, protocol=QUICK):
+    return [job(tiny(width), protocol=protocol) for width in widths]
+
+
+def names(path):
+    return [record.subject.name for record in read(path)]
+
+
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / "records.jsonl"
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    """A sweep of three tiny networks in two groups, and a record of the peak rates."""
+    path = tmp_path_factory.mktemp("sweep") / "records.jsonl"
+    seen = []
+    outcome = sweep(tiny_jobs(8, 16, 24), path, group=2, done=lambda j, r: seen.append(j.name))
+    return path, outcome, seen
+
+
+def test_every_network_gets_a_record(measured):
+    path, outcome, seen = measured
+    assert names(path) == ["tiny-8", "tiny-16", "tiny-24"]
+    assert read(path) == outcome.records
+    assert (outcome.skipped, outcome.left, outcome.failures, len(seen)) == (0, 0, [], 3)
+
+
+def test_a_record_holds_what_is_needed_later(measured):
+    record = measured[1].records[0]
+    assert record.subject.description["stages"][0]["width"] == 8
+    assert record.subject.kernels and record.subject.acts and record.peak_rss is not None
+    assert record.before.load is not None and record.machine.torch
+    assert len(record.samples_s) == 2 and len(record.warmup_s) >= 2
+
+
+def test_records_as_a_table(measured):
+    table = frame(measured[0])
+    assert list(table["model"]) == ["tiny-8", "tiny-16", "tiny-24"]
+    assert (table["ms_low"] <= table["ms"]).all() and table["current"].all()
+    assert (table["macts"] > 0).all() and (table["scale"] == 1).all()
+
+
+def test_what_is_in_the_file_is_not_measured_again(measured):
+    path, before, _ = measured
+    again = []
+    outcome = sweep(
+        tiny_jobs(8, 16, 24), path, started=again.append, done=lambda j, r: again.append(j)
+    )
+    assert again == [0] and outcome.skipped == 3
+    assert outcome.records == before.records
+
+
+def test_a_lost_record_is_measured_again_and_no_other(measured, out):
+    lines = measured[0].read_text().splitlines(keepends=True)
+    out.write_text(lines[0] + lines[2])
+    done = []
+    outcome = sweep(tiny_jobs(8, 16, 24), out, done=lambda j, r: done.append(j.subject.name))
+    assert done == ["tiny-16"] and len(outcome.records) == 3
+    assert sorted(names(out)) == ["tiny-16", "tiny-24", "tiny-8"]
+
+
+def test_a_torn_line_is_reported_and_its_network_measured_again(measured, out):
+    text = measured[0].read_text()
+    out.write_text(text[: -len(text.splitlines()[-1]) // 2])
+    with pytest.warns(TornLine, match="line 3"):
+        sweep(tiny_jobs(8, 16, 24), out)
+    records, problems = scan(out)
+    assert [r.subject.name for r in records.values()] == ["tiny-8", "tiny-16", "tiny-24"]
+    assert [p.line for p in problems] == [3]
+
+
+def test_another_protocol_is_another_measurement(measured, out):
+    out.write_bytes(measured[0].read_bytes())
+    other = QUICK.model_copy(update={"batch": 2})
+    outcome = sweep([*tiny_jobs(8), *tiny_jobs(8, protocol=other)], out)
+    assert outcome.skipped == 1 and len(read(out)) == 4
+
+
+def test_one_network_by_two_names_is_measured_once(out):
+    done = []
+    sweep(
+        [job(tiny(8, "a"), protocol=QUICK), job(tiny(8, "b"), protocol=QUICK)],
+        out,
+        done=lambda j, r: done.append(j.subject.name),
+    )
+    assert done == ["a"]
+
+
+def test_a_file_of_another_version_is_refused_before_anything_runs(out):
+    out.write_text('{"schema_version": 7, "kind": "timing"}\n')
+    with pytest.raises(InputError, match=r"line 1: a record of version 7"):
+        sweep(tiny_jobs(8), out, started=lambda total: pytest.fail("it began"))
+    assert out.read_text().count("\n") == 1
+
+
+def test_a_folder_that_is_not_there_is_refused_before_anything_runs(tmp_path):
+    with pytest.raises(InputError, match="there is no folder"):
+        sweep(tiny_jobs(8), tmp_path / "nowhere" / "records.jsonl")
+
+
+def test_one_that_cannot_be_measured_does_not_stop_the_others(out):
+    # Batch norm refuses to train on one value per channel: the last map of 32 pixels is 1 x 1.
+    protocol = QUICK.model_copy(update={"mode": "train"})
+    deep = Network("deep", tuple(ResStage(1, 8, 8) for _ in range(4)), 32, num_classes=4)
+    jobs = [*tiny_jobs(8, protocol=protocol), job(deep, protocol=protocol)]
+    outcome = sweep(jobs, out)
+    assert [(j.subject.name, "more than 1 value" in why) for j, why in outcome.failures] == [
+        ("deep", True)
+    ]
+    assert names(out) == ["tiny-8"] and outcome.left == 0
+
+
+def test_the_time_limit_leaves_the_rest_for_another_time(out):
+    outcome = sweep(tiny_jobs(8, 16), out, minutes=1e-9)
+    assert (outcome.left, outcome.records) == (2, [])
+
+
+def test_peak_rates_are_a_record_too(out, monkeypatch):
+    [record] = sweep([PeakJob(QUICK)], out).records
+    assert record.kind == "peak" and min(record.matmul_flops) > 1e8
+    assert min(record.copy_bytes) > 1e7
+    assert read(out) == [record] and frame(out).empty
+
+
+def test_a_worker_that_is_killed_is_noticed():
+    with Worker("cpu") as worker:
+        os.kill(worker.call("pid"), signal.SIGKILL)
+        with pytest.raises(WorkerDied, match=r"SIGKILL.*enough memory"):
+            worker.call("pid")
+
+
+# ------------------------------------------------------------- the command line, killed
+
+
+def start(*arguments, **options):
+    command = [sys.executable, "-m", "repro", "time", *arguments]
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+    )
+
+
+def finish(process):
+    output, errors = process.communicate(timeout=120)
+    return process.returncode, output, errors
+
+
+def wait_for_lines(path, count, process):
+    while not path.exists() or path.read_bytes().count(b"\n") < count:
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+
+
+def test_killed_and_interrupted_sweeps_are_continued_to_the_same_records(out):
+    """kill -9 after the first record, then Ctrl-C after some more, then to the end."""
+    arguments = [*NAMES, *TINY_OPTIONS, "--group", "1", "--out", str(out)]
+    killed = start(*arguments)
+    wait_for_lines(out, 1, killed)
+    workers = psutil.Process(killed.pid).children(recursive=True)
+    killed.kill()
+    assert finish(killed)[0] == -signal.SIGKILL
+    assert workers and _have_ended(workers)
+    kept = len(read(out))
+    assert 1 <= kept < len(NAMES)
+
+    interrupted = start(*arguments)
+    wait_for_lines(out, kept + 1, interrupted)
+    interrupted.send_signal(signal.SIGINT)
+    status, _, errors = finish(interrupted)
+    assert status == 130 and "the same command goes on from there" in errors
+    assert "Traceback" not in errors
+    kept = len(read(out))
+
+    status, output, errors = finish(start(*arguments))
+    assert status == 0 and f"{kept} were there already" in errors
+    assert names(out) == list(NAMES)
+    assert all(name in output for name in NAMES)
+
+
+def _have_ended(processes):
+    """True when all have gone, or wait as zombies for whoever inherits them; they get 10 s."""
+
+    def there(process):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            return process.status() != psutil.STATUS_ZOMBIE
+        return False
+
+    deadline = time.monotonic() + 10
+    while any(map(there, processes)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return not any(map(there, processes))
+
+
+def test_a_full_disk_stops_the_sweep_and_keeps_what_was_there(measured, out):
+    out.write_bytes(measured[0].read_bytes())
+    size = out.stat().st_size
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 100, size + 100))
+
+    process = start("RegNetY-200MF", *TINY_OPTIONS, "--out", str(out), preexec_fn=limit)
+    status, _, errors = finish(process)
+    assert status == 2 and errors.count("error:") == 1
+    assert "cannot be written" in errors and "Traceback" not in errors
+    assert out.read_bytes() == measured[0].read_bytes()
+
+
+def test_a_new_user_gets_a_table_and_a_picture(tmp_path):
+    figure = tmp_path / "picture.svg"
+    status, output, errors = finish(start("EN-B0", *TINY_OPTIONS, "--figure", str(figure)))
+    assert status == 0
+    assert output.startswith("model  mode   dtype  batch")
+    assert "EN-B0" in output and "=" in output and "warm-up | samples" in output
+    assert "--out FILE.jsonl keeps records" in errors
+    assert figure.read_text().lstrip().startswith("<?xml")
+
+
+def test_a_dry_run_runs_nothing(out):
+    status, output, _ = finish(start("--sweep", "paper-gpu", "--dry-run", "--out", str(out)))
+    assert status == 0 and "nothing was run" in output and "minutes" in output
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        (["EN-B0", "--batch", "0"], "batch '0' is not allowed"),
+        (["EN-B9"], "unknown network 'EN-B9'. Did you mean"),
+        (["EN-B0", "--samples", "0"], "samples 0"),
+        (["EN-B0", "--strategy", "d"], "give both"),
+        (["--sweep", "lapdog"], "Did you mean 'laptop'?"),
+        (["--sweep", "smoke", "EN-B0"], "brings its own networks"),
+        (["--sweep", "smoke", "--chunk", "3/2"], "chunk '3/2' is not allowed"),
+        ([], "give a NAME"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(arguments, words, capsys):
+    from repro.cli import main
+
+    assert main(["time", *arguments]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith("error:") and words in errors and errors.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "rows, words",
+    [
+        ([{"base": "EN-B0"}, {"base": "EN-B99"}], "row 2: unknown network 'EN-B99'"),
+        ([], "empty list"),
+        ([{"base": "EN-B0", "scale_type": "q", "scale": 2}], "row 1: strategy 'q'"),
+    ],
+)
+def test_a_grid_that_cannot_be_used(rows, words, tmp_path, capsys):
+    from repro.cli import main
+
+    grid = tmp_path / "grid.json"
+    grid.write_text(json.dumps(rows))
+    assert main(["time", "--grid", str(grid)]) == 2
+    assert words in capsys.readouterr().err
+
+
+def test_records_of_two_files_in_one_table(measured, out):
+    append(out, read(measured[0])[0])
+    assert len(frame(measured[0], out)) == 4

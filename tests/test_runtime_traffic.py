@@ -1,0 +1,96 @@
+"""The counters' side without a GPU: ncu is played by a script that prints what ncu prints."""
+
+import stat
+
+import pytest
+
+from repro.errors import InputError
+from repro.records import Protocol, TrafficRecord
+from repro.runtime.jobs import job
+from repro.runtime.traffic import measure_traffic, totals
+
+OUTPUT = """==PROF== Connected to process 7
+==PROF== Profiling "conv" - 0: 0%....100% - 1 pass
+"ID","Process ID","Kernel Name","Metric Name","Metric Unit","Metric Value"
+"0","7","conv<float>(int, int)","dram__bytes_read.sum","byte","1,024"
+"0","7","conv<float>(int, int)","dram__bytes_write.sum","byte","512"
+"1","7","relu","dram__bytes_read.sum","byte","100"
+"1","7","relu","dram__bytes_write.sum","byte","0"
+"""
+JOB = job("EN-B0", protocol=Protocol(device="cuda", batch=64))
+
+
+def test_counts_are_summed_over_kernels():
+    assert totals(OUTPUT) == {"read_bytes": 1124, "written_bytes": 512, "launches": 2}
+
+
+@pytest.mark.parametrize("output", ["", "==ERROR== nothing was profiled"])
+def test_no_kernel_is_an_error(output):
+    with pytest.raises(InputError, match="ncu counted no kernel"):
+        totals(output)
+
+
+@pytest.fixture
+def fake_ncu(tmp_path, monkeypatch):
+    """A program called ncu: stores a machine where the real one's child would, and prints."""
+
+    def install(ending):
+        program = tmp_path / "ncu"
+        (tmp_path / "output").write_text(OUTPUT)
+        program.write_text(
+            "#!/bin/sh\n"
+            "for path; do :; done\n"
+            f"PYTHONPATH={tmp_path}:$PYTHONPATH {_python()} -c 'import stand_in' \"$path\"\n"
+            f"cat {tmp_path}/output\n{ending}\n"
+        )
+        (tmp_path / "stand_in.py").write_text(
+            "import pickle, sys\n"
+            "from test_records import MACHINE\n"
+            "net, protocol = pickle.load(open(sys.argv[1], 'rb'))\n"
+            "assert net.name == 'EN-B0' and protocol.batch == 64\n"
+            "pickle.dump(MACHINE, open(sys.argv[1] + '.machine', 'wb'))\n"
+        )
+        program.chmod(program.stat().st_mode | stat.S_IXUSR)
+        monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+        monkeypatch.setenv("PYTHONPATH", str(_tests()))
+
+    return install
+
+
+def _python():
+    import sys
+
+    return sys.executable
+
+
+def _tests():
+    from pathlib import Path
+
+    return Path(__file__).parent
+
+
+def test_a_record_is_made_of_what_ncu_prints(fake_ncu):
+    fake_ncu("exit 0")
+    record = measure_traffic(JOB)
+    assert isinstance(record, TrafficRecord)
+    assert (record.read_bytes, record.written_bytes, record.launches) == (1124, 512, 2)
+    assert record.subject.name == "EN-B0" and record.batch == 64
+    assert TrafficRecord.model_validate_json(record.model_dump_json()) == record
+
+
+def test_what_ncu_complains_of_is_passed_on(fake_ncu):
+    fake_ncu("echo '==ERROR== no permission to read the counters'; exit 1")
+    with pytest.raises(InputError, match="ncu failed: ==ERROR== no permission"):
+        measure_traffic(JOB)
+
+
+def test_without_ncu_there_is_no_traffic(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match=r"ncu .* is not on the path"):
+        measure_traffic(JOB)
+
+
+def test_the_batch_must_be_a_number(fake_ncu):
+    fake_ncu("exit 0")
+    with pytest.raises(InputError, match="--batch 64"):
+        measure_traffic(job("EN-B0", protocol=Protocol(device="cuda", batch="max")))
