@@ -150,7 +150,7 @@ def contrast(one, other):
     return (high + 0.05) / (low + 0.05)
 
 
-@pytest.mark.parametrize("colour", {*STRATEGY_COLOURS.values(), *FAMILY_COLOURS.values()})
+@pytest.mark.parametrize("colour", sorted({*STRATEGY_COLOURS.values(), *FAMILY_COLOURS.values()}))
 def test_colours_can_be_told_from_the_theme_backgrounds(colour):
     assert contrast(colour, "#ffffff") > 3
     assert contrast(colour, "#121212") > 3

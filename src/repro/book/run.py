@@ -96,6 +96,8 @@ def run_chapter(
             str(partial),
             parameters=values,
             cwd=str(source.parent),
+            kernel_name="python3",  # this environment's, whatever front end saved the notebook
+            language="python",
             progress_bar=sys.stderr.isatty(),
             log_output=False,
             # The kernel would warn of its unencrypted local connection on every run.

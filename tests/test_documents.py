@@ -1,0 +1,149 @@
+"""The README's picture and every shown command output are what the project gives now."""
+
+import re
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from repro.book import documents, guide, lead, site
+from repro.book.figures import STRATEGY_COLOURS
+from repro.book.parameters import CHAPTERS
+from repro.claims import VERDICTS
+from repro.paths import root
+
+RENEW = "run `make documents`"
+
+
+@pytest.mark.parametrize(("name", "ink"), documents.PICTURES.items())
+def test_the_readme_picture_is_current(name, ink):
+    svg = (root() / name).read_text(encoding="utf-8")
+    assert svg == documents.picture(ink), RENEW
+    assert f"fill: {ink}" in svg
+    assert "currentColor" not in svg
+    ET.fromstring(svg)
+
+
+@pytest.mark.parametrize("name", documents.DOCUMENTS)
+def test_shown_outputs_are_current(name):
+    text = (root() / name).read_text(encoding="utf-8")
+    assert len(documents.CONSOLE.findall(text)) >= 1
+    assert documents.renewed(text) == text, RENEW
+
+
+def test_the_readme_opens_with_a_picture_and_the_two_commands():
+    first_screen = (root() / "README.md").read_text(encoding="utf-8").split("\n## ")[0]
+    assert "make book" in first_screen
+    assert "make test" in first_screen
+    for name in documents.PICTURES:
+        assert name in first_screen
+    assert re.search(r'<img alt="[^"]{80,}"', first_screen)
+
+
+def test_output_of_a_command_holds_both_streams():
+    assert documents.output_of("repro complexity EN-B00").startswith("error: unknown network")
+    with pytest.raises(ValueError, match="only hold repro commands"):
+        documents.output_of("rm -r x")
+
+
+def test_blocks_are_filled_in_and_cut_where_they_were_cut():
+    text = """Before
+```console
+$ repro complexity EN-B00
+old
+$ repro list
+old
+older
+...
+```
+```bash
+repro list
+```
+"""
+    out = documents.renewed(text)
+    lines = out.split("\n")
+    assert lines[2] == "$ repro complexity EN-B00"
+    assert lines[3].startswith("error: unknown network")
+    assert lines[4] == "$ repro list"
+    assert lines[5].startswith("model")
+    assert lines[6].startswith("EN-B0")
+    assert lines[7:9] == ["...", "```"]
+    assert out.endswith("```bash\nrepro list\n```\n")
+    assert documents.renewed(out) == out
+
+
+def test_the_lead_figure_counts_the_networks_whose_times_are_published():
+    frame = lead.networks()
+    assert list(frame.strategy.unique()) == ["dwr", "dw", "dWr", "w"]
+    assert (frame.groupby("strategy").size() == 6).all()
+    # the counted flops are the published ones, to the digits printed
+    from repro import reference
+
+    for ours, point in zip(frame.gflops, reference.epoch_time_points(), strict=True):
+        assert abs(ours - float(point.gflops)) <= 0.0005000001
+
+
+def test_the_lead_figures_text_holds_for_its_data():
+    last = lead.networks().groupby("strategy").tail(1).set_index("strategy")
+    order = ["dwr", "dw", "dWr", "w"]
+    assert list(last.macts.sort_values(ascending=False).index) == order
+    assert list(last.minutes.sort_values(ascending=False).index) == order
+    # "slightly more arithmetic", "half as many values", "half the time"
+    assert 1 < last.gflops["dWr"] / last.gflops["dwr"] < 1.1
+    assert last.macts["dWr"] / last.macts["dwr"] == pytest.approx(0.5, abs=0.05)
+    assert last.minutes["dWr"] / last.minutes["dwr"] == pytest.approx(0.5, abs=0.05)
+
+
+def test_the_welcome_numbers():
+    numbers = lead.key_numbers(lead.networks())
+    assert numbers["welcome_dwr_growth"] == pytest.approx(32 ** (5 / 6))
+    assert numbers["welcome_dWr_growth"] == pytest.approx(32 ** (3 / 5))
+    assert numbers["welcome_w_growth"] == pytest.approx(32**0.5)
+    assert numbers["welcome_timed"] == 64
+    # facts about the published points that the page quotes: flops predict time, acts better
+    assert 0.8 < numbers["welcome_r_flops"] < 0.83 < 0.97 < numbers["welcome_r_acts"] < 0.98
+    text = (root() / "chapters" / "welcome.md").read_text(encoding="utf-8")
+    quoted = re.findall(r"\{glue:text\}`([a-zA-Z0-9_]+)", text)
+    assert quoted
+    assert set(quoted) <= set(numbers)
+
+
+def test_the_guides_tables_cover_every_parameter_and_verdict():
+    frame = guide.parameters()
+    assert len(frame) == sum(len(model.model_fields) for model in CHAPTERS.values())
+    assert frame.meaning.str.len().min() > 5
+    assert set(guide.tiers().tier) <= {"laptop", "gpu", "paper"}
+    verdicts = guide.verdicts()
+    assert list(verdicts.verdict) == list(VERDICTS) == list(guide.MEANING)
+    assert verdicts.claims.sum() > 100
+
+
+class TestRunMenu:
+    def buttons(self, page):
+        context = {
+            "header_buttons": [{"label": "theirs"}],
+            "pathto": lambda name: f"../{name}.html",
+        }
+        site.add_run_menu(None, page, "page.html", context, None)
+        return context["header_buttons"]
+
+    def test_executable_chapters_have_it(self):
+        menu, theirs = self.buttons("chapters/what-scaling-costs")
+        assert theirs["label"] == "theirs"
+        copy, help_ = menu["buttons"]
+        assert copy["text"] == "repro run what-scaling-costs"
+        assert copy["text"] in copy["javascript"]
+        assert help_["url"] == "../chapters/how-to-use.html#rerun"
+
+    def test_other_pages_do_not(self):
+        assert self.buttons("chapters/glossary") == [{"label": "theirs"}]
+
+    def test_its_help_exists(self):
+        page = (root() / f"{site.HELP_PAGE}.md").read_text(encoding="utf-8")
+        assert "\n(rerun)=\n" in page
+
+
+def test_colours_of_the_lead_figure_are_the_books():
+    svg = Path(root() / "_static" / "readme-light.svg").read_text(encoding="utf-8")
+    for name in ("dwr", "dw", "dWr", "w"):
+        assert STRATEGY_COLOURS[name] in svg

@@ -1,0 +1,201 @@
+"""Running a chapter: into a folder of its own, strictly, and compared with the stored one."""
+
+import os
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from pydantic import Field
+
+from repro.book import parameters
+from repro.book.parameters import Parameters
+from repro.book.run import compare, key_numbers, run_chapter
+from repro.errors import InputError
+
+
+class Tiny(Parameters):
+    n: int = Field(2, ge=0, description="A number")
+    names: list[str] | None = Field(["a"], description="Some names")
+
+
+def glued(name, text):
+    """The output that gluing a number leaves in a stored notebook."""
+    return nbformat.v4.new_output(
+        "display_data",
+        data={"application/papermill.record/text/plain": text},
+        metadata={"scrapbook": {"name": name, "mime_prefix": "application/papermill.record/"}},
+    )
+
+
+def inside(folder="."):
+    return sorted(path.name for path in Path(folder).iterdir())
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with one throw-away chapter, stored with n = 2."""
+    (tmp_path / "data").mkdir()
+    chapters = tmp_path / "chapters"
+    chapters.mkdir()
+    stored = new_code_cell("glue('tiny_square', n * n)", execution_count=3)
+    stored.outputs = [glued("tiny_square", "4")]
+    same = new_code_cell("glue('tiny_three', 3)", execution_count=4)
+    same.outputs = [glued("tiny_three", "3")]
+    cells = [
+        new_markdown_cell("# Tiny"),
+        new_code_cell(
+            "n: int = 2  # A number\nnames: list[str] | None = ['a']  # Some names",
+            metadata={"tags": ["parameters"]},
+        ),
+        # The stand-in for gluing keeps this test from importing what it does not test.
+        new_code_cell(
+            "from pathlib import Path\n"
+            "from IPython.display import display\n"
+            "def glue(name, value):\n"
+            "    display({'application/papermill.record/text/plain': repr(value)},\n"
+            "            metadata={'scrapbook': {'name': name}}, raw=True)\n"
+            "assert Path.cwd().name == 'chapters'\n"
+            "assert names is None or isinstance(names, list)\n"
+            "assert n != 13, 'unlucky'\n"
+        ),
+        stored,
+        same,
+    ]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(new_notebook(cells=cells, metadata=metadata), chapters / "tiny.ipynb")
+    monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
+    monkeypatch.setattr(parameters, "CHAPTERS", {"tiny": Tiny})
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    return tmp_path
+
+
+def test_a_chapter_runs_into_its_own_folder_and_equals_the_stored_one(project, capfd):
+    before = (project / "chapters" / "tiny.ipynb").read_bytes()
+    assert run_chapter("tiny", []) == 0
+    out, err = capfd.readouterr()
+    assert out == "Done: runs/tiny-1/tiny.ipynb\nAll 2 key numbers equal the stored chapter's.\n"
+    assert err == ""
+    assert inside("runs/tiny-1") == ["tiny.ipynb"]
+    assert (project / "chapters" / "tiny.ipynb").read_bytes() == before
+    assert inside(project / "chapters") == ["tiny.ipynb"]
+
+
+def test_other_parameters_change_key_numbers_and_the_next_folder_is_free(project, capfd):
+    Path("runs/tiny-1").mkdir(parents=True)
+    assert run_chapter("tiny", ["n=5", "names=None"], "laptop") == 0
+    out, err = capfd.readouterr()
+    assert out.splitlines() == [
+        "Done: runs/tiny-2/tiny.ipynb",
+        "1 of 2 key numbers differ from the stored chapter:",
+        "  tiny_square  4  ->  25",
+    ]
+    assert err == "tiny computes the same in tier laptop as in smoke.\n"
+    notebook = nbformat.read("runs/tiny-2/tiny.ipynb", as_version=4)
+    (injected,) = (
+        cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])
+    )
+    assert "n = 5" in injected.source
+    assert "names = None" in injected.source
+
+
+def test_a_failing_cell_is_status_1_and_keeps_the_notebook_so_far(project, capfd):
+    assert run_chapter("tiny", ["n=13"], out=project / "mine") == 1
+    out, err = capfd.readouterr()
+    assert out == ""
+    first, second = err.splitlines()
+    assert first == "error: tiny stopped: AssertionError: unlucky"
+    partial = project / "mine" / "tiny.unfinished.ipynb"
+    assert second.endswith(str(partial))
+    assert inside(project / "mine") == ["tiny.unfinished.ipynb"]
+    sources = [cell.source for cell in nbformat.read(partial, as_version=4).cells]
+    assert any("n = 13" in source for source in sources)
+
+
+def test_a_kernel_that_dies_is_reported_too(project, capfd):
+    path = project / "chapters" / "tiny.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(new_code_cell("import os\nos._exit(9)"))
+    nbformat.write(notebook, path)
+    assert run_chapter("tiny", [], out=project / "mine") == 1
+    assert "error: tiny stopped: Kernel died" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "tier", "message"),
+    [
+        (["n=-1"], "smoke", "n = -1"),
+        (["m=1"], "smoke", "no parameter 'm'"),
+        (["n"], "smoke", "NAME=VALUE"),
+        ([], "huge", "unknown tier"),
+    ],
+)
+def test_bad_arguments_stop_it_before_anything_starts(project, words, tier, message):
+    with pytest.raises(InputError, match=message):
+        run_chapter("tiny", words, tier)
+    assert inside() == []
+
+
+def test_an_unknown_chapter_is_bad_input(project):
+    with pytest.raises(InputError, match="Did you mean 'tiny'"):
+        run_chapter("tinny", [])
+
+
+def test_a_missing_chapter_file_is_bad_input(project):
+    (project / "chapters" / "tiny.ipynb").unlink()
+    with pytest.raises(InputError, match="is not there"):
+        run_chapter("tiny", [])
+
+
+def test_the_stored_chapters_folder_is_refused_however_it_is_written(project):
+    for folder in (project / "chapters", project / "elsewhere" / ".." / "chapters"):
+        with pytest.raises(InputError, match="holds the stored chapters"):
+            run_chapter("tiny", [], out=folder)
+    link = project / "link"
+    link.symlink_to(project / "chapters")
+    with pytest.raises(InputError, match="holds the stored chapters"):
+        run_chapter("tiny", [], out=link)
+
+
+def test_an_earlier_result_is_never_overwritten(project):
+    (project / "mine").mkdir()
+    (project / "mine" / "tiny.ipynb").write_text("precious")
+    with pytest.raises(InputError, match="exists already"):
+        run_chapter("tiny", [], out=project / "mine")
+    assert (project / "mine" / "tiny.ipynb").read_text() == "precious"
+
+
+def test_a_file_in_place_of_the_folder_is_refused(project):
+    (project / "mine").write_text("a file")
+    with pytest.raises(InputError, match="is a file"):
+        run_chapter("tiny", [], out=project / "mine")
+    with pytest.raises(InputError, match="cannot be made"):
+        run_chapter("tiny", [], out=project / "mine" / "deeper")
+
+
+def test_a_folder_without_permission_is_refused(project, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(InputError, match="cannot be written"):
+        run_chapter("tiny", [], out=project / "mine")
+
+
+def test_key_numbers_are_the_glued_ones():
+    cell = new_code_cell("x")
+    cell.outputs = [
+        glued("a", "1.5"),
+        nbformat.v4.new_output("stream", text="hello"),
+        nbformat.v4.new_output("execute_result", data={"text/plain": "7"}),
+    ]
+    notebook = new_notebook(cells=[new_markdown_cell("text"), cell])
+    assert key_numbers(notebook) == {"a": "1.5"}
+
+
+def test_compare_aligns_changed_new_and_missing_numbers():
+    assert compare({"a": "1", "gone": "2"}, {"a": "10", "fresh": "3"}) == [
+        "  a                1  ->  10",
+        "  fresh  (not there)  ->  3",
+        "  gone             2  ->  (not there)",
+    ]
+    assert compare({"a": "1"}, {"a": "1"}) == []
