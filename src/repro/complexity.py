@@ -103,13 +103,15 @@ def complexity(net: Network) -> Complexity:
     """
     # Plain integers rather than objects: a grid counts thousands of networks.
     macs = weights = acts = bn = se_macs = se_units = pool = 0
-    size = out_size(net.resolution, 2)
+    size = net.resolution
     width = net.stem_width
-    stem_weights = (9 if net.stem == "conv3" else 49) * net.in_channels * width
-    macs += stem_weights * size * size
-    weights += stem_weights
-    acts += width * size * size
-    bn += width
+    if not net.is_piece:
+        size = out_size(size, 2)
+        stem_weights = (9 if net.stem == "conv3" else 49) * net.in_channels * width
+        macs += stem_weights * size * size
+        weights += stem_weights
+        acts += width * size * size
+        bn += width
     if net.stem == "conv7_pool":
         size = out_size(size, 2)
         pool = width * size * size

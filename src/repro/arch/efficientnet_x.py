@@ -34,7 +34,8 @@ class XStage:
         stride: nominal, of the first block.
         fused: one dense conv instead of expansion and depthwise conv.
         activation: of every layer of the stage, squeeze-excite included.
-        se_ratio: squeeze width over the block's nominal input channels (floored).
+        se_ratio: squeeze width over the block's nominal input channels (floored); 0 for no
+            squeeze-excite.
         reshape: "enter" for the stage that a 2x2 stride-2 conv precedes, "leave" for the one
             after it, whose first block need not halve the map any more.
         kernel_as_printed: keep the nominal kernel on the reshaped map.
@@ -93,7 +94,7 @@ class XStage:
             kernel=(self.kernel + 1) // 2 if small else self.kernel,
             stride=stride,
             groups=1 if self.fused else mid,
-            se_width=max(1, squeeze // 4 if reshape_width else squeeze),
+            se_width=max(1, squeeze // 4 if reshape_width else squeeze) if self.se_ratio else 0,
             expand=not self.fused and self.expansion != 1,
             linear=True,
             skip="identity"

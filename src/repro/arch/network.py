@@ -3,13 +3,14 @@
 A `Network` says everything needed to count it and to build it: nothing else is consulted.
 `blocks` turns it into exact block geometry; the counter and the builder both read that, so
 there is one place that knows how wide a squeeze-excite layer is. Each kind of stage says how its
-blocks follow from it; EfficientNet-X's stages are in `repro.arch.efficientnet_x`.
+blocks follow from it; EfficientNet-X's stages are in `repro.arch.efficientnet_x`, single blocks
+as pieces of a network in `repro.arch.pieces`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from math import prod
 from typing import Any, Literal, Protocol
@@ -207,10 +208,12 @@ class Network:
 
     Attributes:
         name: how tables and records call it.
-        stages: all of one kind: `ResStage`, `MBStage` or `XStage`.
+        stages: all of one kind: `ResStage`, `MBStage`, `XStage` or `BlockStage`.
         resolution: pixels per side of the square input; counts are taken there.
         stem_width: output channels of the stem.
-        stem: ``"conv3"`` (3x3, stride 2) or ``"conv7_pool"`` (7x7, stride 2, then max-pool).
+        stem: ``"conv3"`` (3x3, stride 2), ``"conv7_pool"`` (7x7, stride 2, then max-pool), or
+            ``"none"`` for a piece of a network: from a feature map of ``in_channels`` to another,
+            without head, pooling and classifier.
         head_width: channels of the 1x1 conv before pooling; 0 for none.
         se_ratio: squeeze width over the block's input channels; 0 for no squeeze-excite.
         activation: after every BN that has one; an `XStage` has its own.
@@ -226,7 +229,7 @@ class Network:
     stages: tuple[Stage, ...]
     resolution: int = 224
     stem_width: int = 32
-    stem: Literal["conv3", "conv7_pool"] = "conv3"
+    stem: Literal["conv3", "conv7_pool", "none"] = "conv3"
     head_width: int = 0
     se_ratio: float = 0.0
     activation: Activation = "relu"
@@ -245,6 +248,16 @@ class Network:
                 f"{self.name}: head width {self.head_width} and number of classes "
                 f"{self.num_classes} cannot be negative"
             )
+        if self.is_piece and (self.head_width or self.num_classes):
+            raise InputError(
+                f"{self.name}: a piece of a network has no head conv and no classifier; head width "
+                f"{self.head_width} and number of classes {self.num_classes} must be 0"
+            )
+        if self.is_piece and self.stem_width != self.in_channels:
+            raise InputError(
+                f"{self.name}: without a stem its width {self.stem_width} must be the "
+                f"{self.in_channels} channels of the input"
+            )
         if self.resolution < self.total_stride:
             raise InputError(
                 f"{self.name}: resolution {self.resolution} is too small; the strides of this "
@@ -258,6 +271,11 @@ class Network:
         )
 
     @property
+    def is_piece(self) -> bool:
+        """True for blocks alone: no stem, no classifier."""
+        return self.stem == "none"
+
+    @property
     def is_mbconv(self) -> bool:
         """True for EfficientNets of any kind, False for the ResNet and RegNet families."""
         return not isinstance(self.stages[0], ResStage)
@@ -265,7 +283,8 @@ class Network:
     @property
     def total_stride(self) -> int:
         """Input pixels per pixel of the last feature map, along a side."""
-        return (2 if self.stem == "conv3" else 4) * prod(s.map_stride for s in self.stages)
+        stem = {"conv3": 2, "conv7_pool": 4, "none": 1}[self.stem]
+        return stem * prod(s.map_stride for s in self.stages)
 
     def at(self, resolution: int) -> Network:
         """The same network for another input resolution."""
@@ -279,7 +298,12 @@ class Block:
     Every block of every family is this shape. ``groups == mid_width`` makes the spatial conv
     depthwise. ``expand`` is False where an MBConv has expansion 1 and in a fused MBConv, whose
     dense spatial conv (one group) widens by itself. ``space_to_depth`` is the width of the 2x2
-    stride-2 conv in front, 0 for none.
+    stride-2 conv in front, 0 for none. ``space_to_batch`` n cuts the map into n x n interleaved
+    ones, handled as further images, and puts them together again behind the block.
+
+    Raises:
+        InputError: a size below 1, groups that do not divide the spatial conv's channels, or
+            squeeze-excite, which needs the whole map, together with space-to-batch.
     """
 
     in_width: int
@@ -294,11 +318,84 @@ class Block:
     skip: Skip
     activation: Activation
     space_to_depth: int = 0
+    space_to_batch: int = 1
+
+    def __post_init__(self) -> None:
+        check_sizes(
+            "block",
+            input_width=self.in_width,
+            hidden_width=self.mid_width,
+            output_width=self.out_width,
+            kernel=self.kernel,
+            stride=self.stride,
+            groups=self.groups,
+            space_to_batch=self.space_to_batch,
+        )
+        if self.mid_width % self.groups or self.spatial_in % self.groups:
+            raise InputError(
+                f"block: {self.groups} groups do not divide the {self.spatial_in} input and "
+                f"{self.mid_width} output channels of its {self.kernel}x{self.kernel} conv"
+            )
+        if self.se_width < 0 or (self.se_width and self.space_to_batch > 1):
+            raise InputError(
+                f"block: squeeze width {self.se_width} is not allowed; 0 or more, and 0 with "
+                "space-to-batch, where no part sees the whole map"
+            )
 
     @property
     def spatial_in(self) -> int:
         """Channels that the spatial conv reads."""
         return self.mid_width if self.expand else self.space_to_depth or self.in_width
+
+
+@dataclass(frozen=True, slots=True)
+class BlockStage:
+    """The same block several times, given by its geometry.
+
+    Attributes:
+        block: the geometry. depth: how often, which must lead from a map to one of its own shape
+            if more than once.
+    """
+
+    block: Block
+    depth: int = 1
+
+    def __post_init__(self) -> None:
+        check_sizes("stage", depth=self.depth)
+        b = self.block
+        if self.depth > 1 and (b.in_width, self.map_stride) != (b.out_width, 1):
+            raise InputError(
+                f"stage: a block from {b.in_width} to {b.out_width} channels with stride "
+                f"{self.map_stride} cannot be repeated {self.depth} times"
+            )
+
+    @property
+    def width(self) -> int:
+        """Output channels."""
+        return self.block.out_width
+
+    @property
+    def stride(self) -> int:
+        """Of the block's spatial conv."""
+        return self.block.stride
+
+    @property
+    def out_width(self) -> int:
+        """Channels that leave the stage."""
+        return self.block.out_width
+
+    @property
+    def map_stride(self) -> int:
+        """Factor by which the stage shrinks the map along a side."""
+        return self.block.stride * (2 if self.block.space_to_depth else 1)
+
+    def blocks(self, in_width: int, net: Network) -> Iterator[tuple[Block, int]]:
+        """The block and how often; see `blocks`."""
+        if in_width != self.block.in_width:
+            raise InputError(
+                f"{net.name}: a block for {self.block.in_width} channels gets {in_width}"
+            )
+        yield self.block, self.depth
 
 
 def blocks(net: Network) -> Iterator[tuple[Block, int]]:
@@ -337,6 +434,8 @@ def to_config(net: Network) -> dict[str, Any]:
             "bot_muls": _per_stage(net, "bottleneck"),
             "group_ws": _per_stage(net, "group_width"),
         }
+    if isinstance(first, BlockStage):
+        return {"type": "blocks", **common, "blocks": [asdict(s) for s in net.stages]}  # type: ignore[call-overload]
     kinds = {"exp_ratios": _per_stage(net, "expansion"), "kernels": _per_stage(net, "kernel")}
     if isinstance(first, MBStage):
         return {"type": "effnet", **common, **kinds}

@@ -62,6 +62,8 @@ def scale(net: Network, strategy: Strategy | str, s: float) -> Network:
     if isinstance(strategy, str):
         strategy = parse_strategy(strategy)
     m = strategy.multipliers(s)
+    if net.is_piece:
+        raise InputError(f"{net.name} is a piece of a network; only whole networks are scaled")
     name = f"{net.name} {strategy.name} x{float(s):.12g}"
     try:
         scaled: dict[str, Any] = {

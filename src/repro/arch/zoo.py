@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 
-from repro.arch import efficientnet_x
+from repro.arch import efficientnet_x, pieces
 from repro.arch.network import MBStage, Network, ResStage
 from repro.arch.regnet import regnet_stages
 from repro.arch.rounding import tf_depth, tf_width
@@ -191,6 +191,7 @@ NAMES: tuple[str, ...] = tuple(_MAKERS)
 _ALIASES = {f"R-{n}-1x64d": f"ResNet-{n}" for n in _RESNET_DEPTHS} | {
     f"X-{n}-32x4d": f"ResNeXt-{n}" for n in ("50", "101", "152")
 }
+_FIRST_STAGES = re.compile(r"(.+)\[:([0-9]{1,2})\]")
 _REGNETZ_WITH_HEAD = re.compile(r"RegNetZ-(500MF|4GF)-head([0-9]{1,5})")
 
 
@@ -202,7 +203,9 @@ def get(name: str) -> Network:
         name: one of `NAMES`, the authors' file name of a ResNet or ResNeXt (``R-50-1x64d``,
             ``X-50-32x4d``), a RegNetZ with another head conv (``RegNetZ-4GF-head1024``, with
             0 for none), or an EfficientNet-X with what the paper prints and its authors' builder
-            does otherwise (``EN-X-GPU-B0+relu``, see `repro.arch.efficientnet_x.VARIANTS`).
+            does otherwise (``EN-X-GPU-B0+relu``, see `repro.arch.efficientnet_x.VARIANTS`); of any
+            of them the stem and first stages alone (``EN-X-B0[:2]``); or one block
+            (``FusedMBConv-c48@28``, see `repro.arch.pieces`).
 
     Raises:
         InputError: unknown name; the message suggests the nearest.
@@ -211,6 +214,10 @@ def get(name: str) -> Network:
         return maker()
     if match := _REGNETZ_WITH_HEAD.fullmatch(name):
         return _regnetz(match[1], int(match[2]))
+    if pieces.is_piece_name(name):
+        return pieces.parse(name).network()
+    if match := _FIRST_STAGES.fullmatch(name):
+        return pieces.first_stages(get(match[1]), int(match[2]))
     base, *variants = name.split("+")
     if variants and base in efficientnet_x.NAMES:
         return efficientnet_x.make(base, variants)

@@ -49,6 +49,25 @@ def conv_layer(activation: str, rules: arch.Rules, device: Device = None) -> par
     )
 
 
+def to_batch(x: Tensor, n: int) -> Tensor:
+    """(N, C, H, W) -> (N n n, C, H/n, W/n): every n-th pixel of every n-th row is an image.
+
+    One copy, in channels-last order; H and W must be multiples of n.
+    """
+    batch, channels, height, width = x.shape
+    rows = x.permute(0, 2, 3, 1).reshape(batch, height // n, n, width // n, n, channels)
+    parts = rows.permute(0, 2, 4, 1, 3, 5).reshape(-1, height // n, width // n, channels)
+    return parts.permute(0, 3, 1, 2)
+
+
+def from_batch(x: Tensor, n: int) -> Tensor:
+    """The inverse of `to_batch`: (N n n, C, H, W) -> (N, C, n H, n W)."""
+    parts, channels, height, width = x.shape
+    rows = x.permute(0, 2, 3, 1).reshape(parts // n**2, n, n, height, width, channels)
+    whole = rows.permute(0, 3, 1, 4, 2, 5).reshape(-1, n * height, n * width, channels)
+    return whole.permute(0, 3, 1, 2)
+
+
 class Block(nn.Module):
     """A block built to the exact geometry of an `arch.Block`.
 
@@ -72,6 +91,7 @@ class Block(nn.Module):
     ) -> None:
         super().__init__()
         b = block
+        self.space_to_batch = b.space_to_batch
         conv = conv_layer(b.activation, rules, device)
         act = get_act_layer(b.activation)
         self.space_to_depth = (
@@ -94,6 +114,11 @@ class Block(nn.Module):
         self.act = nn.Identity() if b.linear else act(inplace=b.activation == "relu")
 
     def forward(self, x: Tensor) -> Tensor:
+        if self.space_to_batch == 1:
+            return self._forward(x)
+        return from_batch(self._forward(to_batch(x, self.space_to_batch)), self.space_to_batch)
+
+    def _forward(self, x: Tensor) -> Tensor:
         y = self.project(self.se(self.spatial(self.expand(self.space_to_depth(x)))))
         if self.skip is not None:
             y = self.drop_path(y) + self.skip(x)

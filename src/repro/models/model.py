@@ -28,6 +28,8 @@ def check_num_classes(num_classes: int) -> None:
 
 
 def _stem(net: Network, device: Device) -> nn.Module:
+    if net.is_piece:
+        return nn.Identity()
     kernel = 3 if net.stem == "conv3" else 7
     layer = conv_layer(net.stem_activation or net.activation, net.rules, device)
     conv = layer(net.in_channels, net.stem_width, kernel, stride=2)
@@ -58,8 +60,8 @@ class Model(nn.Module):
     """Stem, stages, optional head conv, pooling and classifier of a `Network`.
 
     Made by `repro.models.build`. Input (N, in_channels, H, W), output (N, num_classes), or the
-    pooled features (N, num_features) where there is no classifier. The input need not have the
-    description's resolution.
+    pooled features (N, num_features) where there is no classifier; a piece of a network gives its
+    feature map. The input need not have the description's resolution.
 
     Attributes:
         net: the description.
@@ -90,8 +92,13 @@ class Model(nn.Module):
             if net.head_width
             else nn.Identity()
         )
+        # A piece of a network keeps its map.
         self.head = ClassifierHead(
-            self.num_features, net.num_classes, drop_rate=dropout, device=device
+            self.num_features,
+            net.num_classes,
+            pool_type="" if net.is_piece else "avg",
+            drop_rate=dropout,
+            device=device,
         )
         self.apply(partial(init_weights, rules=net.rules))
         if zero_init_last and not net.is_mbconv:
@@ -99,7 +106,7 @@ class Model(nn.Module):
                 if isinstance(module, Block):
                     nn.init.zeros_(module.project.bn.weight)
 
-        reduction = 2 if net.stem == "conv3" else 4
+        reduction = {"conv3": 2, "conv7_pool": 4, "none": 1}[net.stem]
         self.feature_info = [{"num_chs": net.stem_width, "reduction": reduction, "module": "stem"}]
         for i, stage in enumerate(net.stages):
             reduction *= stage.map_stride
