@@ -59,6 +59,26 @@ def test_layers_add_up_to_the_counts(name):
     assert sum(layer.weights for layer in all_layers) == count.params - count.bn_params - biases
 
 
+def test_a_block_alone_has_its_own_layers_only():
+    """A 1x1 expansion, a depthwise 5x5 and a projection; cut for space-to-batch, two copies."""
+    expand, spatial, project = layers(get("MBConv-c8-e2-k5@4"))
+    assert (expand.macs, expand.read, expand.written) == (128 * 16, 128, 256)
+    assert (spatial.macs, spatial.weights, spatial.extra) == (400 * 16, 400, (0, 0))
+    assert (project.macs, project.extra) == (128 * 16, (128, 3 * 128))  # the addition
+    first, *same, last = layers(get("MBConv-c8-e2-k5-b2@4"))
+    assert same == [expand, spatial, project]
+    assert (first.macs, first.read, first.written) == (last.macs, last.read, last.written)
+    assert (first.macs, first.read) == (0, 128)
+
+
+@pytest.mark.parametrize("name", ["FusedMBConv-c8-se0.5-x3@9", "EN-X-B0[:2]", "MBConv-c8-b2@8"])
+def test_layers_of_pieces_add_up_to_the_counts(name):
+    net = get(name)
+    count, all_layers = complexity(net), list(layers(net))
+    assert sum(layer.macs for layer in all_layers) == count.macs
+    assert sum(layer.written for layer in all_layers if layer.norm) == count.conv_acts
+
+
 def test_layers_are_the_modules_that_are_built():
     """Convs and norms of the built network, counted on the module."""
     from torch import nn

@@ -59,8 +59,13 @@ class Layer(NamedTuple):
     operations: int = 1
 
 
+def _copy(elements: int) -> Layer:
+    """A reordering of a map in memory: space-to-batch and its inverse."""
+    return Layer(0, 0, elements, elements)
+
+
 def layers(net: Network) -> Iterator[Layer]:
-    """Every conv and linear layer in order, squeeze-excite's two as one."""
+    """Every conv and linear layer in order, squeeze-excite's two as one, and copies."""
 
     def conv(
         width_in: int,
@@ -85,26 +90,22 @@ def layers(net: Network) -> Iterator[Layer]:
             operations=2 + act + more,
         )
 
-    size = out_size(net.resolution, 2)
-    width = net.stem_width
-    pooled = width * (size**2 + out_size(size, 2) ** 2) if net.stem == "conv7_pool" else 0
-    kernel = 3 if net.stem == "conv3" else 7
-    yield conv(
-        net.in_channels,
-        width,
-        net.resolution,
-        size,
-        kernel,
-        extra=(pooled, pooled),
-        more=bool(pooled),
-    )
-    if pooled:
-        size = out_size(size, 2)
+    size, width = net.resolution, net.stem_width
+    if not net.is_piece:
+        inner, size = size, out_size(size, 2)
+        pooled = width * (size**2 + out_size(size, 2) ** 2) if net.stem == "conv7_pool" else 0
+        kernel = 3 if net.stem == "conv3" else 7
+        extra, more = (pooled, pooled), bool(pooled)
+        yield conv(net.in_channels, width, inner, size, kernel, extra=extra, more=more)
+        if pooled:
+            size = out_size(size, 2)
     for b, repeats in blocks(net):
         for _ in range(repeats):
             if b.space_to_depth:
                 inner, size = size, out_size(size, 2)
                 yield conv(b.in_width, b.space_to_depth, inner, size, 2)
+            if b.space_to_batch > 1:
+                yield _copy(b.in_width * size**2)
             inner, size = size, out_size(size, b.stride)
             mid, out = b.mid_width * size**2, b.out_width * size**2
             if b.expand:
@@ -123,7 +124,11 @@ def layers(net: Network) -> Iterator[Layer]:
             extra, more = ((out, 3 * out), 1) if b.skip != "none" else ((0, 0), 0)
             last = not b.linear
             yield conv(b.mid_width, b.out_width, size, size, act=last, extra=extra, more=more)
+            if b.space_to_batch > 1:
+                yield _copy(out)
         width = b.out_width
+    if net.is_piece:
+        return
     if net.head_width:
         yield conv(width, net.head_width, size, size)
         width = net.head_width
