@@ -21,6 +21,16 @@ LOADERS = {
     "early_convolutions_table2.csv": (reference.early_convolutions, 23),
     "pycls_model_zoo_v100.csv": (reference.zoo_timings, 36),
     "efficientnet_x_complexity.csv": (reference.efficientnet_x_counts, 24),
+    "efficientnet_x_table1.csv": (reference.x_layout, 10),
+    "efficientnet_x_table2.csv": (reference.x_bases, 3),
+    "efficientnet_x_table3.csv": (reference.x_results, 26),
+    "efficientnet_x_table4.csv": (reference.x_ablation, 4),
+    "efficientnet_x_table5.csv": (reference.x_searches, 2),
+    "efficientnet_x_table6.csv": (reference.x_levels, 24),
+    "efficientnet_x_figure2_rooflines.csv": (reference.drawn_rooflines, 3),
+    "efficientnet_x_figure2_points.csv": (reference.drawn_intensities, 4),
+    "efficientnet_x_figure3.csv": (reference.speedup_bars, 36),
+    "efficientnet_x_figure4.csv": (reference.generation_bars, 18),
 }
 
 
@@ -84,6 +94,23 @@ def test_what_figure_2_draws():
 def test_plotted_bases_are_in_the_zoo():
     for point in (*reference.figure_points(), *reference.runtime_points()):
         get(point.base)
+
+
+def test_rows_that_stand_in_two_tables_of_the_second_paper_are_the_same():
+    results = {row.model: row for row in reference.x_results()}
+    ablation = {row.model: row for row in reference.x_ablation()}
+    same = [f.name for f in fields(reference.XResult) if f.name not in ("model", "top1_percent")]
+    b0 = [[getattr(t["EfficientNet-B0"], name) for name in same] for t in (results, ablation)]
+    assert b0[0] == b0[1]
+    # the last step is X-B0; its TPU latency is printed with one decimal less
+    x_b0 = [
+        [getattr(row, name) for name in same if name != "tpuv3_ms_batch128"]
+        for row in (results["EfficientNet-X-B0"], ablation["+ activation"])
+    ]
+    assert x_b0[0] == x_b0[1]
+    assert {row.scaling for row in reference.x_bases()} - {"accuracy only"} == {
+        row.scaling for row in reference.x_levels()
+    } - {"single objective"}
 
 
 def test_unreadable_values_stay_empty():

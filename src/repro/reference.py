@@ -206,6 +206,132 @@ class EfficientNetXRow:
 
 
 @dataclass(frozen=True, slots=True)
+class XLayoutRow:
+    """A row of the second paper's Table 1, EfficientNet-X-B0; ``se_ratio`` None: the row has none.
+
+    ``resolution`` is of the input. Activations are ``"ReLU"`` or ``"swish"``.
+    """
+
+    stage: int
+    operator: str
+    resolution: int
+    channels: int
+    layers: int
+    se_ratio: Decimal | None
+    tpu_activation: str
+    gpu_activation: str
+
+
+@dataclass(frozen=True, slots=True)
+class XBases:
+    """A row of Table 2: what depth, width and resolution are multiplied by from level to level."""
+
+    scaling: str
+    depth: Decimal
+    width: Decimal
+    resolution: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class XResult:
+    """A row of Table 3: ImageNet, and milliseconds for 128 images in one batch.
+
+    ``operational_intensity`` is in operations per byte, a multiply-add being two operations;
+    ``efficiency_percent_tpuv3`` is achieved over ideal operations per second.
+    """
+
+    model: str
+    top1_percent: Decimal
+    mparams: Decimal
+    gflops: Decimal
+    operational_intensity: Decimal
+    efficiency_percent_tpuv3: Decimal
+    tpuv3_ms_batch128: Decimal
+    v100_fp16_ms_batch128: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class XAblationRow:
+    """A row of Table 4; ``top1_percent_gpu`` None: one accuracy is printed for both devices."""
+
+    model: str
+    top1_percent: Decimal
+    top1_percent_gpu: Decimal | None
+    mparams: Decimal
+    gflops: Decimal
+    operational_intensity: Decimal
+    efficiency_percent_tpuv3: Decimal
+    tpuv3_ms_batch128: Decimal
+    v100_fp16_ms_batch128: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class XSearchRow:
+    """A row of Table 5: bases found by a search at one level, and the X-B7 that they give."""
+
+    searched_at: str
+    depth: Decimal
+    width: Decimal
+    resolution: Decimal
+    x_b7_depth: int
+    x_b7_resolution: int
+
+
+@dataclass(frozen=True, slots=True)
+class XLevel:
+    """A cell pair of Table 6: nominal depth and resolution of one level of one family."""
+
+    scaling: str
+    level: str
+    depth: int
+    resolution: int
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnRoofline:
+    """A device of Figure 2, as drawn and as the numbers that were probably meant.
+
+    ``bandwidth_tb_s`` is the slope in 10^12 operations per second per operation per byte,
+    ``ridge`` is in operations per byte.
+    """
+
+    device: str
+    bandwidth_tb_s: Decimal
+    peak_tops: Decimal
+    ridge: Decimal
+    nominal_bandwidth_gb_s: Decimal
+    nominal_peak_tops: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnIntensity:
+    """A model of Figure 2: operations per byte, and 10^12 operations per second reached."""
+
+    model: str
+    operational_intensity: Decimal
+    tops: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class SpeedupBar:
+    """A bar of Figure 3: speed-up over the EfficientNet of the level; "GM": geometric mean."""
+
+    device: str
+    scaling: str
+    level: str
+    speedup: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationBar:
+    """A bar of Figure 4: speed-up of TPUv3 over TPUv2; "GM": geometric mean."""
+
+    family: str
+    level: str
+    speedup: Decimal
+
+
+@dataclass(frozen=True, slots=True)
 class ScaledModel:
     """A network as the authors' own scaling code makes and counts it.
 
@@ -320,6 +446,22 @@ early_convolutions = _loader(
 zoo_timings = _loader(
     "pycls_model_zoo_v100.csv", ZooTiming, "The authors' model zoo, timed on V100s."
 )
+x_layout = _loader(
+    "efficientnet_x_table1.csv", XLayoutRow, "Table 1 of Searching for Fast Model Families."
+)
+x_bases = _loader("efficientnet_x_table2.csv", XBases, "Its Table 2.")
+x_results = _loader("efficientnet_x_table3.csv", XResult, "Its Table 3, 26 networks.")
+x_ablation = _loader("efficientnet_x_table4.csv", XAblationRow, "Its Table 4.")
+x_searches = _loader("efficientnet_x_table5.csv", XSearchRow, "Its Table 5.")
+x_levels = _loader("efficientnet_x_table6.csv", XLevel, "Its Table 6, three families.")
+drawn_rooflines = _loader(
+    "efficientnet_x_figure2_rooflines.csv", DrawnRoofline, "Its Figure 2, three devices."
+)
+drawn_intensities = _loader(
+    "efficientnet_x_figure2_points.csv", DrawnIntensity, "Its Figure 2, four models."
+)
+speedup_bars = _loader("efficientnet_x_figure3.csv", SpeedupBar, "Its Figure 3.")
+generation_bars = _loader("efficientnet_x_figure4.csv", GenerationBar, "Its Figure 4.")
 efficientnet_x_counts = _loader(
     "efficientnet_x_complexity.csv", EfficientNetXRow, "EfficientNet and EfficientNet-X counts."
 )
