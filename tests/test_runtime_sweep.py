@@ -18,7 +18,7 @@ from repro.errors import InputError
 from repro.records import Protocol, TornLine, append, read, scan
 from repro.runtime.frame import frame
 from repro.runtime.jobs import PeakJob, job
-from repro.runtime.sweep import sweep
+from repro.runtime.sweep import _Crew, sweep
 from repro.runtime.worker import Worker, WorkerDied
 
 ROOT = Path(__file__).parents[1]
@@ -158,6 +158,14 @@ def test_peak_rates_are_a_record_too(out, monkeypatch):
     assert read(out) == [record] and frame(out).empty
 
 
+def test_one_process_can_serve_a_group_in_turns(out, monkeypatch):
+    """As on a GPU, where all networks share one process."""
+    with Worker("cpu") as shared:
+        monkeypatch.setattr(_Crew, "worker", lambda self, device: shared)
+        outcome = sweep(tiny_jobs(8, 16, 24), out, group=2)
+    assert outcome.failures == [] and names(out) == ["tiny-8", "tiny-16", "tiny-24"]
+
+
 def test_a_worker_that_is_killed_is_noticed():
     with Worker("cpu") as worker:
         os.kill(worker.call("pid"), signal.SIGKILL)
@@ -248,6 +256,15 @@ def test_a_new_user_gets_a_table_and_a_picture(tmp_path):
     assert "EN-B0" in output and "=" in output and "warm-up | samples" in output
     assert "--out FILE.jsonl keeps records" in errors
     assert figure.read_text().lstrip().startswith("<?xml")
+
+
+@pytest.mark.skipif(
+    Path("/dev/nvidiactl").exists(), reason="there may be a GPU here, which is no error"
+)
+def test_a_device_that_is_not_there(out):
+    status, output, errors = finish(start("EN-B0", "--device", "cuda", "--out", str(out)))
+    assert (status, output) == (2, "") and not out.exists()
+    assert errors == "error: device 'cuda' is not here: torch sees no NVIDIA GPU. Allowed: cpu\n"
 
 
 def test_a_dry_run_runs_nothing(out):

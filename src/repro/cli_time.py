@@ -213,16 +213,19 @@ def _plan(tasks: list[Any]) -> str:
     from itertools import groupby
 
     from repro.console import aligned
+    from repro.records import Protocol
     from repro.runtime.jobs import estimated_s
 
     rows = []
     for protocol, run in groupby(tasks, key=lambda task: task.protocol):
         members = list(run)
         names = [task.name.split(",")[0] for task in members]
-        p = protocol
+        p, usual = protocol, Protocol()
         how = f"{p.device} {p.mode} {p.dtype} batch {p.batch}"
         how += f" within {p.memory_gb:g} GB" if p.memory_gb else ""
-        how += "" if p.compile == "none" else f" {p.compile}"
+        how += f" {p.compile}" * (p.compile != usual.compile)
+        how += f" {p.memory_format}" * (p.memory_format != usual.memory_format)
+        how += f" {p.input}" * (p.input != usual.input)
         shown = ", ".join(names[:2]) + (f" ... {names[-1]}" if len(names) > 2 else "")
         rows.append((how, str(len(names)), f"{sum(map(estimated_s, members)):.0f}", shown))
     total = sum(map(estimated_s, tasks)) / 60

@@ -44,7 +44,7 @@ Device = Literal["cpu", "cuda"]
 Mode = Literal["infer", "train", "step"]
 Dtype = Literal["fp32", "tf32", "fp16", "bf16"]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
-Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Part(BaseModel):
@@ -198,6 +198,7 @@ class TimingRecord(Result):
         batch: that was timed; below ``protocol.batch`` when memory ran out ``halvings`` times.
         iterations: in each sample. samples_s: seconds per iteration, in the order taken.
         warmup_s: seconds of each iteration before; ``settled``: their median stopped moving.
+        launch_s: until a GPU was told of one iteration, not waiting for it; None on a CPU.
         peak_allocated, peak_reserved: bytes of GPU memory that this network took.
         peak_rss: bytes of CPU memory above the process before the network was built.
         energy_j: of the GPU during all timed samples.
@@ -211,9 +212,10 @@ class TimingRecord(Result):
     batch: PositiveInt
     halvings: NonNegativeInt = 0
     iterations: PositiveInt
-    samples_s: Annotated[tuple[Seconds, ...], Field(min_length=1)]
-    warmup_s: tuple[Seconds, ...] = ()
+    samples_s: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    warmup_s: tuple[Positive, ...] = ()
     settled: bool
+    launch_s: Positive | None = None
     peak_allocated: NonNegativeInt | None = None
     peak_reserved: NonNegativeInt | None = None
     peak_rss: NonNegativeInt | None = None
@@ -249,8 +251,8 @@ class PeakRecord(Result):
     protocol: Protocol
     matmul_size: PositiveInt
     copy_size: PositiveInt
-    matmul_flops: Annotated[tuple[Seconds, ...], Field(min_length=1)]
-    copy_bytes: Annotated[tuple[Seconds, ...], Field(min_length=1)]
+    matmul_flops: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    copy_bytes: Annotated[tuple[Positive, ...], Field(min_length=1)]
 
     def inputs(self) -> dict[str, Any]:
         return {"kind": "peak", "protocol": self.protocol.model_dump()}

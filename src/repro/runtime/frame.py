@@ -23,8 +23,9 @@ def frame(*sources: Path | str | Iterable[Any]) -> pd.DataFrame:
     Returns:
         Columns, in this order: model, base, strategy, grammar, scale, resolution; gflops, mparams,
         macts, kernels (for one image); device, device_name, mode, dtype, memory_format, compile,
-        threads, batch, batch_wanted, halvings; ms, ms_low, ms_high (median and quartiles of one
-        iteration), samples, settled; images_per_s, epoch_minutes (ImageNet, one device);
+        input, threads, memory_gb, batch, batch_wanted, halvings; ms, ms_low, ms_high (median and
+        quartiles of one iteration), launch_ms (until a GPU was told of one), samples, settled;
+        images_per_s, epoch_minutes (ImageNet, one device);
         peak_gb (allocated on a GPU, resident on a CPU; 1e9 bytes), reserved_gb; power_w,
         joules_per_image; torch, commit, when, key, current (the code is still the same).
 
@@ -59,13 +60,16 @@ def _row(record: TimingRecord) -> dict[str, Any]:
         "dtype": protocol.dtype,
         "memory_format": protocol.memory_format,
         "compile": protocol.compile,
+        "input": protocol.input,
         "threads": protocol.threads,
+        "memory_gb": protocol.memory_gb,
         "batch": record.batch,
         "batch_wanted": protocol.batch,
         "halvings": record.halvings,
         "ms": 1e3 * middle,
         "ms_low": 1e3 * low,
         "ms_high": 1e3 * high,
+        "launch_ms": _scaled(record.launch_s, 1e-3),
         "samples": len(record.samples_s),
         "settled": record.settled,
         "images_per_s": record.images_per_s,

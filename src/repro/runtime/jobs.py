@@ -207,11 +207,11 @@ def memory_per_image(net: Network, protocol: Protocol) -> float:
     """Bytes that one more image takes, roughly: a first guess where batches are tried.
 
     Training keeps each conv's output and what batch norm and activation make of it for the
-    backward pass; inference holds about the two largest neighbouring maps.
+    backward pass; inference holds little more than the largest maps.
     """
     bytes_each = 4 if protocol.dtype in ("fp32", "tf32") else 2
     acts = complexity(net).acts
-    return bytes_each * acts * (3.0 if protocol.mode != "infer" else 0.6)
+    return bytes_each * acts * (4.5 if protocol.mode != "infer" else 1.0)
 
 
 def guess_batch(item: Job, memory_bytes: float) -> int:

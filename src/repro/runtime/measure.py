@@ -91,6 +91,7 @@ class Bench:
         self.settled = False
         self.warmup: list[float] = []
         self.samples: list[float] = []
+        self.launch: float | None = None
         self.energy: float | None = 0.0
         self.peaks: dict[str, int] = {}
 
@@ -118,13 +119,18 @@ class Bench:
     def sample(self, count: int) -> None:
         """Take timed samples, after one untimed iteration since others may have had a turn."""
         with settings(self.protocol):
+            begun = time.perf_counter()
             self.run()
+            launched = time.perf_counter() - begun
             start = device.energy_j(self.protocol.device)
             self.samples += [self._time(self.iterations) for _ in range(count)]
             end = device.energy_j(self.protocol.device)
-            both = self.energy is not None and start is not None and end is not None
-            self.energy = self.energy + end - start if both else None  # type: ignore[operator]
+            if self.energy is None or start is None or end is None:
+                self.energy = None
+            else:
+                self.energy += end - start
             if self.on_gpu:  # asked while work is queued, and outside of any timed sample
+                self.launch = launched
                 for _ in range(self.iterations):
                     self.run()
             self.under_load = device.state(self.protocol.device)
@@ -141,6 +147,7 @@ class Bench:
             "samples_s": tuple(round(s, 9) for s in self.samples),
             "warmup_s": tuple(round(s, 9) for s in self.warmup),
             "settled": self.settled,
+            "launch_s": self.launch,
             "energy_j": self.energy,
             "before": self.before,
             "under_load": self.under_load,
@@ -155,7 +162,10 @@ class Bench:
         self.module.train(p.mode != "infer")
         self.module.to(p.device, storage_dtype(p))
         self.module.to(memory_format=MEMORY_FORMAT[p.memory_format])
-        self.forward = torch.compile(self.module) if p.compile == "inductor" else self.module
+        self.forward: Callable[..., Any] = self.module
+        if p.compile == "inductor":
+            torch.compiler.reset()  # else the compiler gives up after a handful of networks
+            self.forward = torch.compile(self.module, dynamic=False)
         if p.mode != "infer":
             self.optimizer = torch.optim.SGD(self.module.parameters(), lr=0.0, momentum=0.9)
             self.scaler = torch.amp.GradScaler(p.device, enabled=p.dtype == "fp16")
@@ -169,10 +179,16 @@ class Bench:
         p = self.protocol
         generator = torch.Generator(p.device).manual_seed(p.seed)
         shape = (batch, 3, self.resolution, self.resolution)
-        images = torch.zeros(shape, device=p.device, dtype=storage_dtype(p))
+        self.images = torch.empty(
+            shape,
+            device=p.device,
+            dtype=storage_dtype(p),
+            memory_format=MEMORY_FORMAT[p.memory_format],
+        )
         if p.input == "random":
-            images.normal_(generator=generator)
-        self.images = images.contiguous(memory_format=MEMORY_FORMAT[p.memory_format])
+            self.images.normal_(generator=generator)
+        else:
+            self.images.zero_()
         self.labels: torch.Tensor | None = None
         self.run = self._infer if p.mode == "infer" else self._train
         if p.compile == "graph":
@@ -253,6 +269,7 @@ class Bench:
 
     def _fits(self, batch: int, run: Callable[[], None]) -> bool:
         """Set a batch and run; False, with all memory given back, when memory ran out."""
+        self._release()
         try:
             self._set_batch(batch)
             run()
@@ -260,17 +277,21 @@ class Bench:
         except (RuntimeError, MemoryError) as error:
             if not out_of_memory(error):
                 raise
-        # Outside of the handler, whose traceback keeps tensors alive.
+        self._release()  # outside of the handler, whose traceback keeps tensors alive
+        return False
+
+    def _release(self) -> None:
+        """Forget the last batch and all that it left, the highest memory among it."""
         self.module.zero_grad(set_to_none=True)
         self.images = self.labels = self.graph = None
         self.run = lambda: None
         gc.collect()
         if self.on_gpu:
             torch.cuda.empty_cache()
-        return False
+            torch.cuda.reset_peak_memory_stats()
 
     def _memory(self, peak: bool = False) -> dict[str, int]:
-        """GPU memory now, or the most since the last call without ``peak``."""
+        """GPU memory now, or the most since it was last released."""
         if not self.on_gpu:
             return {}
         if peak:
@@ -279,19 +300,24 @@ class Bench:
                 "peak_reserved": torch.cuda.max_memory_reserved(),
             }
         torch.cuda.empty_cache()
-        torch.cuda.reset_peak_memory_stats()
         return {
             "peak_allocated": torch.cuda.memory_allocated(),
             "peak_reserved": torch.cuda.memory_reserved(),
         }
 
 
-def out_of_memory(error: BaseException) -> bool:
-    """True for every way in which torch, cuDNN and cuBLAS say that memory ran out."""
-    if isinstance(error, torch.OutOfMemoryError | MemoryError):
-        return True
-    text = str(error).lower()
-    return any(sign in text for sign in ("out of memory", "alloc_failed", "can't allocate memory"))
+def out_of_memory(error: BaseException | None) -> bool:
+    """True for every way in which torch, cuDNN and cuBLAS say that memory ran out.
+
+    Also where that led to another error, such as a graph capture that could not be ended.
+    """
+    signs = ("out of memory", "alloc_failed", "can't allocate memory")
+    while error is not None:
+        text = str(error).lower()
+        if isinstance(error, MemoryError) or any(sign in text for sign in signs):
+            return True
+        error = error.__context__
+    return False
 
 
 def largest_batch(fits: Callable[[int], bool], guess: int = 1) -> int:

@@ -78,7 +78,7 @@ def paper_gpu() -> list[Block]:
     rest += _grid(LARGE, (D, W, R, DW, DWR, TWO_THIRDS, D_W_R), (2, 4)) + _grid(zoo)
     scaled = _grid((*SMALL, *LARGE), (DWR, D_W_R), (4,))
     sparse = _grid(("EN-B0",), FIGURE2_STRATEGIES, SPARSE_SCALES) + scaled
-    few = _grid(("EN-B0",), FIGURE2_STRATEGIES, (16,))
+    few = _grid(("EN-B0",), FIGURE2_STRATEGIES, (4, 48))
     pair = _grid(("EN-B0", "RegNetY-500MF"))
     return [
         *({**block([], dtype=dtype), "peaks": True} for dtype in ("bf16", "fp16", "tf32", "fp32")),

@@ -4,6 +4,7 @@ A job whose key is in the file already (same description, protocol, code, device
 of one protocol are measured in small groups whose members take turns; a group's records are
 appended as soon as it is done, so a kill loses the group under measurement and nothing else. The
 largest batch that fits leaves no room for others on a GPU: there, each network is its own group.
+Peak rates are measured alone, and so are compiled networks.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ def sweep(
     Raises:
         InputError: the device cannot do what a job asks, or the file cannot be continued.
     """
-    jobs, end = unique(jobs), time.monotonic() + 60 * (minutes or float("inf"))
+    jobs, end = unique(jobs), time.monotonic() + 60 * (float("inf") if minutes is None else minutes)
     have = _existing(out)
     outcome = Outcome()
     with _Crew() as crew:
@@ -121,13 +122,15 @@ def _groups(jobs: Sequence[Task], size: int) -> Iterator[list[Task]]:
     """Runs of jobs under one protocol, cut to size."""
     for _, run in groupby(jobs, key=lambda job: (type(job), job.protocol)):
         members = list(run)
-        alone = isinstance(members[0], PeakJob) or _fills_the_gpu(members[0].protocol)
+        alone = isinstance(members[0], PeakJob) or _takes_no_turns(members[0].protocol)
         step = 1 if alone else size
         yield from (members[i : i + step] for i in range(0, len(members), step))
 
 
-def _fills_the_gpu(protocol: Protocol) -> bool:
-    return protocol.batch == "max" and protocol.device == "cuda"
+def _takes_no_turns(protocol: Protocol) -> bool:
+    """True where a network fills the GPU, or where the compiler keeps one network at a time."""
+    fills = protocol.batch == "max" and protocol.device == "cuda"
+    return fills or protocol.compile == "inductor"
 
 
 class _Crew:

@@ -39,7 +39,7 @@ class Worker:
     """
 
     def __init__(self, device: Device) -> None:
-        # A fork would inherit nothing of CUDA here, but torch.cuda may not be touched before one.
+        # CUDA does not survive a fork, so a GPU's process starts from nothing.
         context: Any = multiprocessing.get_context("forkserver" if device == "cpu" else "spawn")
         if device == "cpu":
             context.set_forkserver_preload([HERE, "repro.runtime.measure", "repro.models.builder"])
@@ -67,8 +67,9 @@ class Worker:
         return answer
 
     def close(self) -> None:
-        """End the process."""
+        """End the process: it goes by itself when idle, and is made to when busy."""
         self.connection.close()
+        self.process.join(0.5)
         self.process.terminate()
         self.process.join(5)
 
