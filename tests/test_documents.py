@@ -5,6 +5,8 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
+from docutils import nodes
+from docutils.utils import new_document
 
 from repro.book import documents, guide, lead, site
 from repro.book.figures import STRATEGY_COLOURS
@@ -141,6 +143,19 @@ class TestRunMenu:
     def test_its_help_exists(self):
         page = (root() / f"{site.HELP_PAGE}.md").read_text(encoding="utf-8")
         assert "\n(rerun)=\n" in page
+
+
+def test_ids_of_exercises_are_numbered():
+    document = new_document("page")
+    for name in ("exercise-content", "solution-content", "exercise-content", "other"):
+        document += nodes.section(ids=[name])
+    site.number_repeated_ids(None, document, "page")
+    assert [section["ids"] for section in document] == [
+        ["exercise-content-1"],
+        ["solution-content-1"],
+        ["exercise-content-2"],
+        ["other"],
+    ]
 
 
 def test_colours_of_the_lead_figure_are_the_books():

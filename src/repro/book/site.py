@@ -1,8 +1,11 @@
-"""A Sphinx extension: each executable chapter's page offers the command that runs it."""
+"""A Sphinx extension: what the book's pages need beyond the theme and the extensions it loads."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
+
+from docutils import nodes
 
 from repro.book.parameters import CHAPTERS
 
@@ -53,7 +56,22 @@ def add_run_menu(
         context["header_buttons"].insert(0, run_menu(stem, help_url))
 
 
+def number_repeated_ids(app: Any, doctree: Any, docname: str) -> None:
+    """Give each exercise's and solution's content an id of its own.
+
+    sphinx-exercise calls them all ``exercise-content`` and ``solution-content``; an id may stand
+    only once on a page.
+    """
+    seen: Counter[str] = Counter()
+    for section in doctree.findall(nodes.section):
+        for i, name in enumerate(section["ids"]):
+            if name in ("exercise-content", "solution-content"):
+                seen[name] += 1
+                section["ids"][i] = f"{name}-{seen[name]}"
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx. The theme makes its list of buttons at the default priority, 500."""
     app.connect("html-page-context", add_run_menu, priority=600)
+    app.connect("doctree-resolved", number_repeated_ids)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
