@@ -317,12 +317,15 @@ def stamp(entry: str, inputs: dict[str, Any], machine: Machine) -> dict[str, Any
 
 
 def commit() -> str | None:
-    """The checkout's commit, with ``-dirty`` where tracked files differ; None outside one."""
+    """The checkout's commit, with ``-dirty`` where tracked files differ.
+
+    In a copy without history, what ``REPRO_COMMIT`` says, or None.
+    """
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=True)
-        return done.stdout.strip() or None
-    return None
+        return done.stdout.strip()
+    return os.environ.get("REPRO_COMMIT")
 
 
 def checked(kind: type[Part], values: dict[str, Any], where: str) -> Any:
