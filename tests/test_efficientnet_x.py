@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from repro.arch import NAMES, blocks, get
-from repro.arch.efficientnet_x import VARIANTS
+from repro.arch.efficientnet_x import TABLE4_STEPS, VARIANTS, coefficients
 from repro.complexity import complexity
 from repro.counters import count
 from repro.errors import InputError
@@ -126,7 +126,41 @@ def test_variants_change_what_they_name():
     assert round(se.params / 1e6, 2) == 5.71 and se.conv_params == base.conv_params
     with pytest.raises(InputError, match=r"'se-tabel1' of EN-X-B0\. Did you mean 'se-table1'"):
         get("EN-X-B0+se-tabel1")
-    assert set(VARIANTS) == {"relu", "swish", "swish-stem", "k3", "se-table1"}
+    assert {name for name, *_ in ALL_VARIANTS} == set(VARIANTS)
+
+
+# EN-X-B0 so changed: millions of parameters, 1e9 multiply-adds.
+ALL_VARIANTS = [
+    *(("relu", 7.58, 0.920), ("swish", 7.58, 0.920), ("swish-stem", 7.58, 0.920)),
+    *(("k3", 7.58, 0.922), ("se-table1", 5.71, 0.919), ("se-plain", 5.70, 0.919)),
+    # 8.88 if the squeeze width behind the 2x2 conv were not divided by 4
+    *(("se-table1-hidden", 8.85, 0.922), ("depthwise", 7.21, 0.456)),
+]
+
+
+@pytest.mark.parametrize(("name", "mparams", "gflops"), ALL_VARIANTS)
+def test_counts_of_the_variants(name, mparams, gflops):
+    c = complexity(get(f"EN-X-B0+{name}"))
+    assert (round(c.params / 1e6, 2), round(c.macs / 1e9, 3)) == (mparams, gflops)
+
+
+def test_table_4_steps_and_the_hidden_squeeze_excite():
+    counts = [complexity(get(name)) for name in TABLE4_STEPS.values()]
+    assert [round(c.params / 1e6, 2) for c in counts] == [5.29, 7.21, 7.58, 7.58]
+    assert [round(c.macs / 1e9, 3) for c in counts] == [0.386, 0.456, 0.920, 0.920]
+    plain = complexity(get("EN-X-B0+depthwise+swish+se-plain"))
+    assert (round(plain.params / 1e6, 2), round(plain.macs / 1e9, 3)) == (5.32, 0.454)
+    assert swish_blocks(TABLE4_STEPS["+ fused conv"]) == 16
+    assert swish_blocks(TABLE4_STEPS["+ activation"]) == 0
+
+
+def test_coefficients_by_name():
+    assert coefficients("EN-X-GPU-B7") == (2.58, 5.46, 350)
+    assert coefficients("EN-X-B4").depth == 1.8
+    with pytest.raises(
+        InputError, match=r"coefficients of 'EN-X-GPU-B8' .* Did you mean 'EN-X-GPU-B"
+    ):
+        coefficients("EN-X-GPU-B8")
 
 
 @pytest.mark.parametrize("level", ["B1", "B4", "B7"])

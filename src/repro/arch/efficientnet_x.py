@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from repro.arch.network import Activation, Block, Network, check_sizes
 from repro.arch.rounding import tf_depth, tf_width
@@ -182,6 +182,27 @@ DROPOUT = dict(zip(_OWN, (0.2, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5), strict=True))
 DROP_PATH = 0.2
 _SE_COEFFICIENT = {"B0": 4, "B1": 2}
 
+
+class Coefficients(NamedTuple):
+    """What a level multiplies B0's widths and depths by, and its resolution."""
+
+    width: float
+    depth: float
+    resolution: int
+
+
+def coefficients(name: str) -> Coefficients:
+    """Of one of `NAMES`; ``EN-X-B4`` has EfficientNet-B4's own.
+
+    Raises:
+        InputError: another name.
+    """
+    family, _, level = name.rpartition("-")
+    if level not in _COEFFICIENTS.get(family, {}):
+        raise InputError(f"no coefficients of {name!r} are known.{did_you_mean(name, NAMES)}")
+    return Coefficients(*_COEFFICIENTS[family][level])
+
+
 NAMES = tuple(f"{f}-{level}" for f, levels in _COEFFICIENTS.items() for level in levels)
 """All names: the authors' 30 first, then the 14 that follow the paper's Table 6."""
 
@@ -206,10 +227,17 @@ def _printed_kernel(net: Network) -> Network:
     )
 
 
-def _printed_se(net: Network) -> Network:
-    # Table 1's SE column, stages 3 to 9 there
-    column = (1.0, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25)
-    return _stages(net, lambda i, s: replace(s, se_ratio=column[i]))
+def _se(*ratios: float, of_hidden: bool = False) -> Callable[[Network], Network]:
+    return lambda net: _stages(
+        net, lambda i, s: replace(s, se_ratio=ratios[i] * (s.expansion if of_hidden else 1))
+    )
+
+
+_TABLE1_SE = (1.0, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25)  # stages 3 to 9 there
+
+
+def _depthwise(net: Network) -> Network:
+    return _stages(net, lambda _, s: replace(s, fused=False))
 
 
 VARIANTS: Mapping[str, tuple[Callable[[Network], Network], str]] = {
@@ -217,9 +245,25 @@ VARIANTS: Mapping[str, tuple[Callable[[Network], Network], str]] = {
     "swish": (lambda net: _activation(net, "silu"), "swish throughout, for comparison"),
     "swish-stem": (_swish_stem, "swish after the stem: the paper's TPU network"),
     "k3": (_printed_kernel, "3x3 depthwise convs on the reshaped map, as Table 1 prints"),
-    "se-table1": (_printed_se, "squeeze-excite ratios as Table 1 prints"),
+    "se-table1": (
+        _se(*_TABLE1_SE),
+        "squeeze-excite ratios as Table 1 prints, of the block's input",
+    ),
+    "se-table1-hidden": (_se(*_TABLE1_SE, of_hidden=True), "the same, of the hidden width"),
+    "se-plain": (_se(*[0.25] * 7), "squeeze-excite ratio 0.25 throughout, as in EfficientNet"),
+    "depthwise": (_depthwise, "depthwise convs throughout: nothing fused"),
 }
-"""What the paper prints and the authors' builder does otherwise; ``EN-X-GPU-B0+relu``."""
+"""What the paper prints and the authors' builder does otherwise, and steps on the way from
+EfficientNet to EfficientNet-X; ``EN-X-GPU-B0+relu``."""
+
+TABLE4_STEPS: Mapping[str, str] = {
+    "EfficientNet-B0": "EN-TF-B0",
+    "+ space-to-depth": "EN-X-B0+depthwise+swish",
+    "+ fused conv": "EN-X-B0+swish",
+    "+ activation": "EN-X-B0+relu",
+}
+"""The network of each row of Table 4 on a GPU. The step to space-to-depth silently contains a
+fourfold squeeze-excite; without it, the network is ``EN-X-B0+depthwise+swish+se-plain``."""
 
 
 def make(name: str, variants: Sequence[str] = ()) -> Network:
@@ -229,7 +273,7 @@ def make(name: str, variants: Sequence[str] = ()) -> Network:
         InputError: unknown variant; the message suggests the nearest.
     """
     family, _, level = name.rpartition("-")
-    width, depth, resolution = _COEFFICIENTS[family][level]
+    width, depth, resolution = coefficients(name)
     se_ratio = 0.25 * _SE_COEFFICIENT.get(level, 1)
     high = family.startswith("EN-H")
     net = Network(
