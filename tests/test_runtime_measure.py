@@ -212,3 +212,11 @@ def test_one_network_takes_its_samples_at_once():
     log = []
     interleave([Counter("a", log)], samples=5, rounds=3)
     assert log == [("a", 5)]
+
+
+def test_a_block_alone_is_timed_on_a_map_of_its_own_width():
+    bench = m.Bench(lambda: build("MBConv-c16@8"), Protocol(**QUICK), 8)
+    bench.prepare()
+    assert bench.images.shape == (2, 16, 8, 8)
+    with pytest.raises(InputError, match="MBConv-c16@8 has no classifier to train"):
+        m.Bench(lambda: build("MBConv-c16@8"), Protocol(**QUICK, mode="step"), 8).prepare()

@@ -178,7 +178,11 @@ class Bench:
         """Make inputs, and the callable that runs one iteration on them."""
         p = self.protocol
         generator = torch.Generator(p.device).manual_seed(p.seed)
-        shape = (batch, 3, self.resolution, self.resolution)
+        net = getattr(self.module, "net", None)
+        channels = net.in_channels if net else 3
+        if p.mode != "infer" and net and net.is_piece:
+            raise InputError(f"{net.name} has no classifier to train; mode infer is allowed")
+        shape = (batch, channels, self.resolution, self.resolution)
         self.images = torch.empty(
             shape,
             device=p.device,
