@@ -1,6 +1,8 @@
 """The README's picture and every shown command output are what the project gives now."""
 
+import json
 import re
+import shlex
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -8,10 +10,13 @@ import pytest
 from docutils import nodes
 from docutils.utils import new_document
 
+from repro.arch import PAPER, get, scale
 from repro.book import documents, guide, lead, site
 from repro.book.figures import STRATEGY_COLOURS
-from repro.book.parameters import CHAPTERS
+from repro.book.parameters import CHAPTERS, resolve
+from repro.catalog import grid_rows
 from repro.claims import VERDICTS
+from repro.complexity import complexity
 from repro.paths import root
 
 RENEW = "run `make documents`"
@@ -40,6 +45,40 @@ def test_the_readme_opens_with_a_picture_and_the_two_commands():
     for name in documents.PICTURES:
         assert name in first_screen
     assert re.search(r'<img alt="[^"]{80,}"', first_screen)
+
+
+def fenced(language):
+    for name in documents.DOCUMENTS:
+        text = (root() / name).read_text(encoding="utf-8")
+        yield from re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+
+
+def test_commands_that_run_chapters_would_start():
+    lines = [line for block in fenced("bash") for line in block.splitlines()]
+    runs = [shlex.split(line) for line in lines if line.startswith("repro run ")]
+    assert len(runs) >= 4
+    for _, _, chapter, *words in runs:
+        options = list(zip(words[::2], words[1::2], strict=True))
+        assignments = [value for option, value in options if option == "-p"]
+        resolve(chapter, assignments, dict(options).get("--tier", "smoke"))
+        assert {option for option, _ in options} <= {"-p", "--tier", "--out"}
+
+
+def test_grids_that_are_shown_can_be_counted(tmp_path):
+    blocks = list(fenced("json"))
+    assert blocks
+    for block in blocks:
+        path = tmp_path / "grid.json"
+        path.write_text(block)
+        assert len(grid_rows(str(path))) == len(json.loads(block))
+
+
+def test_the_python_that_is_shown_runs(capsys):
+    (block,) = fenced("python")
+    exec(compile(block, "README.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == str(
+        complexity(scale(get("EN-B0"), PAPER["dWr"], 4)).acts
+    )
 
 
 def test_output_of_a_command_holds_both_streams():

@@ -167,6 +167,12 @@ class TestCommands:
         shown = set(re.findall(r"^make (\w+) ", self.make("help").stdout, re.MULTILINE))
         assert shown == phony
 
+    @pytest.mark.parametrize("changed", ["src/repro/complexity.py", "data/claims.yaml"])
+    def test_what_cells_import_or_read_makes_pages_stale(self, changed):
+        drop = "rm -rf _build/.jupyter_cache _build/.doctrees"
+        assert drop in self.make("-n", "-W", changed, "book").stdout
+        assert drop in self.make("-n", "-W", "constraints.txt", "book").stdout
+
     def test_ci_runs_the_two_commands(self):
         script = ROOT / ".ci" / "run"
         assert script.stat().st_mode & stat.S_IXUSR
