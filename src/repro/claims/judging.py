@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -49,6 +49,7 @@ class Point:
         distance: absolute difference in half units of the last printed digit (at most 1 rounds
             to it); 0 or 2 where values are compared exactly.
         difference: computed minus published, where both are numbers.
+        machine: on which ours was measured; empty for counts and arithmetic.
     """
 
     label: str
@@ -59,10 +60,15 @@ class Point:
     match: Match
     distance: float
     difference: float | None = None
+    machine: str = ""
 
     def __str__(self) -> str:
         what = " ".join(filter(None, (self.label, self.quantity)))
         return f"{what}: {self.published} published, {self.computed} computed".lstrip(": ")
+
+    def on(self, machine: str) -> Point:
+        """The same point, measured on a machine."""
+        return replace(self, machine=machine)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +76,8 @@ class Judgement:
     """A claim with its verdict, ready for a table: every field but ``n`` and ``points`` is text.
 
     ``published`` and ``computed`` show all values of a small set and the farthest of a large one;
-    ``n`` is the number of values judged, ``points`` are all of them.
+    ``n`` is the number of values judged, ``points`` are all of them. ``machine`` is empty unless
+    the values were measured.
     """
 
     id: str
@@ -86,6 +93,7 @@ class Judgement:
     why: str
     n: int
     points: tuple[Point, ...]
+    machine: str = ""
 
 
 def rounds_to(
@@ -210,7 +218,14 @@ def _why(claim: Claim, points: Sequence[Point], worst: Point) -> str:
     else:
         text = f"all {n} values round" if n > 1 else "rounds"
         text += " to the printed digits" + (farthest if n > FEW else "")
+    if machines := _machines(points):
+        text += f"; on {machines}"
     return f"{text}. {claim.note}" if claim.note else text
+
+
+def _machines(points: Sequence[Point]) -> str:
+    """The machines behind a set of points, each once."""
+    return " and ".join(dict.fromkeys(p.machine for p in points if p.machine))
 
 
 def judge(claim: Claim) -> Judgement:
@@ -263,4 +278,5 @@ def judge(claim: Claim) -> Judgement:
         why=why,
         n=len(points),
         points=points,
+        machine=_machines(points),
     )
