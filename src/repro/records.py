@@ -274,17 +274,102 @@ class TrafficRecord(Result):
         return {**timing_inputs(self.subject, self.protocol), "kind": "traffic"}
 
 
-Record = Annotated[TimingRecord | PeakRecord | TrafficRecord, Field(discriminator="kind")]
+class Score(Part):
+    """How a network did on a split.
+
+    Attributes:
+        images: judged. wrong: whose first guess was wrong. wrong5: whose first five guesses were.
+        loss: mean cross-entropy, without label smoothing.
+    """
+
+    images: PositiveInt
+    wrong: NonNegativeInt
+    wrong5: NonNegativeInt
+    loss: Finite
+
+    @property
+    def error(self) -> float:
+        """Top-1 error as a share."""
+        return self.wrong / self.images
+
+
+class EpochScore(Part):
+    """One epoch (from 1 on): mean training loss, and the hold-out judged after it, if any."""
+
+    epoch: PositiveInt
+    train_loss: Finite
+    holdout: Score | None
+
+
+class DataUsed(Part):
+    """Which images: ``about`` in words, ``digest`` of what was read, and counts."""
+
+    about: str
+    digest: str
+    classes: PositiveInt
+    train: PositiveInt
+    holdout: NonNegativeInt
+    test: PositiveInt
+
+
+class TrainingRecord(Result):
+    """One training run: its learning curve, and the test split, which was looked at once.
+
+    Attributes:
+        setting: see `repro.training.spec.Setting`. ranks: processes. threads: of each, on a CPU.
+        reported_epoch: whose weights the test split judged.
+        train_s: seconds of all updates. data_s: of these, spent on getting batches.
+        peak_bytes: of GPU memory, or of the process on a CPU.
+        interruptions: how often the run was resumed. other_code: modules that changed meanwhile.
+    """
+
+    entry: ClassVar[str] = "repro.training.loop"
+    kind: Literal["training"] = "training"
+    subject: Subject
+    setting: dict[str, Any]
+    data: DataUsed
+    ranks: PositiveInt = 1
+    threads: PositiveInt = 1
+    curve: Annotated[tuple[EpochScore, ...], Field(min_length=1)]
+    reported_epoch: PositiveInt
+    test: Score
+    train_s: Finite
+    data_s: Finite
+    peak_bytes: NonNegativeInt | None = None
+    interruptions: NonNegativeInt = 0
+    other_code: tuple[str, ...] = ()
+
+    def inputs(self) -> dict[str, Any]:
+        return training_inputs(self.subject, self.setting, self.data.digest, self.ranks)
+
+    @property
+    def images_per_s(self) -> float:
+        """Training images per second, evaluation and checkpoints apart."""
+        batch = self.setting["recipe"]["batch"]
+        return len(self.curve) * (self.data.train // batch) * batch / self.train_s
+
+
+Record = Annotated[
+    TimingRecord | PeakRecord | TrafficRecord | TrainingRecord, Field(discriminator="kind")
+]
 """Any record. A new kind is a new class here, with its own ``kind`` and ``inputs``."""
 
 _RECORD: TypeAdapter[Any] = TypeAdapter(Record)
-KINDS = ("timing", "peak", "traffic")
+KINDS = ("timing", "peak", "traffic", "training")
 
 
 def timing_inputs(subject: Subject, protocol: Protocol) -> dict[str, Any]:
     """What a timing depends on besides code and machine: the description and the protocol."""
     network = subject.description or {"name": subject.name, "params": subject.params}
     return {"kind": "timing", "network": network, "protocol": protocol.model_dump()}
+
+
+def training_inputs(
+    subject: Subject, setting: dict[str, Any], digest: str, ranks: int
+) -> dict[str, Any]:
+    """What a training run depends on besides code and machine."""
+    data = {"setting": setting, "data": digest, "ranks": ranks}
+    return {"kind": "training", "network": subject.description, **data}
 
 
 def key_of(code: dict[str, str], inputs: dict[str, Any], machine: Machine) -> str:
