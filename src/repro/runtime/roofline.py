@@ -95,7 +95,7 @@ def layers(net: Network) -> Iterator[Layer]:
         inner, size = size, out_size(size, 2)
         pooled = width * (size**2 + out_size(size, 2) ** 2) if net.stem == "conv7_pool" else 0
         kernel = 3 if net.stem == "conv3" else 7
-        extra, more = (pooled, pooled), bool(pooled)
+        extra, more = (pooled, pooled), int(pooled > 0)
         yield conv(net.in_channels, width, inner, size, kernel, extra=extra, more=more)
         if pooled:
             size = out_size(size, 2)

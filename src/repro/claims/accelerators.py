@@ -1,0 +1,470 @@
+"""Judges of the second paper: its tables against its authors' builder, and against themselves.
+
+They count networks, and do the arithmetic of the paper's text on the numbers of its own tables and
+figures. None of them needs a device. Rooflines are judged in `repro.claims.rooflines`, timings in
+`repro.claims.recorded`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from math import log, prod
+from typing import Literal
+
+from repro import reference
+from repro.arch import Network, XStage, get
+from repro.arch.efficientnet_x import coefficients
+from repro.claims.counting import select
+from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
+from repro.claims.ledger import Claim
+from repro.complexity import complexity, out_size
+from repro.errors import InputError
+
+Device = Literal["TPUv3", "V100"]
+Pair = tuple[str, str]
+"""Two rows of Table 3: the one said to be faster, and the one that it is compared with."""
+LEVELS = tuple(f"B{i}" for i in range(8))
+COLUMNS: dict[Device, str] = {"TPUv3": "tpuv3_ms_batch128", "V100": "v100_fp16_ms_batch128"}
+
+
+def result_of(model: str) -> reference.XResult:
+    """A row of Table 3."""
+    (row,) = select(reference.x_results(), model=model)
+    return row
+
+
+def _ms(row: reference.XResult | reference.XAblationRow, device: Device) -> Fraction:
+    value: Decimal = getattr(row, COLUMNS[device])
+    return Fraction(value)
+
+
+def _speedup(pair: Pair, device: Device) -> Fraction:
+    fast, slow = pair
+    return _ms(result_of(slow), device) / _ms(result_of(fast), device)
+
+
+def geometric_mean(values: Sequence[float | Fraction | Decimal]) -> float:
+    """Of positive numbers."""
+    return float(prod(map(float, values))) ** (1 / len(values))
+
+
+def _percent(ratio: float | Fraction) -> float:
+    return 100 * (float(ratio) - 1)
+
+
+def _count(name: str, quantity: Literal["mparams", "gflops"]) -> Fraction:
+    """Parameters, or multiply-adds as the second paper counts them."""
+    flops, params, _ = complexity(get(name)).counted_as("efficientnet-x")
+    return Fraction(params, 10**6) if quantity == "mparams" else Fraction(flops, 10**9)
+
+
+# ---------------------------------------------------------------------------- Table 1
+
+Column = Literal[
+    "operator", "resolution", "channels", "layers", "se_ratio", "tpu_activation", "gpu_activation"
+]
+_ACTIVATIONS = {"relu": "ReLU", "silu": "swish"}
+
+
+def _layout(net: Network) -> list[dict[str, str]]:
+    """The description in the form of Table 1, one mapping a row."""
+
+    def row(
+        operator: str, size: int, width: int, depth: int, activation: str, se: str = ""
+    ) -> dict[str, str]:
+        return {
+            "operator": operator,
+            "resolution": str(size),
+            "channels": str(width),
+            "layers": str(depth),
+            "se_ratio": se,
+            "activation": _ACTIVATIONS[activation],
+        }
+
+    size, width = net.resolution, net.stem_width
+    rows = [row("conv 3x3", size, width, 1, net.stem_activation or net.activation)]
+    size = out_size(size, 2)
+    for stage in net.stages:
+        if not isinstance(stage, XStage):
+            raise InputError(f"{net.name} is no EfficientNet-X")
+        first = next(stage.blocks(width, net))[0]
+        if first.space_to_depth:
+            reshape = ("conv 2x2 (reshaping)", size, first.space_to_depth, 1, stage.activation)
+            rows.append(row(*reshape))
+            size = out_size(size, 2)
+        fused = "fused " if stage.fused else ""
+        kind = f"{fused}MBConv{stage.expansion} {first.kernel}x{first.kernel}"
+        se = f"{stage.se_ratio:g}"
+        rows.append(row(kind, size, stage.out_width, stage.depth, stage.activation, se))
+        size, width = out_size(size, first.stride), stage.out_width
+    rows.append(row("conv 1x1, pool, FC", size, net.head_width, 1, net.activation))
+    return rows
+
+
+@judge_function
+def x_b0_layout(claim: Claim, column: Column, net: str) -> list[Point]:
+    """A column of Table 1 beside a network's description, stage by stage."""
+    key = "activation" if column.endswith("activation") else column
+    points = []
+    for printed, ours in zip(reference.x_layout(), _layout(get(net)), strict=True):
+        cell = getattr(printed, column)
+        text = "" if cell is None else str(cell)
+        points.append(equals(f"stage {printed.stage}", column, text or "none", ours[key] or "none"))
+    return points
+
+
+# ---------------------------------------------------------------------------- Tables 3 and 4
+
+
+@judge_function
+def x_counts(
+    claim: Claim, table: Literal[3, 4], quantity: Literal["mparams", "gflops"], nets: dict[str, str]
+) -> list[Point]:
+    """Printed params or flops of rows of Table 3 or 4 beside the networks said to make them."""
+    points = []
+    for row, name in nets.items():
+        rows: Sequence[reference.XResult | reference.XAblationRow]
+        rows = reference.x_results() if table == 3 else reference.x_ablation()
+        (printed,) = select(rows, model=row)
+        unit = "M" if quantity == "mparams" else "GF"
+        value = getattr(printed, quantity)
+        points.append(rounds_to(claim, row, quantity, value, _count(name, quantity), unit))
+    return points
+
+
+@judge_function
+def nearest_family(claim: Claim, family: str, others: list[str], levels: list[str]) -> list[Point]:
+    """Params and flops of Table 3's X rows lie nearer to one family than to the others.
+
+    Near is measured by the sum of the two ratios' logarithms.
+    """
+    points = []
+    for level in levels:
+        printed = result_of(f"EfficientNet-X-{level}")
+
+        def distance(f: str, level: str = level, row: reference.XResult = printed) -> float:
+            return abs(log(_count(f"{f}-{level}", "mparams") / Fraction(row.mparams))) + abs(
+                log(_count(f"{f}-{level}", "gflops") / Fraction(row.gflops))
+            )
+
+        found = {f: distance(f) for f in (family, *others)}
+        nearest = min(found, key=lambda f: found[f])
+        text = f"{nearest}, {found[nearest]:.3f} away; then {min(found[f] for f in others):.3f}"
+        points.append(holds(level, f"nearest: {family}", text, nearest == family))
+    return points
+
+
+@judge_function
+def flops_ratio(claim: Claim, above: str, below: str) -> list[Point]:
+    """Printed flops of one row of Table 3 over another's, beside the ratio in the text."""
+    ratio = Fraction(result_of(above).gflops) / Fraction(result_of(below).gflops)
+    return [rounds_to(claim, f"{above} over {below}", "", claim.published[0], ratio)]
+
+
+@judge_function
+def more_flops_less_time(claim: Claim, devices: list[Device], pairs: list[Pair]) -> list[Point]:
+    """In every pair the first row of Table 3 has more flops and takes less time."""
+    points = []
+    for pair in pairs:
+        more, less = (result_of(name) for name in pair)
+        for device in devices:
+            x, y = _ms(more, device), _ms(less, device)
+            text = f"{more.gflops} against {less.gflops} GF, {float(x):g} against {float(y):g} ms"
+            ok = more.gflops > less.gflops and x < y
+            points.append(holds(f"{pair[0]}, {device}", "more flops, less time", text, ok))
+    return points
+
+
+@judge_function
+def cost_of_all_levels(claim: Claim, devices: list[Device], low: float, high: float) -> list[Point]:
+    """Latencies of X-B0 to X-B7 added up, over that of X-B0 alone, lie between two bounds."""
+    points = []
+    for device in devices:
+        times = [_ms(result_of(f"EfficientNet-X-{level}"), device) for level in LEVELS]
+        ratio = float(sum(times) / times[0])
+        points.append(holds(device, f"{low:g} to {high:g}", f"{ratio:.1f}", low <= ratio <= high))
+    return points
+
+
+@judge_function
+def steps_get_faster(claim: Claim, devices: list[Device]) -> list[Point]:
+    """Every step of Table 4 takes less time than the one before."""
+    return [
+        holds(
+            f"{b.model}, {device}",
+            "less time than before",
+            f"{float(_ms(b, device)):g} < {float(_ms(a, device)):g} ms",
+            _ms(b, device) < _ms(a, device),
+        )
+        for device in devices
+        for a, b in pairwise(reference.x_ablation())
+    ]
+
+
+@judge_function
+def largest_step(claim: Claim, device: Device, step: str) -> list[Point]:
+    """One step of Table 4 gains more on a device than each of the others."""
+    rows = reference.x_ablation()
+    gains = {b.model: _ms(a, device) / _ms(b, device) for a, b in pairwise(rows)}
+    if step not in gains:
+        raise InputError(f"Table 4 has no step {step!r}; steps are {', '.join(gains)}")
+    return [
+        holds(
+            f"{step}, {device}",
+            f"more than {other}",
+            f"{float(gains[step]):.3f} against {float(gain):.3f}",
+            gains[step] > gain,
+        )
+        for other, gain in gains.items()
+        if other != step
+    ]
+
+
+# ---------------------------------------------------------------------------- speed-ups
+
+
+@judge_function
+def speedup_mean(claim: Claim, device: Device, pairs: list[Pair]) -> list[Point]:
+    """The geometric mean of speed-ups in Table 3, in percent, beside that of the text."""
+    mean = geometric_mean([_speedup(pair, device) for pair in pairs])
+    label = f"{device}, mean of {len(pairs)}"
+    return [rounds_to(claim, label, "faster", claim.published[0], _percent(mean), "%")]
+
+
+@judge_function
+def speedup_times(claim: Claim, device: Device, pairs: list[Pair]) -> list[Point]:
+    """The geometric mean of speed-ups in Table 3 as a factor, beside that of the text."""
+    mean = geometric_mean([_speedup(pair, device) for pair in pairs])
+    label = f"{device}, mean of {len(pairs)}"
+    return [rounds_to(claim, label, "times as fast", claim.published[0], mean)]
+
+
+@judge_function
+def speedup_reaches(
+    claim: Claim, devices: list[Device], pairs: list[Pair], at_least: float
+) -> list[Point]:
+    """On each device the largest speed-up of Table 3 reaches a bound."""
+    points = []
+    for device in devices:
+        best = max(pairs, key=lambda pair: _speedup(pair, device))
+        found = _speedup(best, device)
+        text = f"{float(found):.2f}, {best[0]} over {best[1]}"
+        points.append(holds(device, f"at least {at_least:g}", text, found >= at_least))
+    return points
+
+
+def _bars(device: Device, scaling: str, levels: Sequence[str]) -> dict[str, Decimal]:
+    rows = select(reference.speedup_bars(), device=device, scaling=scaling)
+    return {row.level: row.speedup for row in rows if row.level in levels}
+
+
+@judge_function
+def bars_against_table(claim: Claim, scaling: str) -> list[Point]:
+    """Figure 3's bars beside the speed-ups of Table 3's latencies, on both devices."""
+    return [
+        rounds_to(
+            claim,
+            f"{level}, {device}",
+            "speed-up",
+            bar,
+            _speedup((f"EfficientNet-X-{level}", f"EfficientNet-{level}"), device),
+        )
+        for device in COLUMNS
+        for level, bar in _bars(device, scaling, LEVELS).items()
+    ]
+
+
+@judge_function
+def bars_mean(
+    claim: Claim, device: Device, scaling: str, levels: list[str], over: str | None = None
+) -> list[Point]:
+    """Mean speed-up of Figure 3's bars, or of one kind over another, in percent, and the text's."""
+    mean = geometric_mean(list(_bars(device, scaling, levels).values()))
+    if over:
+        mean /= geometric_mean(list(_bars(device, over, levels).values()))
+    label = (
+        f"{device}, {levels[0]} to {levels[-1]}" if len(levels) > 1 else f"{device}, {levels[0]}"
+    )
+    return [rounds_to(claim, label, "faster", claim.published[0], _percent(mean), "%")]
+
+
+@judge_function
+def latency_belongs_to(claim: Claim, scaling: str, other: str, levels: list[str]) -> list[Point]:
+    """Table 3's latencies give the bars of one scaling in Figure 3 rather than of the other."""
+    points = []
+    for device in COLUMNS:
+        mine, others = _bars(device, scaling, levels), _bars(device, other, levels)
+        for level in levels:
+            pair = (f"EfficientNet-X-{level}", f"EfficientNet-{level}")
+            ratio = _speedup(pair, device)
+            near, far = (abs(float(ratio - Fraction(b[level]))) for b in (mine, others))
+            text = f"{near:.3f} from {scaling}, {far:.3f} from {other}"
+            points.append(holds(f"{level}, {device}", f"nearer to {scaling}", text, near < far))
+    return points
+
+
+@judge_function
+def generation_gains(claim: Claim) -> list[Point]:
+    """Figure 4: mean gain of X, of EfficientNet, and of the first over the second in percent."""
+    means = {}
+    for family in ("EfficientNet-X", "EfficientNet"):
+        rows = select(reference.generation_bars(), family=family)
+        means[family] = geometric_mean([row.speedup for row in rows if row.level in LEVELS])
+    x, plain = means.values()
+    said = claim.published
+    return [
+        rounds_to(claim, "EfficientNet-X", "times as fast", said[0], x),
+        rounds_to(claim, "EfficientNet", "times as fast", said[1], plain),
+        rounds_to(claim, "X over EfficientNet", "%", said[2], _percent(x / plain)),
+    ]
+
+
+# ---------------------------------------------------------------------------- Tables 2, 5 and 6
+
+
+def _bases(scaling: str) -> reference.XBases:
+    (row,) = select(reference.x_bases(), scaling=scaling)
+    return row
+
+
+@judge_function
+def bases_double_work(claim: Claim, low: float, high: float) -> list[Point]:
+    """depth * width^2 * resolution^2 of every row of Table 2 lies between two bounds."""
+    points = []
+    for row in reference.x_bases():
+        work = float(row.depth * row.width**2 * row.resolution**2)
+        ok = low <= work <= high
+        points.append(holds(row.scaling, f"{low:g} to {high:g}", f"{work:.3f}", ok))
+    return points
+
+
+@judge_function
+def depth_base_largest(claim: Claim, scalings: list[str], baseline: str) -> list[Point]:
+    """In Table 2 depth grows fastest, and faster than by a baseline's bases."""
+    points = []
+    for scaling in scalings:
+        row = _bases(scaling)
+        for other in ("width", "resolution"):
+            value = getattr(row, other)
+            text = f"{row.depth} against {value}"
+            points.append(holds(scaling, f"depth above {other}", text, row.depth > value))
+        before = _bases(baseline).depth
+        text = f"{row.depth} against {before}"
+        points.append(holds(scaling, f"depth above {baseline}'s", text, row.depth > before))
+    return points
+
+
+@judge_function
+def builder_depth_grows_fastest(
+    claim: Claim, families: list[str], levels: list[str], times: float
+) -> list[Point]:
+    """In the builder's coefficients depth's logarithm is so many times width's and resolution's."""
+    points = []
+    for family in families:
+        start = coefficients(f"{family}-B0").resolution
+        for level in levels:
+            c = coefficients(f"{family}-{level}")
+            for other, value in (("width", c.width), ("resolution", c.resolution / start)):
+                found = log(c.depth) / log(value)
+                label = f"{family}-{level}"
+                ok = found >= times
+                points.append(holds(label, f"at least {times:g} times {other}", f"{found:.2f}", ok))
+    return points
+
+
+@judge_function
+def levels_of_family(
+    claim: Claim, scaling: str, family: str, quantity: Literal["depth", "resolution"]
+) -> list[Point]:
+    """Table 6's depths or resolutions beside a family's: 16 blocks times depth, rounded down."""
+    points = []
+    for row in select(reference.x_levels(), scaling=scaling):
+        c = coefficients(f"{family}-{row.level}")
+        # exact: 16 * 1.1 is below 17.6 in floats, too
+        ours = int(16 * Fraction(str(c.depth))) if quantity == "depth" else c.resolution
+        points.append(equals(f"{family}-{row.level}", quantity, getattr(row, quantity), ours))
+    return points
+
+
+def _phi(level: str) -> float:
+    """EfficientNet's nominal work at a level, in doublings of B0's: the exponent of the bases."""
+    c = coefficients(f"EN-X-{level}")
+    return log(c.depth * c.width**2 * (c.resolution / 224) ** 2, 2)
+
+
+@judge_function
+def levels_from_bases(claim: Claim, scaling: str, within: float) -> list[Point]:
+    """Table 2's bases, raised to each level's nominal work, give Table 6 to a share of itself."""
+    base = _bases(scaling)
+    points = []
+    for row in select(reference.x_levels(), scaling=scaling):
+        phi = _phi(row.level)
+        for quantity, start, printed in (
+            ("depth", 16, row.depth),
+            ("resolution", 224, row.resolution),
+        ):
+            ours = start * float(getattr(base, quantity)) ** phi
+            ours = int(ours) if quantity == "depth" else round(ours)
+            ok = abs(ours / printed - 1) <= within
+            required = f"{printed} to {within:.0%}"
+            points.append(holds(f"{scaling} {row.level}", required, str(ours), ok, quantity))
+    return points
+
+
+@judge_function
+def searches_agree(claim: Claim, within: float) -> list[Point]:
+    """Table 5: the X-B7 of the two searches differ by no more than a share."""
+    a, b = reference.x_searches()
+    return [
+        holds(
+            "X-B7",
+            f"within {within:.0%}",
+            f"{min(x, y)} against {max(x, y)}, {max(x, y) / min(x, y) - 1:.1%}",
+            max(x, y) / min(x, y) - 1 <= within,
+            quantity,
+        )
+        for quantity, x, y in (
+            ("depth", a.x_b7_depth, b.x_b7_depth),
+            ("resolution", a.x_b7_resolution, b.x_b7_resolution),
+        )
+    ]
+
+
+@judge_function
+def search_in_table6(claim: Claim, searched_at: str, scaling: str) -> list[Point]:
+    """The X-B7 of a search of Table 5 is the B7 of a row of Table 6."""
+    (search,) = select(reference.x_searches(), searched_at=searched_at)
+    (level,) = select(reference.x_levels(), scaling=scaling, level="B7")
+    label = f"search at {searched_at}, {scaling} B7"
+    return [
+        equals(label, "depth", search.x_b7_depth, level.depth),
+        equals(label, "resolution", search.x_b7_resolution, level.resolution),
+    ]
+
+
+@judge_function
+def same_device_deeper(claim: Claim, level: str) -> list[Point]:
+    """The device whose networks Table 2 makes deeper has the deeper ones in Table 6."""
+    names = ("LACS GPU", "LACS TPU")
+    deeper = max(names, key=lambda name: _bases(name).depth)
+    rows = [r for r in reference.x_levels() if r.level == level and r.scaling in names]
+    in_table6 = max(rows, key=lambda r: r.depth).scaling
+    return [equals(level, "deeper by Table 2 and by Table 6", deeper, in_table6)]
+
+
+@judge_function
+def changed_by_lacs(
+    claim: Claim, level: str, quantity: Literal["depth", "resolution"], low: float, high: float
+) -> list[Point]:
+    """How much deeper or smaller (percent) Table 6's LACS networks are lies between two bounds."""
+    rows = {r.scaling: getattr(r, quantity) for r in reference.x_levels() if r.level == level}
+    points = []
+    for scaling in ("LACS GPU", "LACS TPU"):
+        change = abs(_percent(Fraction(rows[scaling], rows["single objective"])))
+        text = f"{change:.1f} %"
+        ok = low <= change <= high
+        points.append(holds(f"{scaling} {level}", f"{low:g} to {high:g} %", text, ok, quantity))
+    return points

@@ -1,0 +1,87 @@
+"""Claims that wait for timings: made-up timings of a made-up GPU turn each of them both ways."""
+
+import pytest
+from made_up_timings import GPU
+
+from repro.claims import judge, load, recorded
+from repro.errors import InputError
+from repro.records import Protocol, State, Subject, TimingRecord, stamp, timing_inputs
+
+PROTOCOL = Protocol(device="cuda", dtype="fp16", batch=128)
+CLAIMS = {c.id: c for c in load().claims if c.judge in ("recorded_gain", "recorded_order")}
+
+
+def timing(name, seconds, machine=GPU, batch=128, **protocol):
+    subject = Subject(name=name, base=name, resolution=224, params=1)
+    conditions = PROTOCOL.model_copy(update=protocol)
+    return TimingRecord(
+        **stamp(TimingRecord.entry, timing_inputs(subject, conditions), machine),
+        subject=subject,
+        protocol=conditions,
+        batch=batch,
+        iterations=1,
+        samples_s=(seconds,),
+        settled=True,
+        before=State(),
+        under_load=State(),
+    )
+
+
+def records(claim, gain, **conditions):
+    """Timings in which the first network of each pair is so many times as fast as the other."""
+    speeds = {}
+    for a, b in claim.args["pairs"]:
+        speeds[a] = gain * speeds.setdefault(b, 1.0)
+    return [timing(name, 1 / speed, **conditions) for name, speed in speeds.items()]
+
+
+def judged(claim, made, monkeypatch):
+    monkeypatch.setattr(recorded, "stored", lambda: tuple(made))
+    return judge(claim)
+
+
+@pytest.mark.parametrize("name", CLAIMS)
+def test_each_can_hold_fail_and_lack_timings(name, monkeypatch):
+    claim = CLAIMS[name]
+    good = judged(claim, records(claim, 3.0), monkeypatch)
+    assert (good.verdict, good.machine) == ("trend reproduced", "Made-up H200")
+    assert judged(claim, records(claim, 1.0), monkeypatch).verdict == "not reproduced"
+    nothing = judged(claim, [], monkeypatch)
+    assert nothing.verdict == "not testable here" and "not recorded yet: " in nothing.why
+    _, *rest = records(claim, 3.0)
+    assert judged(claim, rest, monkeypatch).verdict == "not testable here"
+
+
+def test_other_conditions_do_not_count(monkeypatch):
+    claim = CLAIMS["x-recorded-mean"]
+    for other in ({"dtype": "bf16"}, {"compile": "inductor"}, {"mode": "train"}, {"batch": 1}):
+        made = records(claim, 3.0, **other)
+        found = judged(claim, made, monkeypatch)
+        expected = "trend reproduced" if other == {"batch": 1} else "not testable here"
+        assert found.verdict == expected, other  # a batch that memory halved is still of the kind
+    with pytest.raises(InputError, match="a protocol has no 'dtypes'"):
+        recorded.rates({"dtypes": "fp16"})
+
+
+def test_each_machine_is_judged_and_named(monkeypatch):
+    claim = CLAIMS["x-recorded-table4"]
+    other = GPU.model_copy(update={"device_name": "Made-up V100"})
+    made = records(claim, 3.0) + records(claim, 0.5, machine=other)
+    found = judged(claim, made, monkeypatch)
+    assert found.verdict == "not reproduced" and found.n == 6
+    assert {p.machine for p in found.points if p.match == "no"} == {"Made-up V100"}
+    assert all(p.label.startswith(p.machine) for p in found.points)
+
+
+def test_networks_of_one_claim_come_from_one_machine(monkeypatch):
+    claim = CLAIMS["x-recorded-swish-eager"]
+    other = GPU.model_copy(update={"device_name": "Made-up V100"})
+    first, second = records(claim, 3.0)
+    made = [first, timing(second.subject.name, 1.0, machine=other)]
+    assert "all of them together" in judged(claim, made, monkeypatch).why
+
+
+def test_the_last_timing_counts(monkeypatch):
+    claim = CLAIMS["x-recorded-swish-eager"]
+    made = records(claim, 0.5) + records(claim, 2.0)
+    assert judged(claim, made, monkeypatch).computed == "2.00 times as fast"
