@@ -8,7 +8,15 @@ A new kind of claim needs a judge: a function decorated with `judge_function`, i
 modules imported here.
 """
 
-from repro.claims import arithmetic, counting, exponents  # noqa: F401  (they register judges)
+from repro.claims import (  # noqa: F401  (they register judges)
+    accelerators,
+    arithmetic,
+    counting,
+    exponents,
+    recorded,
+    rooflines,
+    timing,
+)
 from repro.claims.judging import (
     JUDGES,
     VERDICTS,

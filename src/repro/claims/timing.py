@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
-from math import exp, log
+from math import exp, inf, log
 from statistics import correlation, linear_regression
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -140,8 +140,20 @@ def _r(networks: Sequence[Timed], quantity: str) -> float:
     return correlation([getattr(n, quantity) for n in networks], [n.seconds for n in networks])
 
 
-def _of(networks: Timings, bases: Sequence[str]) -> list[Timed]:
-    return [n for n in networks.values() if n.base in bases]
+def _of(
+    networks: Timings,
+    bases: Sequence[str],
+    strategies: Sequence[str] | None = None,
+    up_to_macts: float = inf,
+) -> list[Timed]:
+    """Versions of these bases: the unscaled ones, and those of the strategies (None: of all)."""
+    return [
+        n
+        for n in networks.values()
+        if n.base in bases
+        and n.macts <= up_to_macts
+        and (strategies is None or n.strategy is None or n.strategy in strategies)
+    ]
 
 
 @judge_function
@@ -152,24 +164,27 @@ def recorded_pearson(
     bases: list[str],
     bound: Share,
     each: Literal["base", "strategy", "together"] = "base",
+    strategies: list[str] | None = None,
+    up_to_macts: float = inf,
 ) -> list[Point]:
     """Counts and time correlate with at least ``bound``, rounded to two digits as printed.
 
     Args:
-        each: among the versions of each base; among those of each of the paper's four strategies
-            of Figure 2; or among all bases together.
+        each: among the versions of each base, or of each base by each strategy, or among all
+            bases together.
+        strategies: which versions; all where left out. up_to_macts: none with more acts, M.
     """
 
     def judged(_: str, networks: Timings) -> Iterable[Point]:
-        groups = {base: _of(networks, [base]) for base in bases}
+        groups = {base: _of(networks, [base], strategies, up_to_macts) for base in bases}
         if each == "together":
-            groups = {"together": _of(networks, bases)} if all(groups.values()) else {}
+            parts = groups.values()
+            groups = {"together": [n for part in parts for n in part]} if all(parts) else {}
         elif each == "strategy":
             groups = {
-                f"{base} {s}": part
+                f"{base} {name}": part
                 for base, known in groups.items()
-                for s, part in _strategies(known).items()
-                if s in ("dwr", "dw", "dWr", "w")
+                for name, part in _strategies(known).items()
             }
         for label, part in groups.items():
             if len(part) >= FEWEST:
@@ -184,13 +199,17 @@ def recorded_pearson(
 
 @judge_function
 def recorded_lead(
-    claim: Claim, way: Way, bases: list[str], over: dict[Quantity, Annotated[float, Field(ge=0)]]
+    claim: Claim,
+    way: Way,
+    bases: list[str],
+    over: dict[Quantity, Annotated[float, Field(ge=0)]],
+    strategies: list[str] | None = None,
 ) -> list[Point]:
     """Acts correlate with time better than other counts do, by more than the lead stated."""
 
     def judged(_: str, networks: Timings) -> Iterable[Point]:
         for base in bases:
-            part = _of(networks, [base])
+            part = _of(networks, [base], strategies)
             if len(part) >= FEWEST:
                 acts = _r(part, "macts")
                 for quantity, lead in over.items():
@@ -354,8 +373,10 @@ def _at(curve: Sequence[tuple[float, float]], x: float) -> float | None:
 
 
 @judge_function
-def recorded_ranks(claim: Claim, way: Way, bases: list[str], bound: Share) -> list[Point]:
-    """Networks of Figure 2 rank by time as they do there: Spearman's rho per base.
+def recorded_ranks(
+    claim: Claim, way: Way, bases: list[str], bound: Share, together: bool = False
+) -> list[Point]:
+    """Networks of Figure 2 rank by time as they do there: Spearman's rho per base, or of all.
 
     The unscaled network, which the paper timed once for each strategy, counts with its mean there.
     """
@@ -365,13 +386,16 @@ def recorded_ranks(claim: Claim, way: Way, bases: list[str], bound: Share) -> li
         published.setdefault(net, []).append(float(p.epoch_minutes_8xv100))
 
     def judged(_: str, networks: Timings) -> Iterable[Point]:
-        for base in bases:
-            both = [n for n in networks if n in published and n[0] == base]
-            if len(both) >= 5:
+        known = {base: [n for n in networks if n in published and n[0] == base] for base in bases}
+        if together:
+            every = list(known.values())
+            known = {"together": [n for part in every for n in part]} if all(every) else {}
+        for label, both in known.items():
+            if len(both) >= FEWEST:
                 theirs = [sum(published[n]) / len(published[n]) for n in both]
                 rho = correlation(_ranks(theirs), _ranks([networks[n].seconds for n in both]))
-                label = f"{base}, {len(both)} networks"
-                yield holds(label, f"rho of at least {bound:g}", f"{rho:.4f}", rho >= bound)
+                text = f"{label}, {len(both)} networks"
+                yield holds(text, f"rho of at least {bound:g}", f"{rho:.4f}", rho >= bound)
 
     return _on_each(way, judged)
 

@@ -1,0 +1,88 @@
+"""Records of machines that do not exist, whose times follow a stated law; for tests."""
+
+from functools import cache
+
+from test_records import MACHINE
+
+from repro.records import PeakRecord, Protocol, State, TimingRecord, append, stamp, timing_inputs
+from repro.runtime.jobs import PeakJob, job
+from repro.runtime.plans import PLANS
+
+CPU = MACHINE.model_copy(update={"device_name": "Made-up CPU"})
+GPU = MACHINE.model_copy(
+    update={"device": "cuda", "device_name": "Made-up H200", "cuda": "13", "cudnn": "9"}
+)
+
+
+def by_acts(subject):
+    """Seconds of one image on a machine that does nothing but write activations."""
+    return 1e-9 * subject.acts
+
+
+def by_flops(subject):
+    """Seconds of one image on a machine that does nothing but multiply."""
+    return 1e-11 * subject.flops
+
+
+@cache
+def sweep(plan):
+    """The jobs of a named plan, each once."""
+    jobs = []
+    for block in PLANS[plan]():
+        values = dict(block["protocol"])
+        if values.get("device") == "cpu":
+            values["threads"] = 2
+        protocol = Protocol(**values)
+        if block.get("peaks"):
+            jobs.append(PeakJob(protocol))
+        jobs += [job(b, s, x, protocol) for b, s, x in block.get("models", ())]
+    return tuple(jobs)
+
+
+def records(plan, law, machine, peak=1e12, keep=lambda task: True):
+    """A whole sweep as if it had been run: each network takes what the law says per image.
+
+    Training takes three times as long as inference, and 10 bytes of memory for each activation.
+    """
+    made = []
+    for task in sweep(plan):
+        if not keep(task):
+            continue
+        if isinstance(task, PeakJob):
+            start = stamp(PeakRecord.entry, task.inputs(), machine)
+            sizes = {"matmul_size": 8, "copy_size": 8, "copy_bytes": (peak / 50,)}
+            protocol = task.protocol
+            made.append(PeakRecord(**start, protocol=protocol, matmul_flops=(peak,), **sizes))
+            continue
+        subject, protocol = task.subject, task.protocol
+        batch = 128 if protocol.batch == "max" else protocol.batch
+        seconds = law(subject) * batch * (1 if protocol.mode == "infer" else 3)
+        start = stamp(TimingRecord.entry, timing_inputs(subject, protocol), machine)
+        bytes_used = 10 * subject.acts * batch
+        on_gpu = machine.device == "cuda"
+        memory = {"peak_allocated": bytes_used} if on_gpu else {"peak_rss": bytes_used}
+        made.append(
+            TimingRecord(
+                **start,
+                subject=subject,
+                protocol=protocol,
+                batch=batch,
+                iterations=1,
+                samples_s=(seconds, 1.01 * seconds, 0.99 * seconds),
+                settled=True,
+                energy_j=700 * 3 * seconds if on_gpu else None,
+                before=State(),
+                under_load=State(power_w=700.0 if on_gpu else None),
+                **memory,
+            )
+        )
+    return made
+
+
+def write(folder, name, made):
+    """Append records to ``data/records/NAME.jsonl`` under a made-up root, and return the file."""
+    path = folder / "data" / "records" / f"{name}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for record in made:
+        append(path, record)
+    return path
