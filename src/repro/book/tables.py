@@ -10,7 +10,6 @@ from typing import Any
 
 import pandas as pd
 
-
 LONG = 36
 """Cells with more characters than this may break into lines; shorter ones never do."""
 
