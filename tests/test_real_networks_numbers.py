@@ -1,0 +1,48 @@
+"""Key numbers of the chapter: named for the whole book, and what the frames say."""
+
+import pandas as pd
+
+from repro.book import published_networks as published
+from repro.book import real_networks as real
+from repro.book import real_networks_numbers as numbers
+from repro.book import recovery
+
+
+def test_names_carry_the_chapter_and_values_are_plain():
+    after, before = real.sawtooth(["EN-B0"], "r", 1, 4)
+    slopes = real.exponents(["EN-B0"], [1, 4])
+    every = (
+        numbers.rounded_row()
+        | numbers.misses("r", after, before)
+        | numbers.four_pixels(real.map_sides("EN-B0", [224, 228]))
+        | numbers.causes(slopes, 4)
+        | numbers.drawn(published.drawn_frame())
+        | numbers.intervals(published.scale_intervals())
+        | numbers.contradictions({b: recovery.broken(b) for b in recovery.SEARCHED})
+        | numbers.heads(recovery.head_scan())
+        | numbers.readings(published.group_width_readings())
+    )
+    assert all(name.startswith("real_") for name in every)
+    assert {type(value) for value in every.values()} <= {int, float, str}
+    assert every["real_wrong"] == 0 and every["real_least"] > 0
+    assert (every["real_ec16"], every["real_t8_16"]) == (16.0, 15.9)
+    assert every["real_y16_printed"] == 15.5
+
+
+def test_misses_by_hand():
+    after = pd.DataFrame({"miss": [0.9, 1.25]})
+    before = pd.DataFrame({"miss": [1.0, 1.02]})
+    found = numbers.misses("d", after, before)
+    assert round(found["real_miss_short"], 9) == 10
+    assert found["real_miss_over"] == 25
+    assert found["real_before_short"] == 0
+
+
+def test_searches_by_hand():
+    result = recovery.Search("RegNetY-4GF", 2_000_000_000, (("a", (1, 2)), ("b", (1,))))
+    assert numbers.searches({"RegNetY-4GF": result}) == {
+        "real_space_4gf": 2.0,
+        "real_first_4gf": 2,
+        "real_second_4gf": 1,
+        "real_found_4gf": 1,
+    }
