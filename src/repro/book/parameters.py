@@ -132,13 +132,26 @@ class CountingConventions(Parameters):
     """Page "Counting conventions"."""
 
     networks: Networks = Field(
-        ["EN-B0", "ResNet-50", "RegNetY-4.0GF", "RegNetZ-500MF"],
+        ["EN-B0", "ResNet-50", "RegNetY-4.0GF", "RegNetZ-500MF", "EN-X-B0"],
         description="Zoo names of the networks to count with every counter",
     )
 
 
+def _known_paper(key: str) -> str:
+    # Late, since only this page reads the ledger.
+    from repro.book.scoreboard import check_paper
+
+    check_paper(key)
+    return key
+
+
 class Scoreboard(Parameters):
     """Page "Scoreboard"."""
+
+    paper: Annotated[str, AfterValidator(_known_paper)] = Field(
+        "all", description="Key of one paper of data/claims.yaml, or all"
+    )
+    unfold: bool = Field(False, description="Open every group, for print")
 
 
 CHAPTERS: Mapping[str, type[Parameters]] = {
@@ -197,7 +210,8 @@ def check(chapter: str, **values: Any) -> Parameters:
 def parse_value(text: str) -> Any:
     """A value from the command line: Python or YAML notation, else plain text.
 
-    ``4``, ``0.5``, ``[1, 2, 4]``, ``1,2,4``, ``[EN-B0, ResNet-50]``, ``None``, ``null``, ``true``, ``EN-B0``.
+    ``4``, ``0.5``, ``[1, 2, 4]``, ``1,2,4``, ``[EN-B0, ResNet-50]``, ``None``, ``null``, ``true``,
+    ``EN-B0``.
     """
     try:
         value = ast.literal_eval(text)

@@ -1,0 +1,368 @@
+"""The scoreboard: every claim once, counted rightly, escaped, whatever the ledger holds."""
+
+import re
+from collections import Counter
+from html.parser import HTMLParser
+
+import pytest
+
+from repro import claims
+from repro.book import scoreboard
+from repro.book.folds import PageBlock, fold
+from repro.book.parameters import check, resolve
+from repro.claims import VERDICTS, Claim, Judgement, Point
+from repro.errors import InputError
+
+
+class Tags(HTMLParser):
+    """Checks that tags close in order; collects what a page shows."""
+
+    def __init__(self):
+        super().__init__()
+        self.open, self.ids, self.links, self.text, self.seen = [], [], [], [], Counter()
+
+    def handle_starttag(self, tag, attrs):
+        attributes = dict(attrs)
+        self.seen[tag] += 1
+        self.ids += [attributes["id"]] if "id" in attributes else []
+        self.links += [attributes["href"]] if "href" in attributes else []
+        if tag != "br":
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read(block):
+    tags = Tags()
+    tags.feed(block._repr_html_())
+    assert not tags.open
+    return tags
+
+
+def entry(
+    name,
+    verdict="reproduced",
+    paper="one",
+    group="Table 1",
+    note="",
+    points=(),
+    statement="It is so",
+):
+    """A synthetic entry; its claim is never judged."""
+    claim = Claim(
+        id=name,
+        group=group,
+        paper=paper,
+        where=f"Row {name}",
+        kind="number",
+        statement=statement,
+        read_in="the PDF",
+        not_testable="never judged",
+        note=note,
+    )
+    judgement = Judgement(
+        id=name,
+        group=group,
+        paper=paper,
+        where=claim.where,
+        kind="number",
+        statement=statement,
+        published="1.0",
+        computed="1.1",
+        tolerance="the printed digits",
+        verdict=verdict,
+        why=f"off. {note}" if note else "no reason",
+        n=len(points),
+        points=tuple(points),
+    )
+    return scoreboard.Entry(claim, judgement)
+
+
+def point(label="p", match="no"):
+    return Point(label, "acts", "1.0", "1.1", "M", match, 2.0)
+
+
+PAPERS = {"one": "First Paper (Authors; 2021)", "two": "Second Paper (Others; 2021)"}
+
+
+@pytest.fixture(scope="module")
+def real():
+    return scoreboard.board()
+
+
+@pytest.fixture
+def small():
+    return scoreboard.arranged(
+        PAPERS,
+        [
+            entry("a", "reproduced", points=[point(match="yes")] * 3),
+            entry("b", "not reproduced", note="A reason.", points=[point("x")]),
+            entry("c", "not testable here", paper="two"),
+            entry("d", "trend reproduced", group="Table 2"),
+            entry("e", "not reproduced", note="A reason.", points=[point("y")]),
+        ],
+    )
+
+
+# ----------------------------------------------------------------------------- arranging
+
+
+def test_entries_stand_by_paper_and_group_in_order_of_appearance():
+    board = scoreboard.arranged(
+        PAPERS,
+        [
+            entry("a", paper="two", group="T"),
+            entry("b", paper="one", group="U"),
+            entry("c", paper="one", group="T"),
+            entry("d", paper="one", group="U"),
+        ],
+    )
+    assert [e.claim.id for e in board.entries] == ["b", "d", "c", "a"]
+    assert [(p, t, len(e)) for p, t, e in board.groups()] == [
+        ("one", "U", 2),
+        ("one", "T", 1),
+        ("two", "T", 1),
+    ]
+
+
+def test_papers_without_claims_are_left_out():
+    assert list(scoreboard.arranged(PAPERS, [entry("a", paper="two")]).papers) == ["two"]
+
+
+def test_the_board_holds_the_whole_ledger(real):
+    ledger = claims.load()
+    assert {e.claim.id for e in real.entries} == {c.id for c in ledger.claims}
+    assert len(real.entries) == len(ledger.claims)
+
+
+def test_one_paper_alone(real):
+    paper = next(iter(real.papers))
+    alone = scoreboard.board(paper)
+    assert list(alone.papers) == [paper]
+    assert len(alone.entries) == sum(e.claim.paper == paper for e in real.entries)
+
+
+def test_an_unknown_paper_is_refused_and_the_nearest_named():
+    with pytest.raises(InputError, match="Did you mean 'dollar2021fast'"):
+        scoreboard.board("dollar2021")
+    with pytest.raises(InputError, match="Did you mean 'dollar2021fast'"):
+        resolve("scoreboard", ["paper=dollar2021"], "smoke")
+    assert check("scoreboard", paper="dollar2021fast", unfold=True).unfold
+
+
+# -------------------------------------------------------------------------------- numbers
+
+
+def test_key_numbers_by_hand(small):
+    assert scoreboard.key_numbers(small) == {
+        "claims": 5,
+        "tested": 4,
+        "held": 2,
+        "off": 2,
+        "open": 1,
+        "values": 5,
+    }
+
+
+def test_tally_by_hand(small):
+    frame = scoreboard.tally(small)
+    assert list(frame.columns) == ["", "First Paper", "Second Paper", "all"]
+    assert frame["First Paper"].tolist() == [1, 0, 1, 2, 0, 4, 5]
+    assert frame["Second Paper"].tolist() == [0, 0, 0, 0, 1, 1, 0]
+    assert frame["all"].tolist() == [1, 0, 1, 2, 1, 5, 5]
+
+
+def test_tally_of_one_paper_has_no_column_for_all():
+    board = scoreboard.arranged(PAPERS, [entry("a")])
+    assert list(scoreboard.tally(board).columns) == ["", "First Paper"]
+
+
+def test_every_verdict_has_a_style():
+    assert tuple(scoreboard.STYLES) == VERDICTS
+    assert {*scoreboard.HELD, scoreboard.OFF, scoreboard.OPEN} == set(VERDICTS)
+    assert len({style.mark for style in scoreboard.STYLES.values()}) == len(VERDICTS)
+    assert len({style.colour for style in scoreboard.STYLES.values()}) == len(VERDICTS)
+
+
+def test_bars_add_up(small):
+    (ax,) = scoreboard.bars(small).axes
+    widths = [bar.get_width() for bar in ax.patches]
+    assert sum(widths) == 5
+    assert [text.get_text() for text in ax.texts if "Paper" in text.get_text()] == [
+        "First Paper",
+        "Second Paper",
+    ]
+
+
+# ----------------------------------------------------------------------------------- HTML
+
+
+def test_every_claim_of_the_ledger_has_one_row(real):
+    page = read(scoreboard.groups(real))
+    assert sorted(page.ids) == sorted(f"claim-{e.claim.id}" for e in real.entries)
+    assert page.seen["details"] == len(real.groups())
+
+
+def test_every_failure_is_shown_and_leads_to_its_row(real):
+    page = read(scoreboard.failures(real))
+    rows = read(scoreboard.groups(real)).ids
+    failed = [e.claim.id for e in real.having(scoreboard.OFF)]
+    assert sorted(page.links) == sorted(f"#claim-{name}" for name in failed)
+    assert {link.removeprefix("#") for link in page.links} <= set(rows)
+    text = " ".join(page.text)
+    for e in real.having(scoreboard.OFF):
+        assert e.judgement.computed in text
+        assert e.claim.note.strip().rstrip(".") in text
+
+
+def test_every_open_claim_says_what_it_lacks(real):
+    text = " ".join(read(scoreboard.untestable(real)).text)
+    for e in real.having(scoreboard.OPEN):
+        assert e.judgement.why.rstrip(".")[1:] in text
+        assert e.claim.where in text
+
+
+def test_the_summary_line_has_the_groups_counts(small):
+    html = scoreboard.groups(small).html
+    summary = re.search(r"<summary>.*?Table 1.*?</summary>", html, re.DOTALL)[0]
+    assert "= 1 reproduced" in summary
+    assert "≠ 2 not reproduced" in summary
+    assert "trend" not in summary
+
+
+def test_failures_with_one_reason_stand_together(small):
+    html = scoreboard.failures(small).html
+    assert html.count("A reason.") == 1
+    assert html.count("<article") == 1
+    page = read(scoreboard.failures(small))
+    assert page.links == ["#claim-b", "#claim-e"]
+    assert {"x acts", "y acts"} <= {text.partition(". It is so. ")[2] for text in page.text}
+
+
+def test_failures_without_a_reason_stay_apart():
+    board = scoreboard.arranged(PAPERS, [entry("a", scoreboard.OFF), entry("b", scoreboard.OFF)])
+    assert scoreboard.failures(board).html.count("<article") == 2
+
+
+def test_values_of_a_failure_are_shown_unless_there_are_too_many():
+    few = scoreboard.arranged(
+        PAPERS, [entry("a", scoreboard.OFF, points=[point("first"), point("second", "yes")])]
+    )
+    page = read(scoreboard.failures(few))
+    assert {"All 2 values", "first acts", "second acts", "≠", "="} <= set(page.text)
+    many = scoreboard.arranged(
+        PAPERS, [entry("a", scoreboard.OFF, points=[point()] * (scoreboard.MOST_POINTS + 1))]
+    )
+    assert "p acts" not in read(scoreboard.failures(many)).text
+
+
+def test_many_failures_start_folded_and_few_do_not():
+    def opened(n, **how):
+        found = [entry(f"c{i}", scoreboard.OFF) for i in range(n)]
+        return scoreboard.failures(scoreboard.arranged(PAPERS, found), **how).html.count(" open>")
+
+    assert opened(scoreboard.MOST_OPEN) == 1
+    assert opened(scoreboard.MOST_OPEN + 1) == 0
+    assert opened(scoreboard.MOST_OPEN + 1, unfold=True) == 1
+
+
+def test_unfolded_for_print(small):
+    assert " open>" not in scoreboard.groups(small).html
+    assert scoreboard.groups(small, unfold=True).html.count(" open>") == 3
+
+
+def test_nothing_to_show_is_said():
+    board = scoreboard.arranged(PAPERS, [entry("a")])
+    assert "None" in scoreboard.failures(board).html
+    assert "None" in scoreboard.untestable(board).html
+    assert repr(scoreboard.failures(board)) == "0 claims not reproduced"
+    assert repr(scoreboard.groups(board)) == "1 claim in 1 group"
+
+
+EVIL = "<script>alert('x')</script> & \"more\""
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_text_of_the_ledger_is_escaped(verdict):
+    evil = entry(
+        "a",
+        verdict,
+        group=EVIL,
+        note=EVIL,
+        statement=EVIL,
+        points=[point(EVIL), point("other", "yes")],
+    )
+    board = scoreboard.arranged({"one": EVIL}, [evil])
+    for block in (
+        scoreboard.groups(board),
+        scoreboard.failures(board),
+        scoreboard.untestable(board),
+    ):
+        assert "<script" not in block.html
+        assert read(block).seen["script"] == 0
+    assert EVIL in " ".join(read(scoreboard.groups(board)).text)
+
+
+def test_a_tolerance_comes_with_its_reason(real):
+    html = scoreboard.groups(real).html
+    with_tolerance = [e for e in real.entries if e.claim.tolerance and e.judgement.points]
+    assert with_tolerance
+    for e in with_tolerance:
+        row = re.search(rf'<tr id="claim-{e.claim.id}">.*?</tr>', html, re.DOTALL)[0]
+        assert f"Tolerance {e.claim.tolerance.abs}" in row
+
+
+def test_the_page_stays_light(real):
+    blocks = (
+        scoreboard.groups(real),
+        scoreboard.failures(real),
+        scoreboard.untestable(real),
+    )
+    assert sum(len(block.html.encode()) for block in blocks) < 1_000_000
+
+
+# ----------------------------------------------------------------------------- one claim
+
+
+def test_a_claim_is_found_by_its_id(real):
+    first = real.entries[0]
+    assert scoreboard.find(real, first.claim.id) is first
+    with pytest.raises(InputError, match="Did you mean 'table1-d'"):
+        scoreboard.find(real, "table1d")
+
+
+def test_the_source_of_a_claim_can_be_read_back(real):
+    import yaml
+
+    for e in real.entries:
+        text = scoreboard.source(e)
+        assert Claim(**yaml.safe_load(text)).id == e.claim.id
+
+
+def test_points_of_a_claim(small):
+    frame = scoreboard.points(small, "b")
+    assert frame.to_dict("list") == {
+        "value": ["x acts"],
+        "published": ["1.0"],
+        "ours": ["1.1"],
+        " ": ["≠"],
+    }
+
+
+# ---------------------------------------------------------------------------------- folds
+
+
+def test_a_fold_escapes_its_title_and_hides_its_body():
+    html = fold("a < b", "<span>1</span>", "<p>body</p>")
+    assert "a &lt; b" in html
+    assert html.index("</summary>") < html.index("body")
+    assert "open" not in html
+    assert '<details class="repro-group" open>' in fold("a", "", "", unfold=True)
+
+
+def test_a_block_has_a_text_for_those_who_cannot_see_it():
+    assert repr(PageBlock("<p>x</p>", "one line")) == "one line"
