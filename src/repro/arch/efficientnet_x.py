@@ -266,22 +266,30 @@ TABLE4_STEPS: Mapping[str, str] = {
 fourfold squeeze-excite; without it, the network is ``EN-X-B0+depthwise+swish+se-plain``."""
 
 
-def make(name: str, variants: Sequence[str] = ()) -> Network:
-    """One of `NAMES`, changed by the named `VARIANTS` in order.
+def scaled(
+    c: Coefficients,
+    name: str = "EN-X",
+    se_coefficient: int = 1,
+    high: bool = False,
+    dropout: float = 0.2,
+) -> Network:
+    """EfficientNet-X by any coefficients: the builder's rounding, whoever found them.
+
+    Args:
+        c: factors on B0's widths and depths, and the resolution.
+        name: of the network. se_coefficient: 4 at B0, 2 at B1, 1 above.
+        high: the stages of EfficientNet-H. dropout: that the authors train with.
 
     Raises:
-        InputError: unknown variant; the message suggests the nearest.
+        InputError: a factor that leaves nothing, or is too large.
     """
-    family, _, level = name.rpartition("-")
-    width, depth, resolution = coefficients(name)
-    se_ratio = 0.25 * _SE_COEFFICIENT.get(level, 1)
-    high = family.startswith("EN-H")
-    net = Network(
+    se_ratio = 0.25 * se_coefficient
+    return Network(
         name,
         tuple(
             XStage(
-                depth=tf_depth(depth * repeats),
-                width=tf_width(width * out),
+                depth=tf_depth(c.depth * repeats),
+                width=tf_width(c.width * out),
                 expansion=e_h if high else e_x,
                 kernel=kernel,
                 stride=stride,
@@ -292,14 +300,30 @@ def make(name: str, variants: Sequence[str] = ()) -> Network:
             )
             for repeats, kernel, stride, e_x, e_h, out, fused, reshape, activation in _STAGES
         ),
-        resolution=resolution,
-        stem_width=tf_width(width * 32),
-        head_width=tf_width(width * 1280),
+        resolution=c.resolution,
+        stem_width=tf_width(c.width * 32),
+        head_width=tf_width(c.width * 1280),
         se_ratio=se_ratio,
         activation="relu",
         rules="tensorflow",
-        dropout=DROPOUT[level],
+        dropout=dropout,
         drop_path=DROP_PATH,
+    )
+
+
+def make(name: str, variants: Sequence[str] = ()) -> Network:
+    """One of `NAMES`, changed by the named `VARIANTS` in order.
+
+    Raises:
+        InputError: unknown variant; the message suggests the nearest.
+    """
+    family, _, level = name.rpartition("-")
+    net = scaled(
+        coefficients(name),
+        name,
+        _SE_COEFFICIENT.get(level, 1),
+        high=family.startswith("EN-H"),
+        dropout=DROPOUT[level],
     )
     for variant in variants:
         if variant not in VARIANTS:
