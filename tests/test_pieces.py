@@ -182,3 +182,12 @@ def test_config_of_a_piece():
     config = to_config(get("MBConv-c8-x2@8"))
     assert config["type"] == "blocks" and config["blocks"][0]["depth"] == 2
     assert config["blocks"][0]["block"]["mid_width"] == 48
+
+
+def test_a_record_tells_which_block_it_was():
+    from repro.runtime.jobs import job
+
+    a, b = (job(name).subject for name in ("MBConv-c8@8", "MBConv-c8-silu@8"))
+    assert a.description["stages"][0]["block"]["mid_width"] == 48
+    assert a.description != b.description
+    assert (a.name, a.base, a.flops) == ("MBConv-c8@8", "MBConv-c8@8", 64 * (2 * 8 + 9) * 48)

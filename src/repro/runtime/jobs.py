@@ -124,7 +124,9 @@ def description_of(net: Network) -> dict[str, Any]:
     """
     stages = [{"kind": type(stage).__name__, **_set_fields(stage)} for stage in net.stages]
     kept = {k: v for k, v in _set_fields(net).items() if k not in ("name", "stages")}
-    description: dict[str, Any] = json.loads(json.dumps({"stages": stages, **kept}))
+    # a block's geometry inside a stage is described likewise
+    text = json.dumps({"stages": stages, **kept}, default=_set_fields)
+    description: dict[str, Any] = json.loads(text)
     return description
 
 
