@@ -143,12 +143,19 @@ def runtime_counts(claim: Claim, base: str, strategy: str, quantity: Quantity) -
 
 @judge_function
 def runtime_acts_with_group_width(
-    claim: Claim, base: str, strategy: str, scales: list[float], group_width: int
+    claim: Claim,
+    base: str,
+    strategy: str,
+    group_width: int,
+    scales: list[float] | None = None,
 ) -> list[Point]:
-    """Acts plotted in Figure 2 beside networks whose group width is held at a given value."""
+    """Acts plotted in Figure 2 beside networks whose group width is held at a given value.
+
+    At the named scales; at every scale of the curve where none are named.
+    """
     m_rows = select(reference.runtime_points(), base=base, strategy=strategy)
     points = []
-    for s in scales:
+    for s in scales or [row.scale for row in m_rows]:
         (printed,) = select(m_rows, scale=s)
         stages, width_factor = [], paper_strategy(strategy).multipliers(s).w
         scaled = network(base, strategy, s)
