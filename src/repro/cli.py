@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from repro import cli_time
+from repro import cli_time, cli_train
 from repro.errors import InputError
 
 # Help and errors stay plain text: one line per error, and no import of rich at each start.
@@ -145,6 +145,8 @@ def complexity(
 
 app.command()(cli_time.time)
 app.command()(cli_time.compare)
+app.command()(cli_train.train)
+app.command()(cli_train.sweep)
 
 
 @app.command()

@@ -1,0 +1,1 @@
+"""Training a described network: the recipe, data, several processes, checkpoints, sweeps."""

@@ -1,0 +1,130 @@
+"""From what a user asks for to a `Run`: which network at which size, and every default filled in.
+
+No torch here: a sweep of hundreds of runs is planned at once.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from repro.arch import Network, Strategy, get, scale
+from repro.complexity import complexity
+from repro.errors import InputError
+from repro.records import checked
+from repro.runtime.jobs import short_strategy
+from repro.training.names import CLASSES, IN_MEMORY, RESOLUTION, check_name
+from repro.training.proxy import PROXIES
+from repro.training.recipe import preset
+from repro.training.spec import Setting
+
+PRESET = {name: "small-data" for name in IN_MEMORY}
+"""Recipe by default; the first paper's where nothing else is said."""
+HOLDOUT = {name: 0.1 for name in IN_MEMORY}
+BATCH = {"digits": 16}
+"""Digits are so few that larger batches leave a large network too few updates to learn."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A network and how it is trained.
+
+    Attributes:
+        net: at the resolution that it is trained at; the data decide on its classes in the end.
+        base: name of the unscaled network. strategy, scale: how it was scaled, or None.
+    """
+
+    net: Network
+    base: str
+    strategy: Strategy | None
+    scale: float | None
+    setting: Setting
+
+    @property
+    def name(self) -> str:
+        """For tables and folders."""
+        return self.net.name
+
+    def described(self) -> dict[str, Any]:
+        """What a resumed run must agree with, as plain values."""
+        network = dataclasses.asdict(self.net)
+        return {"network": network, "setting": self.setting.model_dump(mode="json")}
+
+
+def find(name: str) -> Network:
+    """A zoo network or one of the small proxies, by name."""
+    return PROXIES[name] if name in PROXIES else get(name)
+
+
+def plan(
+    name: str,
+    data: str,
+    strategy: str | None = None,
+    factor: float | None = None,
+    *,
+    resolution: int | None = None,
+    same_flops: bool = False,
+    preset_name: str | None = None,
+    changes: Sequence[str] = (),
+    epochs: int | None = None,
+    batch: int | None = None,
+    **setting: Any,
+) -> Run:
+    """Fill in a run.
+
+    Args:
+        name: of a network. data: of a data set.
+        strategy: in the authors' grammar. factor: on flops; given exactly when ``strategy`` is.
+        resolution: that the base is fed before scaling; by default its own, or the data's where
+            that is smaller.
+        same_flops: choose the factor so that the flops after rounding come closest to ``factor``
+            times the base's.
+        preset_name, changes, epochs, batch: see `repro.training.recipe.preset`. By default,
+            recipe and batch that suit the data.
+        setting: the other values of `Setting`; None leaves the default.
+
+    Raises:
+        InputError: anything unknown or out of range.
+    """
+    check_name(data)
+    base = find(name)
+    if (strategy is None) != (factor is None):
+        raise InputError("give both --strategy and --scale, or neither")
+    default = min(base.resolution, RESOLUTION.get(data, base.resolution))
+    if resolution is not None or default != base.resolution:
+        base = base.at(resolution or default)
+    classes = setting.get("classes") or CLASSES.get(data)
+    if classes:  # otherwise known when the data have been read; the classifier counts little
+        base = replace(base, num_classes=classes)
+    parsed = short_strategy(strategy) if strategy is not None else None
+    net = base
+    if parsed is not None and factor is not None:
+        if same_flops:
+            factor = matching_factor(base, parsed, factor)
+        net = scale(base, parsed, factor)
+    if batch is None and preset_name is None:
+        batch = BATCH.get(data)
+    recipe = preset(
+        preset_name or PRESET.get(data, "fast-scaling"), changes, epochs=epochs, batch=batch
+    )
+    given = {key: value for key, value in setting.items() if value is not None}
+    values = {"holdout": HOLDOUT.get(data, 0.02), **given, "data": data, "recipe": recipe}
+    return Run(net, name, parsed, factor, checked(Setting, values, "setting"))
+
+
+def matching_factor(base: Network, strategy: Strategy, factor: float) -> float:
+    """The factor near ``factor`` whose network, after rounding, has nearest to ``factor`` x flops.
+
+    Small networks round coarsely: asked for 4, one strategy gives 2.8 and another 4.7. The first
+    paper, too, chose its factors so that flops came out alike.
+    """
+    target = math.log(factor * complexity(base).flops)
+
+    def miss(candidate: float) -> tuple[float, float]:
+        flops = complexity(scale(base, strategy, candidate)).flops
+        return round(abs(math.log(flops) - target), 9), abs(math.log(candidate / factor))
+
+    return min((round(factor * 2 ** (k / 32), 4) for k in range(-32, 33)), key=miss)
