@@ -137,6 +137,34 @@ class CountingConventions(Parameters):
     )
 
 
+def _known_device(name: str) -> str:
+    # Late, since two chapters alone read the table of devices.
+    from repro.runtime.roofline import device_peaks
+
+    device_peaks(name)
+    return name
+
+
+DeviceName = Annotated[str, AfterValidator(_known_device)]
+Channels = Annotated[int, Field(ge=8, le=1024)]
+
+
+class WhyFlopsMislead(Parameters):
+    """Chapter "Why FLOPs mislead"."""
+
+    devices: list[DeviceName] = Field(
+        ["H200"], description="Of data/devices.yaml, beside the paper's three"
+    )
+    accelerator: Literal["V100", "TPUv3"] = Field(
+        "V100", description="Whose latencies Equation 1 takes apart"
+    )
+    batch: int = Field(128, ge=1, le=4096, description="Images at once, for computed intensities")
+    channels: Annotated[list[Channels], Field(min_length=1)] = Field(
+        [16, 32, 64, 128, 256], description="Widths of the convs of Equation 2"
+    )
+    records: str | None = Field(None, description="Your file from `repro time --peaks --out FILE`")
+
+
 def _known_paper(key: str) -> str:
     # Late, since only this page reads the ledger.
     from repro.book.scoreboard import check_paper
@@ -158,6 +186,7 @@ CHAPTERS: Mapping[str, type[Parameters]] = {
     "what-scaling-costs": WhatScalingCosts,
     "scaling-real-networks": ScalingRealNetworks,
     "fast-compound-scaling": FastCompoundScaling,
+    "why-flops-mislead": WhyFlopsMislead,
     "counting-conventions": CountingConventions,
     "scoreboard": Scoreboard,
 }
