@@ -21,7 +21,7 @@ from repro.errors import InputError
 
 NOT_REPRODUCED = {
     "figure2-regnety-dw-acts": "the plotted run rounded group width in another way",
-    "figure2-regnety-base-acts": "unexplained, 0.0015 M",
+    "pearson-within-one-model": "0.988 to 0.990, below the bound unless rounded",
     "figure2-pearson-acts-all-64": "0.99 is that of the panel's 54 models alone",
     "early-convolutions-regnetz-16gf": "the table prints the round target of 16 GF",
     "early-convolutions-resnet-200": "acts are cut, not rounded",
@@ -32,6 +32,7 @@ WITHIN_TOLERANCE = {  # the reading of the figure's axis
     "figure2-regnetz-dw-acts",
     "figure2-regnetz-fast-acts",
     "figure2-regnety-dwr-acts",
+    "figure2-regnety-base-acts",
 } | second_paper.WITHIN_TOLERANCE
 
 
@@ -384,13 +385,13 @@ MUTATIONS = {
             published("runtime_points", lambda r: r.scale == 32, epoch_minutes_8xv100=D("1")),
         ),
     ],
-    "pearson_at_least": [("pearson-within-one-model", args(bound=D("0.990")))],
+    "single_count": [("figure2-regnety-base-acts", literal(published=(D("4.167"),)))],
     "fitted_line": [("figure2-acts-line", args(drawn_only=False))],
 }
 MUTATIONS |= second_paper.MUTATIONS
 # Already "not reproduced": the published value is changed to ours, and the verdict turns.
 CURES = {
-    "single_count": ("figure2-regnety-base-acts", literal(published=(D("4.160"),))),
+    "pearson_at_least": ("pearson-within-one-model", args(bound=D("0.98"))),
     "pearson": ("figure2-pearson-acts-all-64", args(drawn_only=True)),
     **second_paper.CURES,
 }

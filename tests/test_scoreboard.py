@@ -164,6 +164,8 @@ def test_key_numbers_by_hand(small):
         "held": 2,
         "off": 2,
         "open": 1,
+        "waiting": 0,
+        "missing": 1,
         "values": 5,
     }
 
@@ -253,7 +255,7 @@ def test_values_of_a_failure_are_shown_unless_there_are_too_many():
         PAPERS, [entry("a", scoreboard.OFF, points=[point("first"), point("second", "yes")])]
     )
     page = read(scoreboard.failures(few))
-    assert {"All 2 values", "first acts", "second acts", "≠", "="} <= set(page.text)
+    assert {"Both values", "first acts", "second acts", "≠", "="} <= set(page.text)
     many = scoreboard.arranged(
         PAPERS, [entry("a", scoreboard.OFF, points=[point()] * (scoreboard.MOST_POINTS + 1))]
     )

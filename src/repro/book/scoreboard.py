@@ -150,8 +150,24 @@ def key_numbers(shown: Board) -> dict[str, int]:
         "held": len(shown.having(*HELD)),
         "off": len(shown.having(OFF)),
         "open": len(shown.having(OPEN)),
+        "waiting": sum(_waits(e) for e in shown.having(OPEN)),
+        "missing": sum(not _waits(e) for e in shown.having(OPEN)),
         "values": _values(shown.entries),
     }
+
+
+def _waits(entry: Entry) -> bool:
+    """Whether an open claim waits for timings alone: a judge stands ready for it."""
+    return entry.claim.judge is not None
+
+
+def off_by_paper(shown: Board) -> str:
+    """How many claims of each paper do not hold, as a part of a sentence."""
+    parts = [
+        f"{sum(e.claim.paper == key for e in shown.having(OFF))} of “{short(title)}”"
+        for key, title in shown.papers.items()
+    ]
+    return " and ".join(filter(None, (", ".join(parts[:-1]), parts[-1])))
 
 
 def tally(shown: Board) -> pd.DataFrame:
@@ -286,6 +302,11 @@ def _plural(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
+def _every(n: int, what: str) -> str:
+    """``"both values"``, ``"all 3 values"``."""
+    return f"both {what}s" if n == 2 else f"all {_plural(n, what)}"
+
+
 def _tolerance(entry: Entry) -> str:
     """The tolerance with its reason, for the claims that have one of their own."""
     return f"Tolerance {entry.judgement.tolerance}." if entry.claim.tolerance else ""
@@ -308,7 +329,7 @@ def _points_html(judgement: Judgement) -> str:
         for p in judgement.points
     )
     return (
-        f"<details><summary>All {_plural(judgement.n, 'value')}</summary>"
+        f"<details><summary>{_every(judgement.n, 'value').capitalize()}</summary>"
         '<div class="repro-table"><table><caption>The values on which the claim was judged.'
         "</caption>"
         '<thead><tr><th scope="col">value</th>'
@@ -405,13 +426,16 @@ def _what(entry: Entry, brief: bool) -> str:
 
 
 def untestable(shown: Board) -> PageBlock:
-    """What cannot be decided here, and what it would need; claims with one reason together."""
+    """What cannot be decided here, and what it would need; claims with one reason together.
+
+    Those that wait for timings alone come first in each paper.
+    """
     waiting = shown.having(OPEN)
     parts = []
     for heading, of_paper in _by_paper(shown, waiting):
         parts.append(heading)
         alike: dict[str, list[Entry]] = {}
-        for entry in of_paper:
+        for entry in sorted(of_paper, key=lambda e: not _waits(e)):
             alike.setdefault(entry.judgement.why, []).append(entry)
         for why, entries in alike.items():
             items = "\n".join(
@@ -432,7 +456,9 @@ def _row(entry: Entry) -> str:
         "published": escape(judgement.published) or "–",
         "ours": escape(judgement.computed) or "–",
         "verdict": f"{_mark(verdict)} {verdict}",
-        "why": escape(why),
+        "why": f'Waits for <a href="#scoreboard-open">timings</a>.'
+        if verdict == OPEN and _waits(entry)
+        else escape(why),
     }
     body = "".join(
         f'<td class="of-{name}" data-label="{name}">{cell}</td>' for name, cell in cells.items()

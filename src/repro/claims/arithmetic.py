@@ -15,7 +15,7 @@ from typing import Literal
 
 from repro import reference
 from repro.claims.counting import Quantity, count, network, select
-from repro.claims.judging import Point, holds, judge_function, rounds_to
+from repro.claims.judging import Point, holds, in_words, judge_function, rounds_to
 from repro.claims.ledger import Claim
 from repro.errors import InputError
 
@@ -35,7 +35,7 @@ def _cell(at: Cell) -> Decimal:
 
 
 def _name(at: Cell) -> str:
-    return f"{at[1]} {at[2]}"
+    return f"{at[1]} {in_words(at[2])}"
 
 
 @judge_function
@@ -239,12 +239,12 @@ def pearson(
 def pearson_at_least(
     claim: Claim, quantity: Quantity, bases: list[str], bound: Decimal
 ) -> list[Point]:
-    """Within every base the correlation, rounded as the bound is printed, reaches the bound."""
+    """Within every base the correlation reaches the bound, without rounding."""
     points = []
     for base in bases:
         xs, ys = _time_and_quantity(quantity, base, None, drawn_only=True)
         r = correlation(xs, ys)
-        ok = Decimal(r).quantize(bound) >= bound
+        ok = Decimal(r) >= bound
         points.append(holds(f"{base}, {len(xs)} models", f"at least {bound}", f"{r:.4f}", ok, "r"))
     return points
 

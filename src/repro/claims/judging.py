@@ -31,6 +31,29 @@ Verdict = Literal[
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 Match = Literal["yes", "within tolerance", "no"]
 
+WORDS = {
+    "gflops": "flops",
+    "mparams": "params",
+    "macts": "acts",
+    "epoch_minutes_8xv100": "minutes per epoch",
+    "top1_error_percent": "error",
+    "error_2x": "error after 2x",
+    "error_4x": "error after 4x",
+    "error_icml": "error reported at ICML",
+    "error_arxiv": "error reported on arXiv",
+    "se_ratio": "squeeze-excite ratio",
+    "gpu_activation": "GPU activation",
+    "tpu_activation": "TPU activation",
+    "v100_fp16_ms_batch128": "milliseconds on V100",
+    "tpuv3_ms_batch128": "milliseconds on TPUv3",
+}
+"""What readers are shown for columns of the reference files; other names stand for themselves."""
+
+
+def in_words(name: str) -> str:
+    """A column of a reference file, or any other name, as readers are shown it."""
+    return WORDS.get(name, name)
+
 
 class NotTestable(Exception):
     """Raised by a judge that lacks what it needs (a record, a device); the message says what."""
@@ -122,7 +145,7 @@ def rounds_to(
         match = "within tolerance"
     return Point(
         label,
-        quantity,
+        in_words(quantity),
         str(published),
         f"{float(computed):.{decimals + 3}f}",
         unit,
@@ -137,7 +160,7 @@ def equals(label: str, quantity: str, published: object, computed: object, unit:
     equal = published == computed
     return Point(
         label,
-        quantity,
+        in_words(quantity),
         str(published),
         str(computed),
         unit,
@@ -148,7 +171,8 @@ def equals(label: str, quantity: str, published: object, computed: object, unit:
 
 def holds(label: str, required: str, found: str, ok: bool, quantity: str = "") -> Point:
     """A condition of a trend, with the values on which it was decided."""
-    return Point(label, quantity, required, found, "", "yes" if ok else "no", 0.0 if ok else 2.0)
+    match: Match = "yes" if ok else "no"
+    return Point(label, in_words(quantity), required, found, "", match, 0.0 if ok else 2.0)
 
 
 JudgeFunction = Callable[..., Sequence[Point]]
@@ -206,17 +230,21 @@ def _why(claim: Claim, points: Sequence[Point], worst: Point) -> str:
     n = len(points)
     off = sum(p.match == "no" for p in points)
     near = sum(p.match == "within tolerance" for p in points)
-    farthest = f"; the farthest is {worst}" if n > 1 else ""
+    # What is compared exactly, words among it, is equal or not: nothing is farther than the rest.
+    first = "the farthest is" if worst.difference is not None else "for example"
+    farthest = f"; {first} {worst}" if n > 1 else ""
+    every = "both" if n == 2 else f"all {n}"
     if off:
-        text = f"{off} of {n} off{farthest}" if n > 1 else "off"
+        text = f"{every if off == n else f'{off} of {n}'} off{farthest}" if n > 1 else "off"
     elif claim.kind == "trend":
-        text = f"all {n} conditions hold" if n > 1 else "holds"
+        text = f"{every} conditions hold" if n > 1 else "holds"
     elif near:
-        text = f"{near} of {n} not to the last printed digit{farthest}"
+        text = f"{near} of {n} not" if n > 1 else "not"
+        text += f" to the last printed digit{farthest}"
     elif claim.kind == "identity":
-        text = f"all {n} values equal" if n > 1 else "equal"
+        text = f"{every} values equal" if n > 1 else "equal"
     else:
-        text = f"all {n} values round" if n > 1 else "rounds"
+        text = f"{every} values round" if n > 1 else "rounds"
         text += " to the printed digits" + (farthest if n > FEW else "")
     if machines := _machines(points):
         text += f"; on {machines}"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import yaml
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from repro.claims.judging import JUDGES, Judgement, Kind, check_args, judge
+from repro.claims.judging import JUDGES, Judgement, Kind, check_args, in_words, judge
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
 
@@ -121,6 +121,13 @@ def _explain(error: ValidationError) -> str:
     return f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
 
 
+def _shown(argument: object) -> object:
+    """What stands for an argument in a text: words for a name, its key for a mapping of one."""
+    if isinstance(argument, dict) and len(argument) == 1:
+        (argument,) = argument
+    return in_words(argument) if isinstance(argument, str) else argument
+
+
 def _claim(where: str, title: str, defaults: dict[str, Any], entry: object) -> Claim:
     if not isinstance(entry, dict):
         raise InputError(f"{where}: a claim is a mapping, not {entry!r}")
@@ -131,10 +138,11 @@ def _claim(where: str, title: str, defaults: dict[str, Any], entry: object) -> C
     args = {key: value for key, value in args.items() if value is not None}
     merged = {**defaults, **entry, "group": title, "args": args}
     merged = {key: value for key, value in merged.items() if value is not None}
+    shown = {key: _shown(value) for key, value in args.items()}
     for key in ("where", "statement"):
         if isinstance(merged.get(key), str):
             try:
-                merged[key] = merged[key].format_map(args)
+                merged[key] = merged[key].format_map(shown)
             except (KeyError, ValueError) as error:
                 raise InputError(f"{name}: {key} needs the argument {error}") from None
     try:

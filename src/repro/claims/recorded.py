@@ -2,7 +2,7 @@
 
 Source of the statements: Searching for Fast Model Families on Datacenter Accelerators, sections 3,
 5 and 6, Tables 3 and 4, about V100s and TPUs of 2020. A claim is judged on every machine that has
-all the timings it asks for; where none has, it is not testable and says which timing is missing.
+all the timings it asks for; where none has, it is not testable and says which kind is missing.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from repro.stored import machine_name, stored
 Pair = tuple[str, str]
 """Two networks by the names under which they were timed: the faster one, and the other."""
 Gains = dict[Pair, float]
+OPTIONS = ("device", "mode", "dtype", "batch")
+"""Conditions that ``repro time`` is told; the others are what it does unasked."""
 
 
 def rates(protocol: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -53,7 +55,8 @@ def _on_each(
     """Points of every machine on which all pairs were timed.
 
     Raises:
-        NotTestable: there is none; names a network that is missing everywhere, if one is.
+        NotTestable: there is none. The text is the same for all claims of one protocol, so that
+            a page says it once.
     """
     names = list(dict.fromkeys(name for pair in pairs for name in pair))
     by_machine = rates(protocol)
@@ -65,11 +68,16 @@ def _on_each(
     if len({point.machine for point in points}) > 1:
         points = [replace(p, label=f"{p.machine}: {p.label}") for p in points]
     if not points:
-        missing = [n for n in names if all(n not in known for known in by_machine.values())]
-        conditions = ", ".join(f"{k} {v}" for k, v in protocol.items() if v is not None)
+        conditions = ", ".join(
+            f"{k.replace('_', ' ')} {str(v).replace('_', ' ')}"
+            for k, v in protocol.items()
+            if v is not None
+        )
+        options = " ".join(f"--{k} {protocol[k]}" for k in OPTIONS if k in protocol)
         raise NotTestable(
-            f"Needs timings of {len(names)} networks on one machine ({conditions}); "
-            f"not recorded yet: {missing[0] if missing else 'all of them together'}"
+            "Needs timings of its networks, all of them together on one machine, and no machine"
+            f" has them in data/records ({conditions}). Those that repro list names are recorded by:"
+            f" repro time NAME ... {options} --out data/records/gpu-NAME.jsonl"
         )
     return points
 

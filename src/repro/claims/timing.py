@@ -18,7 +18,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from repro import reference
-from repro.claims.judging import NotTestable, Point, holds, judge_function
+from repro.claims.judging import NotTestable, Point, holds, in_words, judge_function
 from repro.claims.ledger import Claim
 from repro.records import PeakRecord, TimingRecord, changed_code
 from repro.stored import RECORD_GPU, machine_name, stored
@@ -216,7 +216,7 @@ def recorded_lead(
                     other = _r(part, quantity)
                     yield holds(
                         f"{base}, {len(part)} networks",
-                        f"acts above {quantity} by more than {lead:g}",
+                        f"acts above {in_words(quantity)}" + f" by more than {lead:g}" * bool(lead),
                         f"r {acts:.4f} against {other:.4f}",
                         acts - other > lead,
                     )
