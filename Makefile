@@ -23,7 +23,7 @@ help:
 	@echo "make setup      the environment alone, in $(VENV)"
 	@echo "make refresh    execute every chapter and store its outputs"
 	@echo "make documents  renew the README's picture and the command outputs shown in text pages"
-	@echo "make bench      how fast counting is, beside other counters"
+	@echo "make bench      counting and timing beside other tools, side by side in one run"
 	@echo "make clean      remove what was built, keep the environment"
 
 # A page that raised a warning would be taken from the cache next time, without the warning:
@@ -56,6 +56,7 @@ documents: $(STAMP)
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/counting.py
+	$(BIN)/python benchmarks/timing.py
 
 clean:
 	rm -rf $(BUILD)
