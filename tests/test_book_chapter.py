@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from repro.book import glue, setup
+from repro.book import all_or_some, glue, setup
 from repro.book.chapter import setup as same_setup
 
 
@@ -38,3 +38,8 @@ def test_glue_stores_plain_numbers(stored):
     assert stored == {"a": 1, "b": 0.5, "c": 3, "d": "text"}
     assert type(stored["b"]) is float
     assert type(stored["c"]) is int
+
+
+@pytest.mark.parametrize(("part", "said"), [(30, "all 30"), (28, "28 of 30"), (0, "none of 30")])
+def test_prose_says_how_many_of_how_many(part, said):
+    assert all_or_some(part, 30) == said

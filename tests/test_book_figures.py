@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
 
-from repro.book import STRATEGY_COLOURS, log_axis, show
+from repro.book import STRATEGY_COLOURS, STRATEGY_MARKERS, log_axis, show
 from repro.book.figures import FAMILY_COLOURS, curves, use_house_style
 
 
@@ -137,6 +137,15 @@ def test_curves_draw_one_panel_per_value_and_one_line_per_hue(panels):
             STRATEGY_COLOURS["dwr"],
             STRATEGY_COLOURS["dWr"],
         ]
+        assert [line.get_marker() for line in ax.lines] == [
+            STRATEGY_MARKERS["dwr"],
+            STRATEGY_MARKERS["dWr"],
+        ]
+
+
+def test_strategies_can_be_told_apart_without_colour():
+    assert STRATEGY_MARKERS.keys() == STRATEGY_COLOURS.keys()
+    assert len(set(STRATEGY_MARKERS.values())) == len(STRATEGY_MARKERS)
 
 
 def luminance(colour):

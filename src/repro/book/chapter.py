@@ -30,3 +30,10 @@ def glue(**numbers: object) -> None:
     for name, value in numbers.items():
         # numpy scalars print differently across versions; plain numbers do not
         store(name, value.item() if hasattr(value, "item") else value, display=False)
+
+
+def all_or_some(part: int, whole: int) -> str:
+    """How many of how many, as prose says it: "all 30", "28 of 30", "none of 30"."""
+    if not part:
+        return f"none of {whole}"
+    return f"all {whole}" if part == whole else f"{part} of {whole}"

@@ -37,6 +37,20 @@ STRATEGY_COLOURS: Mapping[str, str] = {
 }
 """One colour per strategy, the same in every chapter; keys are the paper's short names."""
 
+STRATEGY_MARKERS: Mapping[str, str] = {
+    "d": "v",
+    "w": "s",
+    "r": "^",
+    "dr": "<",
+    "dw": "D",
+    "wr": ">",
+    "dwr": "o",
+    "alpha=2/3": "h",
+    "dWr": "P",
+    "orig": "X",
+}
+"""One marker per strategy: with red-green blindness dwr, dw and w have nearly the same colour."""
+
 FAMILY_COLOURS: Mapping[str, str] = {
     "EfficientNet": "#0173b2",
     "RegNetX": "#87912a",
@@ -136,7 +150,7 @@ def curves(
     Args:
         frame: long form, rows in drawing order.
         x, y, hue, col: columns of ``frame``.
-        colours: colour of each value of ``hue``.
+        colours: colour of each value of ``hue``; a strategy has its own marker, too.
         xticks: where to put ticks on x.
         columns: panels side by side.
     """
@@ -149,7 +163,8 @@ def curves(
     fig, grid = plt.subplots(down, across, figsize=size, squeeze=False, sharex=True, sharey=True)
     for ax, (title, part) in zip(grid.flat, panels, strict=False):
         for name, line in part.groupby(hue, sort=False):
-            ax.plot(line[x], line[y], marker="o", color=colours[str(name)], label=name)
+            marker = STRATEGY_MARKERS.get(str(name), "o")
+            ax.plot(line[x], line[y], marker=marker, color=colours[str(name)], label=name)
         log_axis(ax, "x", xticks)
         log_axis(ax, "y")
         if title is not None:

@@ -8,7 +8,7 @@ from fractions import Fraction
 from math import cos, radians, sin
 from typing import TYPE_CHECKING
 
-from repro.book.figures import STRATEGY_COLOURS, log_axis
+from repro.book.figures import STRATEGY_COLOURS, STRATEGY_MARKERS, log_axis
 from repro.book.stage import COSTS, derive
 
 if TYPE_CHECKING:
@@ -227,9 +227,6 @@ def group_matrices(width: int = 8, group_width: int = 2, factor: int = 4) -> Fig
     return _fit(fig, (-0.5, left - 3.5), (-8, width * factor + 4))
 
 
-_MARKERS = {"d": "o", "r": "s", "dr": "D", "dwr": "o", "dw": "o", "wr": "s", "w": "o"}
-
-
 def growth_curves(
     frame: DataFrame, published: Iterable[tuple[float, float]], scales: Sequence[float]
 ) -> Figure:
@@ -266,7 +263,7 @@ def growth_curves(
                     part.s,
                     part[cost],
                     ls="none",
-                    marker=_MARKERS.get(name, "o"),
+                    marker=STRATEGY_MARKERS[name],
                     ms=9 - 2.6 * i,
                     mfc="none",
                     mew=1.3,
