@@ -12,7 +12,7 @@ import pandas as pd
 
 from repro import reference
 from repro.arch import PAPER, get, scale
-from repro.book.figures import STRATEGY_COLOURS
+from repro.book.figures import STRATEGY_COLOURS, STRATEGY_MARKERS
 from repro.complexity import complexity
 from repro.theory import growth, strategy_powers
 
@@ -25,7 +25,8 @@ CAPTION = (
     "EfficientNet-B0 scaled in four ways. Left: acts, the number of values that all convs put "
     "out for one image, counted here. Right: minutes per ImageNet epoch on eight V100 GPUs, as "
     "published in Figure 1 of <i>Fast and Accurate Model Scaling</i>. The same networks in both "
-    "panels; one multiply-add is one flop."
+    "panels. dwr: depth, width and resolution share the growth; dw: depth and width; dWr: mostly "
+    "width; w: width alone."
 )
 
 ALT = (
@@ -107,7 +108,14 @@ def figure(frame: pd.DataFrame) -> Figure:
         for name, line in frame.groupby("strategy", sort=False):
             colour = STRATEGY_COLOURS[str(name)]
             wide = 2.8 if name == "dWr" else 1.8
-            ax.plot(line.gflops, line[column], marker="o", color=colour, lw=wide, clip_on=False)
+            ax.plot(
+                line.gflops,
+                line[column],
+                marker=STRATEGY_MARKERS[str(name)],
+                color=colour,
+                lw=wide,
+                clip_on=False,
+            )
             end = line.iloc[-1]
             ax.annotate(
                 f"{name}  {end[column]:.0f}",
