@@ -15,7 +15,7 @@ from repro.book import documents, guide, lead, site
 from repro.book.figures import STRATEGY_COLOURS
 from repro.book.parameters import CHAPTERS, resolve
 from repro.catalog import grid_rows
-from repro.claims import VERDICTS
+from repro.claims import VERDICTS, judge_all
 from repro.complexity import complexity
 from repro.paths import root
 
@@ -54,7 +54,7 @@ def fenced(language):
 
 
 def test_commands_that_run_chapters_would_start():
-    lines = [line for block in fenced("bash") for line in block.splitlines()]
+    lines = "\n".join(fenced("bash")).replace("\\\n", " ").splitlines()
     runs = [shlex.split(line) for line in lines if line.startswith("repro run ")]
     assert len(runs) >= 4
     for _, _, chapter, *words in runs:
@@ -157,6 +157,28 @@ def test_the_guides_tables_cover_every_parameter_and_verdict():
     verdicts = guide.verdicts()
     assert list(verdicts.verdict) == list(VERDICTS) == list(guide.MEANING)
     assert verdicts.claims.sum() > 100
+
+
+def test_the_guides_tables_name_each_chapter_once():
+    frame = guide.parameters()
+    html = guide.by_chapter(frame, "caption").html
+    assert html.count("of-group") == frame.chapter.nunique()
+    assert html.count("<tr>") == 1 + frame.chapter.nunique() + len(frame)
+    assert "&#x27;dWr&#x27;" in html
+
+
+def test_the_guides_numbers():
+    numbers = guide.counts()
+    open_claims = [j for j in judge_all() if j.verdict == "not testable here"]
+    assert numbers["use_open"] == len(open_claims)
+    # a claim that waits for a timing says so in words that the count knows
+    asked = [j.id for j in open_claims if re.search(r"\btimings\b.*\brecorded", j.why)]
+    assert numbers["use_untimed"] == len(asked)
+    failed = [value for name, value in numbers.items() if name.startswith("use_failed_")]
+    by_verdict = guide.verdicts().set_index("verdict").claims
+    assert sum(failed) == by_verdict["not reproduced"]
+    text = (root() / "chapters" / "how-to-use.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"\{glue:text\}`([a-zA-Z0-9_]+)", text)) == set(numbers)
 
 
 class TestRunMenu:
