@@ -18,6 +18,7 @@ from repro.book.real_networks import (
     exponents,
     jumps,
     map_sides,
+    rounded_up,
     rounding_steps,
     sawtooth,
     span_of,
@@ -183,3 +184,8 @@ def test_exponents_beside_theory():
     table = exponent_table(frame.reset_index(), "acts")
     assert list(table.columns) == ["strategy", "theory", "RegNetY-500MF"]
     assert list(table.strategy) == list(PAPER)
+
+
+def test_bases_whose_maps_round_up_are_named():
+    assert rounded_up(["EN-B0", "RegNetY-500MF"]) == ""
+    assert "RegNetY-4GF, at 240 pixels (15 → 8)" in rounded_up(["EN-B0", "RegNetY-4GF"])

@@ -24,7 +24,9 @@ def test_names_carry_the_chapter_and_values_are_plain():
     )
     assert all(name.startswith("real_") for name in every)
     assert {type(value) for value in every.values()} <= {int, float, str}
-    assert every["real_wrong"] == 0 and every["real_least"] > 0
+    assert every["real_wrong"].startswith("none of the") and every["real_least"] > 0
+    assert every["real_drawn_agree"] == f"All {every['real_drawn']}"
+    assert every["real_head_eights"] == "992 and 1000"
     assert (every["real_ec16"], every["real_t8_16"]) == (16.0, 15.9)
     assert every["real_y16_printed"] == 15.5
 
@@ -45,4 +47,8 @@ def test_searches_by_hand():
         "real_first_4gf": 2,
         "real_second_4gf": 1,
         "real_found_4gf": 1,
+        "real_left": "one each is left",
     }
+    more = recovery.Search("RegNetY-500MF", 1_000_000_000, (("a", (1, 2, 3)), ("b", (1, 2))))
+    both = {"RegNetY-500MF": more, "RegNetY-4GF": result}
+    assert numbers.searches(both)["real_left"] == "2 and 1 are left"

@@ -205,10 +205,36 @@ def counted_numbers(counted: pd.DataFrame, factor: float) -> dict[str, float]:
         out |= _span(f"fcs_equal_{cost}", equal[cost][1:])
     out |= {f"fcs_{name}_acts_theory": exponent(name, "acts") for name in ("dwr", "dWr", "w")}
     out["fcs_equal_acts_theory"] = equal.acts[0]
+    slopes = exponent_table(counted, "acts").set_index("network")
+    worst = worst_at_equal_flops(counted, factor)
+    less = float(slopes["dWr"][worst]) - float(slopes["dwr"][worst])
+    out["fcs_equal_acts_by_slopes"] = factor**less
     theory = relative_acts().set_index("strategy").ours
     out |= {f"fcs_theory_{name}": theory[name] for name in ("dwr", "dWr")}
     outside = pd.Series([100 * outside_depth(base) for base in counted.base.unique()])
     return rounded(out | _span("fcs_outside", outside))
+
+
+def worst_at_equal_flops(counted: pd.DataFrame, factor: float) -> str:
+    """The network of which dWr saves the fewest acts, in `at_equal_flops`."""
+    equal = at_equal_flops(counted, factor)
+    return str(equal.network[equal.acts[1:].idxmax()])
+
+
+def shape_numbers(base: str, s: float) -> dict[str, float]:
+    """What the prose says of the network that dWr makes of a base, by glue name."""
+    before, after = shapes(base, ["dWr"], s).to_dict("records")
+    return rounded(
+        {
+            "fcs_top": float(s),
+            "fcs_top_blocks": after["blocks"] - before["blocks"],
+            "fcs_top_blocks_before": before["blocks"],
+            "fcs_top_width": after["width of last stage"] / before["width of last stage"],
+            "fcs_top_pixels": (after["resolution"] / before["resolution"]) ** 2,
+            "fcs_top_d": s**0.1,
+            "fcs_top_r": s**0.05,
+        }
+    )
 
 
 def rounded(numbers: Mapping[str, float]) -> dict[str, float]:
@@ -284,6 +310,8 @@ def published_numbers() -> dict[str, float]:
         f"fcs_err_{short}": float(errors[network, "dWr"])
         for short, network in (("B0", "EN-B0"), ("Z", "RegNetZ-500MF"), ("Y", "RegNetY-500MF"))
     }
+    # dw, though it has more acts than dWr and leaves resolution alone, where it was trained
+    out |= _span("fcs_err_dw", errors.xs("dw", level="strategy"))
     out["fcs_better_Z"] = -float(errors["RegNetZ-500MF", "alpha=2/3"])
     out |= _span("fcs_err_w", errors.xs("w", level="strategy"))
     out |= _span("fcs_spread", published_spreads((3.5, 4.5)))

@@ -58,7 +58,7 @@ def dial_figure(measured: pd.DataFrame) -> Figure:
             )
         ax.set_title(f"{cost} grow as s to the power …")
         ax.set_xticks([0, 1 / 3, 2 / 3, 4 / 5, 1], ["0\ndr", "1/3\ndwr", "2/3", "4/5\ndWr", "1\nw"])
-    fig.supxlabel("alpha: width's share of the log-flops", fontsize=10)
+    fig.supxlabel("alpha: width's share of log s", fontsize=10)
     handles, labels = axes[0].get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=3)
     return fig

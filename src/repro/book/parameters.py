@@ -110,7 +110,7 @@ class FastCompoundScaling(Parameters):
     alphas: list[AlphaText] = Field(
         ["0", "1/3", "2/3", "4/5", "1"],
         min_length=2,
-        description="Members of the fast scaling family: width's share of the log-flops",
+        description="Members of the fast scaling family: width's share of log s",
     )
     scales: Annotated[Scales, AfterValidator(_differing)] = Field(
         [1, 2, 4, 8, 16, 32], description="Factors on flops to try"

@@ -415,15 +415,19 @@ def group_width_readings() -> pd.DataFrame:
     )
 
 
-def largest_difference(base: str, strategy: str) -> float:
-    """How far apart, in percent, the flops of the two readings of w get on Figure 2's scales."""
+def largest_difference(base: str, strategy: str) -> tuple[float, float]:
+    """How far apart the flops of the two readings of w get on Figure 2's scales.
+
+    Returns:
+        The difference in percent, and the scale factor at which it is largest.
+    """
     ratios = []
     for s in sorted({p.scale for p in reference.runtime_points() if p.base == base}):
         follows, stays = (
             complexity(scale(get(base), reading, s)).flops
             for reading in (PAPER[strategy], group_width_left_alone(strategy))
         )
-        ratios.append(100 * abs(follows / stays - 1))
+        ratios.append((100 * abs(follows / stays - 1), s))
     return max(ratios)
 
 

@@ -17,6 +17,7 @@ from repro import reference
 from repro.book.fast_scaling import COMPARED, COSTS, UNITS, rounded
 from repro.book.frames import family, log_slope
 from repro.book.tables import agrees_as_printed
+from repro.book.words import at_start, count_text
 
 Values = Sequence[float] | pd.Series | NDArray[np.float64]
 """One number per model."""
@@ -239,6 +240,7 @@ def numbers(times: pd.DataFrame, *, seed: int, resamples: int) -> dict[str, floa
     out: dict[str, float] = {"fcs_edge": EDGE, "fcs_n_times": len(times)}
     unscaled = b0[b0.s == 1].minutes
     out |= {"fcs_b0_minutes_low": unscaled.min(), "fcs_b0_minutes_high": unscaled.max()}
+    out["fcs_b0_spread"] = 100 * float(unscaled.max() / unscaled.min() - 1)
 
     printed = printed_beside_ours(times)
     out |= {"fcs_printed": len(printed), "fcs_n_beyond": int((~b0.drawn).sum())}
@@ -282,3 +284,15 @@ def numbers(times: pd.DataFrame, *, seed: int, resamples: int) -> dict[str, floa
     price = {base: line_fit(part[part.drawn])[0] for base, part in times.groupby("base")}
     out["fcs_price_ratio"] = price["RegNetZ-500MF"] / price["EN-B0"]
     return rounded(out)
+
+
+def counts_in_words(times: pd.DataFrame) -> dict[str, str]:
+    """How many printed coefficients, and how many slopes, come out as said, by glue name."""
+    known = numbers(times, seed=0, resamples=1)
+    drawn, every = (int(known[f"fcs_as_{which}"]) for which in ("drawn", "all"))
+    printed, above = int(known["fcs_printed"]), int(known["fcs_above_n"])
+    return {
+        "fcs_as_drawn_text": at_start(count_text(drawn, printed)),
+        "fcs_as_all_text": count_text(every, printed),
+        "fcs_above_text": count_text(above, int(known["fcs_slopes_n"])),
+    }

@@ -277,6 +277,26 @@ def map_sides(base: str, resolutions: Sequence[int]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def rounded_up(bases: Sequence[str]) -> str:
+    """A sentence on the bases whose own maps a conv of stride 2 rounds up; empty if there is none.
+
+    Before rounding, flops follow the area of the input; such a base has more already at s = 1.
+    """
+    found = []
+    for base in bases:
+        net = get(base)
+        side, up = net.resolution, []
+        for _ in range(net.total_stride.bit_length() - 1):
+            if side % 2:
+                up.append(f"{side} → {out_size(side, 2)}")
+            side = out_size(side, 2)
+        if up:
+            found.append(f"{base}, at {net.resolution} pixels ({', '.join(up)})")
+    if not found:
+        return ""
+    return f"Bases that already have maps that were rounded up: {'; '.join(found)}."
+
+
 def changes(a: Network, b: Network) -> str:
     """What differs between two networks of the same shape: ``"resolution 272 → 276; ..."``."""
     parts = []

@@ -13,6 +13,7 @@ from repro.arch import PAPER, get, scale
 from repro.book import published_networks as published
 from repro.book.real_networks import span_of
 from repro.book.recovery import Search, heads_that_fit
+from repro.book.words import at_start, count_text
 from repro.complexity import complexity
 
 Numbers = dict[str, object]
@@ -54,6 +55,7 @@ def four_pixels(sides: pd.DataFrame) -> Numbers:
     return {
         "real_area_228": 100 * (float(row["area"]) - 1),
         "real_flops_228": 100 * (float(row["flops"]) - 1),
+        "real_excess_228": 100 * (float(row["flops"]) / float(row["area"]) - 1),
     }
 
 
@@ -78,6 +80,9 @@ def drawn(frame: pd.DataFrame) -> Numbers:
     return {
         "real_drawn": int(frame.points.sum()),
         "real_drawn_off": int(frame.off.sum()),
+        "real_drawn_agree": at_start(
+            count_text(int(frame.points.sum() - frame.off.sum()), int(frame.points.sum()))
+        ),
         "real_drawn_worst": float(frame.worst.max()),
         "real_read_flops": published.READ_TO["flops"],
         "real_y500_points": int(figure2.points.sum()),
@@ -117,6 +122,10 @@ def searches(found: Mapping[str, Search]) -> Numbers:
             f"real_second_{name}": len(result.left[1][1]),
             f"real_found_{name}": len(result.survivors),
         }
+    left = [len(result.survivors) for result in found.values()]
+    numbers["real_left"] = (
+        "one each is left" if set(left) == {1} else f"{' and '.join(map(str, left))} are left"
+    )
     return numbers
 
 
@@ -126,7 +135,10 @@ def contradictions(broken: Mapping[str, pd.DataFrame]) -> Numbers:
     return {
         "real_evidence_500mf": broken["RegNetY-500MF"].attrs["drawn"],
         "real_evidence_4gf": broken["RegNetY-4GF"].attrs["drawn"],
-        "real_wrong": int(sum(total.iloc[0] for total in totals)),
+        "real_wrong": count_text(
+            int(sum(total.iloc[0] for total in totals)),
+            sum(frame.attrs["printed"] + frame.attrs["drawn"] for frame in broken.values()),
+        ),
         "real_least": int(min(total.iloc[1:].min() for total in totals)),
         "real_y500_acts": complexity(get("RegNetY-500MF")).acts / 1e6,
         "real_y500_drawn": published.ledger_value("figure2-regnety-base-acts"),
@@ -140,6 +152,7 @@ def heads(scan: pd.DataFrame) -> Numbers:
         "real_head_low": min(fit),
         "real_head_high": max(fit),
         "real_heads": len(fit),
+        "real_head_eights": " and ".join(str(h) for h in fit if h % 8 == 0),
         "real_head_rows": sum(bool(f.any()) for f in scan.fits),
         "real_1024_wrong": sum(bool(f.any() and not f[1024]) for f in scan.fits),
         "real_ec16": _printed_flops("RegNetZ-16GF"),
@@ -149,10 +162,12 @@ def heads(scan: pd.DataFrame) -> Numbers:
 
 def readings(frame: pd.DataFrame) -> Numbers:
     """The two readings of w; from `published_networks.group_width_readings`."""
+    dw_flops, dw_flops_at = published.largest_difference("RegNetY-500MF", "dw")
     return {
         "real_curves": len(frame),
         "real_follow": int((frame["off if g stays"] > 0).sum()),
         "real_stay": int((frame["off if g follows w"] > 0).sum()),
-        "real_dw_flops": published.largest_difference("RegNetY-500MF", "dw"),
+        "real_dw_flops": dw_flops,
+        "real_dw_flops_at": dw_flops_at,
         "real_dw_from": min(published.off_if_g_follows("RegNetY-500MF", "dw")),
     }

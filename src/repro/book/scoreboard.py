@@ -456,7 +456,7 @@ def _row(entry: Entry) -> str:
         "published": escape(judgement.published) or "–",
         "ours": escape(judgement.computed) or "–",
         "verdict": f"{_mark(verdict)} {verdict}",
-        "why": f'Waits for <a href="#scoreboard-open">timings</a>.'
+        "why": 'Waits for <a href="#scoreboard-open">timings</a>.'
         if verdict == OPEN and _waits(entry)
         else escape(why),
     }

@@ -76,8 +76,8 @@ def _on_each(
         options = " ".join(f"--{k} {protocol[k]}" for k in OPTIONS if k in protocol)
         raise NotTestable(
             "Needs timings of its networks, all of them together on one machine, and no machine"
-            f" has them in data/records ({conditions}). Those that repro list names are recorded by:"
-            f" repro time NAME ... {options} --out data/records/gpu-NAME.jsonl"
+            f" has them in data/records ({conditions}). Those that repro list names are recorded"
+            f" by: repro time NAME ... {options} --out data/records/gpu-NAME.jsonl"
         )
     return points
 
