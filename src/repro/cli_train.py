@@ -74,7 +74,10 @@ def train(
     ] = None,
     holdout: Annotated[
         float | None,
-        typer.Option(metavar="SHARE", help="Of the training split, kept for choices."),
+        typer.Option(
+            metavar="SHARE",
+            help="Of training images, kept for choices. [default: 0.1, 0.02 on disk]",
+        ),
     ] = None,
     classes: Annotated[
         int | None, typer.Option(metavar="N", help="That the data must have.")
@@ -267,6 +270,12 @@ def sweep(
     bar.close()
     if summary.records:
         print(s.table(summary))
+    if old := [name for name, record in summary.records.items() if records.changed_code(record)]:
+        print(
+            f"warning: {len(old)} of these records were made by earlier code, {old[0]} among them; "
+            "a fresh --out makes all anew",
+            file=sys.stderr,
+        )
     counts = f"{len(summary.records)} of {len(planned)} runs are complete"
     print(f"{counts}; records are in {out / 'records.jsonl'}", file=sys.stderr)
     return 1 if summary.failures else 0
@@ -325,7 +334,7 @@ def _train(run: Any, path: Path, options: dict[str, Any], tensorboard: bool, as_
     from repro.training.watch import Terminal
 
     leads = os.environ.get("RANK", "0") == "0"
-    watch = Terminal(path / "tensorboard" if tensorboard else None)
+    watch = Terminal(path / "tensorboard" if tensorboard and leads else None)
     if leads:
         print(_plan_text(run, path, options["device"]), file=sys.stderr)
     try:

@@ -56,11 +56,6 @@ class World:
             for buffer in module.buffers():
                 dist.broadcast(buffer, src=0)
 
-    def wait(self) -> None:
-        """Until all processes are here."""
-        if self.size > 1:
-            dist.barrier()
-
 
 class StopTogether:
     """Lets all processes stop at the same step when one was asked to.

@@ -37,7 +37,8 @@ class Cluster:
 
 
 class Task:
-    """What a cluster's process does. A preempted job is queued again and goes on.
+    """What a cluster's process does. A preempted job is queued again and goes on where its last
+    checkpoint was.
 
     Args:
         run, path, options: see `repro.training.run.run`.

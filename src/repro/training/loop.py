@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import torch
 
 from repro.arch import Network
+from repro.errors import InputError
 from repro.records import EpochScore, Score
 from repro.training import checkpoint
 from repro.training.distributed import StopTogether, World
@@ -49,13 +50,14 @@ class Progress:
     """What has happened so far, as far as the outcome needs it; a part of every checkpoint.
 
     Attributes:
-        step: updates made. epoch_loss: sum of the losses of this epoch.
+        data: digest of the images. step: updates made. epoch_loss: sum of the losses of this epoch.
         pending: losses since the last line of metrics.
         curve: of the epochs that are over. best: epoch, wrong answers and weights of the epoch
             with the lowest error on the hold-out. train_s, data_s: see `TrainingRecord`.
         interruptions: how often the run was resumed.
     """
 
+    data: str
     step: int = 0
     epoch_loss: float = 0.0
     pending: list[float] = field(default_factory=list)
@@ -99,12 +101,13 @@ def train(
 
     Raises:
         Diverged: a loss was no number; the last checkpoint is from before.
-        CannotSave: full disk. InputError: an image that cannot be decoded.
+        CannotSave: full disk. InputError: an image that cannot be decoded, or a folder with the
+            state of a run on other images.
     """
     recipe = setting.recipe
     steps, last = source.steps, source.steps * recipe.epochs
     trainer = Trainer(net, setting, world, Pace(steps, source.images["train"]))
-    progress = _go_on(trainer, world, folder, watch)
+    progress = _go_on(trainer, source.digest, world, folder, watch)
     log = _Log(trainer, folder, watch, progress, steps, save_every)
     stop = StopTogether(world)
     watch.begin(progress.step, last)
@@ -131,17 +134,25 @@ def train(
         stop.close()
 
 
-def _go_on(trainer: Trainer, world: World, folder: RunFolder | None, watch: Watch) -> Progress:
-    """Take over the last intact checkpoint, the leader's choice; a fresh start without one."""
+def _go_on(
+    trainer: Trainer, data: str, world: World, folder: RunFolder | None, watch: Watch
+) -> Progress:
+    """Take over the last intact checkpoint, the leader's choice; a fresh start without one.
+
+    Raises:
+        InputError: it is of a run on other images than those with digest ``data``.
+    """
     path = folder and checkpoint.last_intact(folder.checkpoints, watch.warn)
     path = world.from_leader(path)
     if path is None:
         if folder:
             folder.forget_after(-1)
-        return Progress()
+        return Progress(data)
     state = checkpoint.read(path)
-    trainer.restore(state["trainer"])
     progress = Progress(**state["progress"])
+    if progress.data != data:
+        raise InputError(f"{path.parent} is of a run on other images than those in --root now")
+    trainer.restore(state["trainer"])
     progress.interruptions += 1
     if folder:
         folder.forget_after(progress.step)

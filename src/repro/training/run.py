@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import signal
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -102,7 +104,10 @@ def run(
             return done
         check_parts(run.setting, place)
         torch.set_num_threads(threads)
-        torch.backends.cudnn.benchmark = True
+        if options.device == "cuda":
+            stack.callback(_give_back)
+            torch.cuda.reset_peak_memory_stats()
+            torch.backends.cudnn.benchmark = True
         source = open_source(
             run.setting,
             run.net.resolution,
@@ -131,6 +136,12 @@ def run(
             folder.finish(record, outcome.weights)
         result: TrainingRecord = world.from_leader(record)
         return result
+
+
+def _give_back() -> None:
+    """Free the GPU's memory: other runs may share it, and this process may have more of them."""
+    gc.collect()
+    torch.cuda.empty_cache()
 
 
 def _threads(device: str, processes: int) -> int:
@@ -225,6 +236,9 @@ def _record(
 def _signals() -> Iterator[list[int]]:
     """Collects SIGTERM and Ctrl-C in place of dying from them; a second one of them kills."""
     asked: list[int] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield asked  # signals are for the main thread
+        return
 
     def ask(number: int, _: FrameType | None) -> None:
         asked.append(number)

@@ -15,6 +15,7 @@ Everything else is an argument of `repro.training.plan.plan` (``set`` holds chan
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import queue
 import signal
@@ -66,15 +67,17 @@ def read(path: Path) -> list[Job]:
         raise InputError(f"sweep {str(path)!r} is not YAML: {reason}") from None
     if not isinstance(blocks, list) or not all(isinstance(b, dict) for b in blocks):
         raise InputError(f"sweep {str(path)!r} is not a list of blocks")
-    jobs: list[Job] = []
+    jobs: dict[str, Job] = {}
     for number, block in enumerate(blocks, 1):
         try:
-            jobs += _block(block)
+            for job in _block(block):
+                if job.name in jobs and jobs[job.name].run != job.run:
+                    job = Job(f"{job.name}-block-{number}", job.run)
+                jobs[job.name] = job
         except (InputError, TypeError) as error:
             raise InputError(f"sweep {str(path)!r}, block {number}: {error}") from None
-    unique = {job.name: job for job in jobs}
-    order = sorted({job.run.setting.seed for job in jobs})
-    return [job for seed in order for job in unique.values() if job.run.setting.seed == seed]
+    seeds = sorted({job.run.setting.seed for job in jobs.values()})
+    return [job for seed in seeds for job in jobs.values() if job.run.setting.seed == seed]
 
 
 def _block(block: dict[str, Any]) -> Iterator[Job]:
@@ -267,20 +270,20 @@ def table(summary: Summary) -> str:
 
     groups: dict[tuple[Any, ...], list[TrainingRecord]] = {}
     for record in summary.records.values():
-        subject = record.subject
-        key = (record.data.about, subject.base, subject.strategy or "-", subject.scale)
-        groups.setdefault((*key, subject.resolution), []).append(record)
+        how = json.dumps({**record.setting, "seed": None}, sort_keys=True)
+        groups.setdefault((record.subject.name, record.subject.resolution, how), []).append(record)
     rows = []
-    for (_, base, strategy, factor, resolution), records in groups.items():
+    for records in groups.values():
         errors = [100 * r.test.error for r in records]
         spread = f"{stdev(errors):.2f}" if len(errors) > 1 else "-"
         first = records[0].subject
         rows.append(
             (
-                base,
-                strategy,
-                "-" if factor is None else f"{factor:.4g}",
-                str(resolution),
+                records[0].setting["data"],
+                first.base,
+                first.strategy or "-",
+                "-" if first.scale is None else f"{first.scale:.4g}",
+                str(first.resolution),
                 f"{(first.flops or 0) / 1e6:.2f}",
                 f"{first.params / 1e6:.3f}",
                 f"{(first.acts or 0) / 1e6:.3f}",
@@ -291,7 +294,7 @@ def table(summary: Summary) -> str:
             )
         )
     header = (
-        *("<base", "<strategy", "scale", "r", "flops (M)", "params (M)", "acts (M)"),
+        *("<data", "<base", "<strategy", "scale", "r", "flops (M)", "params (M)", "acts (M)"),
         *("test error (%)", "spread", "seeds", "train (s)"),
     )
     return aligned(header, rows)

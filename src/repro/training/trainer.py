@@ -83,7 +83,8 @@ class Trainer:
         Returns:
             The loss, (), on the device; of this process's share.
         """
-        self.model.train()
+        if not self.model.training:
+            self.model.train()
         # All randomness of a step follows from its number: nothing has to be kept to go on.
         entropy = (self.setting.seed, step, self.world.rank)
         torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))

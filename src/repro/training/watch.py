@@ -20,13 +20,17 @@ class Terminal:
 
     def __init__(self, tensorboard: Path | None = None) -> None:
         self.bar: Any = None
-        self.writer = _writer(tensorboard) if tensorboard else None
+        self.writer: Any = None
+        self.writer_class = _tensorboard() if tensorboard else None
+        self.folder = tensorboard
 
     def begin(self, step: int, steps: int) -> None:
         """Draw the bar."""
         self.bar = tqdm(
             total=steps, initial=step, unit="update", disable=None, file=sys.stderr, leave=False
         )
+        if self.writer_class:
+            self.writer = self.writer_class(str(self.folder))
 
     def look(self, line: dict[str, Any]) -> None:
         """Move it."""
@@ -65,9 +69,9 @@ def _flat(line: dict[str, Any]) -> dict[str, float]:
     return {"holdout/error": score["wrong"] / score["images"], "holdout/loss": score["loss"]}
 
 
-def _writer(folder: Path) -> Any:
+def _tensorboard() -> Any:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         raise InputError("--tensorboard needs TensorBoard: pip install tensorboard") from None
-    return SummaryWriter(str(folder))
+    return SummaryWriter

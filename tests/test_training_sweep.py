@@ -1,0 +1,137 @@
+"""Sweeps of training runs: read, carried out, stopped, gone on with."""
+
+import os
+import re
+import signal
+
+import psutil
+import pytest
+from training_child import Child, wait_for
+
+from repro.cli import main
+from repro.errors import InputError
+from repro.paths import root
+from repro.records import read as read_records
+from repro.training import sweep as s
+from repro.training.folder import open_folder
+
+FILE = """
+- data: digits
+  bases: [proxy-EN, proxy-Y]
+  strategies: [d, dWr]
+  scales: [2]
+  seeds: [0, 1]
+  resolution: 8
+  images: 64
+  epochs: 1
+  batch: 16
+  set: {lr: 0.1, ema: none}
+"""
+SMALL = FILE.replace("[proxy-EN, proxy-Y]", "[proxy-EN]").replace("[d, dWr]", "[w1_g1]")
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(SMALL)
+    return path
+
+
+def test_axes_are_multiplied_out(tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(FILE)
+    jobs = s.read(path)
+    assert len(jobs) == 2 * 3 * 2 and len({job.name for job in jobs}) == 12
+    assert [job.run.setting.seed for job in jobs] == [0] * 6 + [1] * 6  # whole seeds first
+    assert jobs[1].name == "digits-proxy-EN-d-x2-r8-seed-0"
+    recipe = jobs[1].run.setting.recipe
+    assert (recipe.lr, recipe.ema, recipe.epochs, recipe.crop) == (0.1, "none", 1, "shift")
+    assert all(re.fullmatch(r"[\w.-]+", job.name) for job in jobs)
+
+
+def test_blocks_that_differ_in_the_recipe_alone(tmp_path):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(SMALL + SMALL.replace("lr: 0.1", "lr: 0.2") + SMALL)
+    jobs = s.read(path)
+    assert len(jobs) == 8 and len({job.name for job in jobs}) == 8
+    assert {job.run.setting.recipe.lr for job in jobs if "block-2" in job.name} == {0.2}
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("- data: digits\n  base: [proxy-EN]", "block 1: unknown key 'base'. Did you mean 'bases'"),
+        ("- data: digits", "block 1: 'bases' is missing"),
+        ("- data: digits\n  bases: [proxy-E]", "unknown network 'proxy-E'"),
+        ("- data: digits\n  bases: [proxy-EN]\n  epochs: none", "block 1: recipe: epochs"),
+        ("- data: digits\n  bases: [proxy-EN]\n  set: {rl: 1}", "no 'rl'"),
+        ("data: digits", "is not a list of blocks"),
+        ("- [", "is not YAML"),
+    ],
+)
+def test_bad_files(tmp_path, text, says):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(text)
+    with pytest.raises(InputError) as error:
+        s.read(path)
+    assert says in str(error.value) and "\n" not in str(error.value)
+
+
+def test_a_missing_file(tmp_path, capsys):
+    assert main(["sweep", str(tmp_path / "no.yaml"), "--out", str(tmp_path)]) == 2
+    assert "no.yaml' cannot be read: No such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(p.name for p in (root() / "data/sweeps").glob("*.yaml")))
+def test_stored_sweeps_can_be_planned(name):
+    jobs = s.read(root() / "data" / "sweeps" / name)
+    seeds = {job.run.setting.seed for job in jobs}
+    assert len(seeds) >= 3 and len(jobs) % len(seeds) == 0
+    recipes = {job.run.setting.recipe for job in jobs}
+    assert len(recipes) == 1  # the same for all
+
+
+def test_memory_decides_how_many_run_at_a_time(file, monkeypatch):
+    jobs = s.read(file)
+    room = psutil.virtual_memory()._replace(available=int(100e9))
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: room)
+    assert s.at_a_time(jobs, "cpu", 3) == 3 and s.at_a_time(jobs, "cpu", 50) == len(jobs)
+    room = room._replace(available=int(6e9))
+    assert s.at_a_time(jobs, "cpu", 3) == 2
+    room = room._replace(available=0)
+    assert s.at_a_time(jobs, "cpu", 3) == 1
+
+
+def test_sweep_stopped_and_gone_on_with(tmp_path, file):
+    """Ctrl-C in the middle, then the same command; a run that cannot be is told, not fatal."""
+    out = tmp_path / "out"
+    arguments = ["sweep", file, "--out", out, "--jobs", "2", "--device", "cpu"]
+    child = Child(arguments, tmp_path / "first")
+    wait_for(lambda: (out / "records.jsonl").exists())
+    os.kill(child.process.pid, signal.SIGTERM)
+    status, output = child.end()
+    assert status == 130 and "the same command goes on from there" in output, output
+    done = {record.key for record in read_records(out / "records.jsonl")}
+    assert 1 <= len(done) <= 4
+
+    blocked = s.read(file)[-1].name
+    if not (out / blocked / "record.jsonl").exists():
+        with open_folder(out / blocked):
+            status, output = Child(arguments, tmp_path / "second").end()
+        assert status == 1 and f"not completed: {blocked}: folder" in output
+        assert "3 of 4 runs are complete" in output
+    status, output = Child(arguments, tmp_path / "third").end()
+    assert status == 0 and "4 of 4 runs are complete" in output, output
+    records = read_records(out / "records.jsonl")
+    assert len(records) == len({record.key for record in records}) == 4
+    assert done < {record.key for record in records}
+    (row,) = [line for line in output.splitlines() if line.startswith("digits  proxy-EN  w ")]
+    errors = [100 * r.test.error for r in records if r.subject.scale == 2]
+    assert f"{sum(errors) / 2:.2f}" in row and row.split()[-2] == "2"
+
+
+def test_dry_run(file, tmp_path, capsys):
+    assert main(["sweep", str(file), "--out", str(tmp_path / "out"), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert "4 runs" in out and "nothing was run" in out and not (tmp_path / "out").exists()
+    assert "digits-proxy-EN-w-x2-r8-seed-1" in out  # by the paper's short names
