@@ -182,11 +182,20 @@ class Scoreboard(Parameters):
     unfold: bool = Field(False, description="Open every group, for print")
 
 
+class EfficientNetX(Parameters):
+    """Chapter "EfficientNet-X"."""
+
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="Whose records stand beside Table 3; where to time live"
+    )
+
+
 CHAPTERS: Mapping[str, type[Parameters]] = {
     "what-scaling-costs": WhatScalingCosts,
     "scaling-real-networks": ScalingRealNetworks,
     "fast-compound-scaling": FastCompoundScaling,
     "why-flops-mislead": WhyFlopsMislead,
+    "efficientnet-x": EfficientNetX,
     "counting-conventions": CountingConventions,
     "scoreboard": Scoreboard,
 }
