@@ -139,3 +139,47 @@ def recorded_figure(tables: Mapping[str, pd.DataFrame]) -> Figure:
     if 0 < len(bases) <= 10:
         grid.flat[0].legend()
     return fig
+
+
+def widths_figure(table: pd.DataFrame, devices: Sequence[str]) -> Figure:
+    """Ideal time of an MBConv over that of a fused MBConv, against channels; a line per device."""
+    import matplotlib.pyplot as plt
+
+    fig, ax = plt.subplots(figsize=(7.2, 3.8))
+    for device, colour in zip(devices, ROOF_COLOURS * 3, strict=False):
+        ax.plot(table.channels, table[device], "o-", color=colour, label=device)
+    ax.axhline(1, color=plt.rcParams["text.color"], lw=0.9, ls=":")
+    log_axis(ax, "x", list(table.channels))
+    log_axis(ax, "y", (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5))
+    ax.set(xlabel="channels (log)", ylabel="fused: times as fast (log)")
+    ax.legend()
+    return fig
+
+
+def measured_figure(table: pd.DataFrame) -> Figure:
+    """Recorded pairs: factor on speed with its range, beside what flops and roofline say."""
+    import matplotlib.pyplot as plt
+
+    machines = list(dict.fromkeys(table.machine)) or [""]
+    titles = list(dict.fromkeys(table.comparison))
+    height = 1.2 + 0.3 * len(titles)
+    fig, grid = plt.subplots(
+        1, len(machines), figsize=(7.4, height), squeeze=False, sharey=True, sharex=True
+    )
+    marks = (("by flops", "x", "orig"), ("by roofline", "D", "d"), ("measured", "o", "dwr"))
+    for ax, machine in zip(grid.flat, machines, strict=True):
+        part = table[table.machine == machine]
+        y = [titles.index(title) for title in part.comparison]
+        ax.hlines(y, part.low, part.high, color=STRATEGY_COLOURS["dwr"], lw=3, alpha=0.35)
+        for column, marker, key in marks:
+            colour = STRATEGY_COLOURS[key]
+            ax.plot(part[column].astype(float), y, marker, color=colour, label=column, ms=6)
+        ax.axvline(1, color=plt.rcParams["text.color"], lw=0.9, ls=":")
+        log_axis(ax, "x", (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3))
+        ax.set_title(machine if len(machines) > 1 else "")
+        ax.grid(axis="y", visible=False)
+        ax.set_xlabel("times as fast (log)")
+    grid[0, 0].set_yticks(range(len(titles)), titles)
+    grid[0, 0].invert_yaxis()
+    fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    return fig
