@@ -298,7 +298,7 @@ def test_wrong_or_missing_archives_leave_nothing(tmp_path, server):
     for archive, says in (
         (Archive(good.url, good.size, "0" * 64), f"SHA-256 is {good.sha256}"),
         (server("absent.zip"), "cannot be fetched"),
-        (Archive("http://localhost:1/x.zip", 1, ""), "cannot be fetched"),
+        (Archive("http://127.0.0.1:1/x.zip", 1, ""), "cannot be fetched"),
     ):
         with pytest.raises(InputError, match=says):
             download.fetch(archive, folder)
