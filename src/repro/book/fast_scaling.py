@@ -207,7 +207,7 @@ def counted_numbers(counted: pd.DataFrame, factor: float) -> dict[str, float]:
     out["fcs_equal_acts_theory"] = equal.acts[0]
     slopes = exponent_table(counted, "acts").set_index("network")
     worst = worst_at_equal_flops(counted, factor)
-    less = float(slopes["dWr"][worst]) - float(slopes["dwr"][worst])
+    less = float(slopes["dWr"].loc[worst]) - float(slopes["dwr"].loc[worst])
     out["fcs_equal_acts_by_slopes"] = factor**less
     theory = relative_acts().set_index("strategy").ours
     out |= {f"fcs_theory_{name}": theory[name] for name in ("dwr", "dWr")}
@@ -218,7 +218,7 @@ def counted_numbers(counted: pd.DataFrame, factor: float) -> dict[str, float]:
 def worst_at_equal_flops(counted: pd.DataFrame, factor: float) -> str:
     """The network of which dWr saves the fewest acts, in `at_equal_flops`."""
     equal = at_equal_flops(counted, factor)
-    return str(equal.network[equal.acts[1:].idxmax()])
+    return str(equal.network.iloc[1 + int(np.argmax(equal.acts[1:]))])
 
 
 def shape_numbers(base: str, s: float) -> dict[str, float]:
