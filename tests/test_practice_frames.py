@@ -173,16 +173,19 @@ def test_costs_by_hand(held):
 
 
 def test_a_network_without_times_has_no_costs(held):
-    assert pf.costs(held(records("laptop", by_acts, CPU)), ["ResNet-152"], 1, 1).empty
+    table = pf.costs(held(records("laptop", by_acts, CPU)), ["ResNet-152"], 1, 1)
+    assert table.empty and "kWh" in table
+    assert pf.energy_status(table) == "No machine has timed these networks."
+    assert pf.break_even(table).empty
 
 
 def test_whose_energy_is_known(held):
     cpu = held(records("laptop", by_acts, CPU))
     text = pf.energy_status(pf.costs(cpu, ["EN-B0"], 1, 1))
-    assert text == "No power was recorded on V100 or Made-up CPU."
+    assert text == "No power is known for V100 and Made-up CPU."
     both = held(records("laptop", by_acts, CPU), records("paper-gpu", by_acts, GPU))
     text = pf.energy_status(pf.costs(both, ["EN-B0"], 1, 1))
-    assert text.startswith("Energy was recorded on Made-up H200. No power")
+    assert text.startswith("Energy was recorded on Made-up H200. No power is known for V100")
 
 
 def test_key_numbers_are_plain(held):

@@ -10,6 +10,7 @@ from repro.errors import InputError
 from repro.runtime.roofline import device_peaks
 
 DRAWS = {"seed": 0, "resamples": 200}
+ASSUMED = {"figure2": "fp16", "zoo-train": "fp32"}
 
 
 def by_all(subject):
@@ -87,6 +88,18 @@ def test_main_sets_take_each_machines_training_with_most_networks(held):
     assert [(t.kind, len(t.frame)) for t in sets[2:]] == [("cuda", 278), ("cpu", 55)]
 
 
+def test_other_papers_networks_and_single_blocks_are_left_out(held):
+    made = records("laptop", by_acts, CPU)
+
+    def renamed(record, name):
+        subject = record.subject.model_copy(update={"base": name})
+        return record.model_copy(update={"subject": subject})
+
+    timed = [r for r in made if r.kind == "timing"]
+    held([renamed(r, "MBConv") for r in timed], [renamed(r, "EN-X-B0") for r in timed])
+    assert rf.recorded() == []
+
+
 def test_nothing_recorded_names_the_command(held):
     held()
     with pytest.raises(InputError, match="repro time --sweep laptop --out"):
@@ -111,10 +124,10 @@ def test_files_say_whether_they_belong(tmp_path, monkeypatch):
     (row,) = rf.files_table().to_dict("records")
     assert row["file"] == "laptop-cpu.jsonl"
     assert row["machine"] == "Made-up CPU, 2 threads"
-    assert (row["networks"], row["timings"], row["peak rates"]) == (55, 110, 1)
-    assert row["made by the code shown"] == "yes"
+    assert (row["networks"], row["timings"]) == (55, 110)
+    assert row["code unchanged"] == "yes"
     monkeypatch.setattr(rf, "changed_code", lambda record: ["repro.models.block"])
-    assert rf.files_table()["made by the code shown"][0] == "no: repro.models.block"
+    assert rf.files_table()["code unchanged"][0] == "no: repro.models.block"
 
 
 def test_the_gpu_is_reported_or_asked_for(held):
@@ -139,8 +152,11 @@ def test_correlations_of_a_machine_that_only_writes(held):
     acts = found[(found.cost == "acts") & (found.method == "Pearson")]
     assert acts[["r", "low", "high"]].to_numpy() == pytest.approx(np.ones((4, 3)))
     assert (found[found.cost == "flops"].r < 1).all()
-    table = rf.correlation_table(found, "Pearson")
-    assert list(table.acts) == ["1.00 (1.00 to 1.00)"] * 4
+    table = rf.correlation_table(found, rf.best_training(), 140, **DRAWS)
+    assert list(table.acts) == pytest.approx([1] * 4)
+    assert set(table.timings) == {"Made-up CPU: training"}
+    leads = table["acts minus flops"]
+    assert leads.str.match(r"^\+0\.\d\d \(\+0\.\d\d to \+0\.\d\d\)$").all()
 
 
 def test_the_paper_s_range_is_a_group_of_its_own(figure2):
@@ -148,6 +164,9 @@ def test_the_paper_s_range_is_a_group_of_its_own(figure2):
     sizes = found.drop_duplicates(["group", "range"]).set_index(["group", "range"]).models
     assert sizes["EfficientNet", "all"] == 64 and sizes["EfficientNet", "drawn"] == 54
     assert ("RegNetZ", "drawn") not in sizes.index
+    table = rf.correlation_table(found, [figure2], 140, **DRAWS).set_index("networks")
+    low = table["acts minus flops"]["together, drawn"].partition("(")[2].partition(" to")[0]
+    assert float(low) > 0
     printed = found[(found.group == "EfficientNet") & (found.range == "drawn")]
     r = printed[(printed.method == "Pearson") & (printed.cost == "acts")].r
     assert round(float(r.iloc[0]), 3) == 0.985
@@ -230,10 +249,10 @@ def test_peaks_are_measured_ones_where_there_are(held, figure2):
     cpu = rf.best_training()[0]
     assert rf.peaks_of(cpu).of("fp32") == 2e11
     assert rf.peaks_of(figure2).name == "V100"
-    assert [t.key for t in rf.rooflines([figure2, cpu], "fp16", "none")] == ["figure2", cpu.key]
+    assert [t.key for t in rf.rooflines([figure2, cpu], ASSUMED, "none")] == ["figure2", cpu.key]
     held(made[1:])
     assert rf.peaks_of(cpu) is None
-    assert rf.rooflines([cpu], "fp16", "none") == []
+    assert rf.rooflines([cpu], ASSUMED, "none") == []
 
 
 def test_the_predictor_finds_a_law_even_for_the_unseen(held):
@@ -245,7 +264,9 @@ def test_the_predictor_finds_a_law_even_for_the_unseen(held):
     alone = found[(found.counts == "acts") & (found.left_out == "none")]
     assert alone.error.iloc[0] > 0.02
     table = rf.prediction_table(found)
-    assert list(table.columns) == ["timings", "left out", *dict.fromkeys(found.counts)]
+    assert list(table.columns) == [
+        "timings", "left out", "flops", "params", "acts", "kernels", "flops + acts", "all four",
+    ]  # fmt: skip
     assert len(table) == 3
 
 
@@ -283,10 +304,33 @@ def test_predicted_milliseconds(held):
 # ------------------------------------------------------------------ key numbers
 
 
+def test_the_zoo_is_slower_than_the_tables():
+    ratios = rf.zoo_over_tables()
+    assert len(ratios) == 9
+    assert ratios["EN-B0"] == pytest.approx(
+        1281167 / 256 * rf.reference.zoo_timings()[30].train_fw_bw_s / 60 / 2.8
+    )
+    assert ratios.between(1.6, 2.6).all()
+
+
+def test_no_v100_reaches_figure2_s_rates_in_fp32(figure2):
+    peak = device_peaks("V100").of("fp32") / 1e9
+    assert (6 * figure2.frame.flops / figure2.frame.ms * 1e3).max() > peak
+    assert (6 * rf.zoo().frame.flops / rf.zoo().frame.ms * 1e3).max() < peak
+
+
+def test_the_ledger_s_claims_about_time(held):
+    table = rf.timing_claims()
+    assert len(table) > 20
+    assert set(table.verdict[table.machine == "–"]) <= {"not testable here"}
+
+
 def test_key_numbers_are_plain(held):
     held(records("laptop", by_acts, CPU))
     sets = rf.main_sets()
-    numbers = rf.predict_numbers(sets, rf.prediction_report(sets), 140, **DRAWS)
+    numbers = rf.predict_numbers(
+        sets, rf.rooflines(sets, ASSUMED, "none"), rf.prediction_report(sets), 140, **DRAWS
+    )
     assert all(isinstance(v, int | float | str) for v in numbers.values())
     assert numbers["wpr_cpu_acts"] == 1
     assert numbers["wpr_figure2_n"] == 187 and numbers["wpr_zoo_n"] == 36

@@ -209,10 +209,58 @@ class EfficientNetX(Parameters):
     )
 
 
+class WhatPredictsRuntime(Parameters):
+    """Chapter "What predicts runtime"."""
+
+    edge: float = Field(140, ge=20, le=1000, description="Acts, M, at which the paper's panels end")
+    figure2_dtype: Literal["fp16", "fp32"] = Field(
+        "fp16", description="Assumed for Figure 2, whose precision is not stated"
+    )
+    zoo_dtype: Literal["fp16", "fp32"] = Field(
+        "fp32", description="Assumed for the zoo's times, likewise"
+    )
+    fusion: Literal["none", "conv", "all"] = Field(
+        "none", description="Traffic model: what convs do along the way; none is eager"
+    )
+    seed: int = Field(0, ge=0, description="Of the bootstrap intervals")
+    resamples: int = Field(
+        2000, ge=100, le=100_000, description="Bootstrap resamples behind each interval"
+    )
+    tiers: ClassVar[Mapping[str, Mapping[str, Any]]] = {"laptop": {"resamples": 20_000}}
+
+
+class FastScalingInPractice(Parameters):
+    """Chapter "Fast scaling in practice"."""
+
+    factor: float = Field(
+        3.5, gt=1, le=100, description="Flops, relative to the base, at which to compare"
+    )
+    networks: Networks = Field(
+        ["EN-B0", "RegNetY-500MF", "RegNetZ-500MF", "RegNetY-4GF", "RegNetZ-4GF"],
+        description="Zoo names of the networks whose cost is worked out",
+    )
+    epochs: int = Field(
+        100, ge=1, le=10_000, description="Of one training; the paper's are 100, 200 and 400"
+    )
+    price_per_hour: float = Field(
+        1.0, ge=0, le=1e6, allow_inf_nan=False, description="Of one device, in any currency"
+    )
+
+
+class EfficientNetX(Parameters):
+    """Chapter "EfficientNet-X"."""
+
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu", description="Whose records stand beside Table 3; where to time live"
+    )
+
+
 CHAPTERS: Mapping[str, type[Parameters]] = {
     "what-scaling-costs": WhatScalingCosts,
     "scaling-real-networks": ScalingRealNetworks,
     "fast-compound-scaling": FastCompoundScaling,
+    "what-predicts-runtime": WhatPredictsRuntime,
+    "fast-scaling-in-practice": FastScalingInPractice,
     "why-flops-mislead": WhyFlopsMislead,
     "efficientnet-x": EfficientNetX,
     "accelerator-search-space": AcceleratorSearchSpace,

@@ -42,6 +42,8 @@ from repro.runtime.roofline import kernel_count
 BASE = "EN-B0"
 """Times are relative to this network's."""
 MEASURED, PREDICTED = "measured", "predicted"
+FAR = 40
+"""Flops relative to the base at which Figure 2's strategies are far apart."""
 
 
 @dataclass(frozen=True)
@@ -480,7 +482,17 @@ def costs(
                 rows.append(
                     _cost(net, short(timings), 1, float(one.minutes), joules, price, epochs)
                 )
-    return pd.DataFrame(rows)
+    columns = [
+        "network",
+        "machine",
+        "devices",
+        "minutes",
+        "device-hours",
+        "kWh",
+        "training",
+        "cost",
+    ]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _cost(
@@ -524,10 +536,12 @@ def break_even(table: pd.DataFrame) -> pd.DataFrame:
 
 def energy_status(table: pd.DataFrame) -> str:
     """One sentence, in Markdown: whose energy is known."""
+    if table.empty:
+        return "No machine has timed these networks."
     known = table[table.kWh.notna()].machine.unique()
     missing = [m for m in table.machine.unique() if m not in set(known)]
     text = f"Energy was recorded on {', '.join(known)}. " if len(known) else ""
-    return text + f"No power was recorded on {' or '.join(missing)}." * bool(missing)
+    return text + f"No power is known for {' and '.join(missing)}." * bool(missing)
 
 
 # ------------------------------------------------------------------------------ key numbers
@@ -547,10 +561,18 @@ def practice_numbers(
         sets: training times. beside: from `printed_beside`. fast: from `speedups`. same: from
             `same_networks`. memory: from `memory_table`. money: from `costs`.
     """
-    out: dict[str, float] = {"fsp_printed": len(beside)}
+    out: dict[str, float] = {"fsp_printed": len(beside), "fsp_images": IMAGENET_IMAGES}
+    out["fsp_b0_minutes"] = float(beside[beside.model == "EfficientNet-B0"].minutes.iloc[0])
     check = prediction_check()
     out["fsp_check_error"] = 100 * float((check.ratio - 1).abs().median())
     out["fsp_check_worst"] = 100 * float((check.ratio - 1).abs().max())
+    farthest = speedups([figure2()], FAR)
+    farthest = farthest[farthest.strategy == "dWr"]
+    out["fsp_far"] = FAR
+    out["fsp_far_low"] = float(farthest.speedup.min())
+    out["fsp_far_high"] = float(farthest.speedup.max())
+    b4 = beside[beside.model == "EfficientNet-B4"].iloc[0]
+    out["fsp_b4_v100"] = float(b4.paper)
     cpu = first(sets, "cpu")
     for name, machine in (("v100", "V100"), ("cpu", short(cpu) if cpu else "")):
         mine = fast[(fast.machine == machine)]
@@ -564,6 +586,7 @@ def practice_numbers(
     name = short(cpu)
     how = beside[f"{name} how"]
     out["fsp_measured"] = int((how == MEASURED).sum())
+    out["fsp_b4_cpu"] = float(b4[name])
     out["fsp_rank"] = correlation(beside.paper, beside[name], rank=True)
     out["fsp_unseen"] = 100 * unseen_strategy_error(cpu)
     mine = same[same.machine == name]

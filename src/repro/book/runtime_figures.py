@@ -58,8 +58,8 @@ def _dots(ax: Axes, table: pd.DataFrame, x: str, y: str, size: float = 4.5) -> N
         )
 
 
-def _legend(fig: Figure, tables: Sequence[pd.DataFrame], columns: int = 6) -> None:
-    """Colours of strategies and markers of families, those that occur."""
+def _legend(fig: Figure, tables: Sequence[pd.DataFrame], columns: int = 0) -> None:
+    """Colours of strategies and markers of families, those that occur, in two rows."""
     import matplotlib.pyplot as plt
 
     both = pd.concat([t[["family", "strategy"]] for t in tables])
@@ -70,7 +70,14 @@ def _legend(fig: Figure, tables: Sequence[pd.DataFrame], columns: int = 6) -> No
         plt.Line2D([], [], linestyle="", marker=MARKERS[f], color=GREY, markersize=6)
         for f in families
     ]
-    fig.legend(handles, [*strategies, *families], loc="outside upper center", ncols=columns)
+    columns = columns or -(-len(handles) // 2)
+    fig.legend(
+        handles,
+        [*strategies, *families],
+        loc="outside upper center",
+        ncols=columns,
+        columnspacing=1.4,
+    )
 
 
 def side_by_side(sets: Sequence[Timings], edge: float) -> Figure:
@@ -224,7 +231,7 @@ def prediction_figure(found: pd.DataFrame) -> Figure:
                 markersize=5,
                 label=name,
             )
-        ax.set_title(_wrapped(title, 22), fontsize=10)
+        ax.set_title(_wrapped(title, 25), fontsize=10)
         ax.set_xlim(left=0)
         ax.set_ylim(len(counts) - 0.5, -0.5)
         ax.grid(axis="y", visible=False)
@@ -234,12 +241,11 @@ def prediction_figure(found: pd.DataFrame) -> Figure:
     return fig
 
 
-def roofline_figure(sets: Sequence[Timings], v100_dtype: str) -> Figure:
+def roofline_figure(sets: Sequence[Timings]) -> Figure:
     """Rates reached against operational intensity under each machine's roof.
 
     Args:
         sets: from `repro.book.runtime_frames.rooflines`.
-        v100_dtype: assumed for the published times.
     """
     import matplotlib.pyplot as plt
 
@@ -250,9 +256,8 @@ def roofline_figure(sets: Sequence[Timings], v100_dtype: str) -> Figure:
     )
     for ax, timings in zip(grid.flat, sets, strict=False):
         table, peaks = timings.frame, peaks_of(timings)
-        assert peaks is not None
-        dtype = timings.dtype or v100_dtype
-        rate, bandwidth = peaks.of(dtype), peaks.bandwidth  # type: ignore[arg-type]
+        assert peaks is not None and timings.dtype is not None
+        rate, bandwidth = peaks.of(timings.dtype), peaks.bandwidth
         ridge = rate / bandwidth
         x = np.array([min(table.intensity.min() / 1.5, ridge / 3), ridge, 0.0])
         x[2] = max(table.intensity.max() * 1.5, ridge * 3)
@@ -260,7 +265,8 @@ def roofline_figure(sets: Sequence[Timings], v100_dtype: str) -> Figure:
         reached = table.assign(rate=table.operations / (table.ms / 1e3) / 1e9)
         _dots(ax, reached, "intensity", "rate", size=4)
         log_axis(ax, "both")
-        ax.set_title(_wrapped(timings.title, 26))
+        assumed = f", {timings.dtype} assumed" if timings.kind == "published" else ""
+        ax.set_title(_wrapped(timings.title + assumed, 26))
     for ax in grid.flat[len(sets) :]:
         ax.set_axis_off()
     fig.supxlabel("operations per byte, by the traffic model", fontsize=10)

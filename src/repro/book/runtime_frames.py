@@ -8,7 +8,7 @@ Model Scaling, section 4. One multiply-add is one flop.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -25,10 +25,11 @@ from repro.book.published_times import (
     published_times,
     time_exponents,
 )
+from repro.claims import JUDGES, Claim, judge, load, timing
 from repro.claims.counting import network
 from repro.complexity import complexity
 from repro.errors import InputError
-from repro.records import Dtype, Mode, PeakRecord, TimingRecord, changed_code
+from repro.records import Dtype, Mode, TimingRecord, changed_code
 from repro.runtime.frame import IMAGENET_IMAGES, frame
 from repro.runtime.predict import COUNTS, FEATURE_SETS, Fit, fit, report, with_counts
 from repro.runtime.roofline import Fusion, Peaks, device_peaks, recorded_peaks, roofline
@@ -67,6 +68,14 @@ class Timings:
     dtype: Dtype | None
     devices: int
     frame: pd.DataFrame
+
+    @property
+    def brief(self) -> str:
+        """A shorter title, for wide tables: machine, what was timed, on a GPU in which dtype."""
+        if self.kind == "published":
+            return self.title
+        dtype = f", {self.dtype}" if self.kind == "cuda" else ""
+        return f"{short(self)}: {MODES[self.mode]}{dtype}"
 
     @property
     def scaled(self) -> bool:
@@ -134,16 +143,19 @@ def zoo(mode: Mode = "train") -> Timings:
 
 
 def recorded() -> list[Timings]:
-    """One set for each machine and way of timing in ``data/records``; training before inference.
+    """One set for each machine and way of timing in ``data/records``.
 
-    Ways that only some networks were timed in, and ways that exist to show an effect (zeros as
-    input, compiled, another memory format), are left out.
+    GPUs before CPUs, training before inference, then the sets with most networks first.
+
+    Networks of the first paper and its authors' zoo alone. Ways that only a few were timed in, and
+    ways that exist to show an effect (zeros as input, compiled, another memory format), are left
+    out.
     """
     plain = [
         record
         for record in stored()
         if isinstance(record, TimingRecord)
-        and record.subject.description is not None
+        and _of_first_paper(record)
         and (record.protocol.compile, record.protocol.memory_format, record.protocol.input)
         == ("none", "channels_last", "random")
     ]
@@ -155,7 +167,11 @@ def recorded() -> list[Timings]:
     sets = [_timings(list(of.values())) for of in ways.values()]
     sets = [t for t in sets if len(t.frame) >= FEWEST]
     order = {"step": 0, "train": 1, "infer": 2}
-    return sorted(sets, key=lambda t: (t.kind == "cpu", t.machine, order[t.mode], -len(t.frame)))
+    return sorted(sets, key=lambda t: (t.kind == "cpu", order[t.mode], -len(t.frame)))
+
+
+def _of_first_paper(record: TimingRecord) -> bool:
+    return record.subject.base.startswith(timing.FIRST_PAPER)
 
 
 def _timings(records: Sequence[TimingRecord]) -> Timings:
@@ -217,17 +233,17 @@ def first(sets: Iterable[Timings], kind: str, *modes: str) -> Timings | None:
 
 
 def files_table() -> pd.DataFrame:
-    """The records files: machine, software, what they hold, and whether it still belongs.
+    """The records files with the first paper's networks, and whether they still belong.
 
     Returns:
-        Columns file, machine, torch, networks, timings, rates (peak rates) and belongs: ``"yes"``,
-        or the modules of this project that have changed since.
+        Columns file, machine, torch, networks, timings (how many of each) and code unchanged:
+        ``"yes"``, or the modules of this project that have changed since.
     """
     rows = []
     for path in record_files():
         records = stored(path)
-        timed = [r for r in records if isinstance(r, TimingRecord)]
-        if not timed:
+        timed = [r for r in records if isinstance(r, TimingRecord) and _of_first_paper(r)]
+        if len(timed) < FEWEST:
             continue
         changed = sorted({module for r in records for module in changed_code(r)})
         rows.append(
@@ -237,8 +253,7 @@ def files_table() -> pd.DataFrame:
                 "torch": ", ".join(dict.fromkeys(r.machine.torch for r in timed)),
                 "networks": len({r.subject.name for r in timed}),
                 "timings": len(timed),
-                "peak rates": sum(isinstance(r, PeakRecord) for r in records),
-                "made by the code shown": f"no: {', '.join(changed)}" if changed else "yes",
+                "code unchanged": f"no: {', '.join(changed)}" if changed else "yes",
             }
         )
     return pd.DataFrame(rows)
@@ -276,6 +291,25 @@ def gpu_answer(sets: Sequence[Timings], edge: float) -> str:
     return " ".join(parts)
 
 
+def timing_claims() -> pd.DataFrame:
+    """The ledger's claims that timings decide, with their verdicts and machines.
+
+    Returns:
+        Columns claim, verdict, machine (–: none has been recorded).
+    """
+    judged = [judge(claim) for claim in load().claims if claim.paper == PAPER_1 and _timed(claim)]
+    return pd.DataFrame(
+        [{"claim": j.statement, "verdict": j.verdict, "machine": j.machine or "–"} for j in judged]
+    )
+
+
+PAPER_1 = "dollar2021fast"
+
+
+def _timed(claim: Claim) -> bool:
+    return claim.judge is not None and JUDGES[claim.judge].__module__ == timing.__name__
+
+
 # ----------------------------------------------------------------------------- correlation
 
 
@@ -297,8 +331,8 @@ def correlations(
     A group that does not reach beyond the edge stands there once.
 
     Returns:
-        Long form: set, group, range (``"all"`` or ``"drawn"``), models, cost, method (Pearson or
-        Spearman), r, low, high (95 % bootstrap interval).
+        Long form: set, brief (titles), group, range (``"all"`` or ``"drawn"``), models, cost,
+        method (Pearson or Spearman), r, low, high (95 % bootstrap interval).
     """
     rows = []
     for timings in sets:
@@ -316,6 +350,7 @@ def correlations(
                         rows.append(
                             {
                                 "set": timings.title,
+                                "brief": timings.brief,
                                 "group": group,
                                 "range": which,
                                 "models": len(part),
@@ -329,17 +364,26 @@ def correlations(
     return pd.DataFrame(rows)
 
 
-def correlation_table(found: pd.DataFrame, method: str) -> pd.DataFrame:
-    """`correlations` by one method as a table: a row per group, r with its interval per cost."""
+def correlation_table(
+    found: pd.DataFrame, sets: Iterable[Timings], edge: float, *, seed: int, resamples: int
+) -> pd.DataFrame:
+    """Pearson's r of `correlations` as a table: a row per group, and by how much acts lead.
+
+    Args:
+        found: from `correlations` with the same other arguments.
+    """
+    known = {t.brief: t for t in sets}
     rows = []
-    part = found[found.method == method]
-    for keys, one in part.groupby(["set", "group", "range", "models"], sort=False):
-        title, group, which, models = keys
-        row = {"timings": title, "networks": f"{group}{', drawn' * (which == 'drawn')}"}
-        row |= {"n": models}
-        for cost in COSTS:
-            (r,) = one[one.cost == cost].itertuples()
-            row[cost] = f"{r.r:.2f} ({r.low:.2f} to {r.high:.2f})"
+    part = found[found.method == "Pearson"]
+    for keys, one in part.groupby(["brief", "group", "range", "models"], sort=False):
+        title, group, which = map(str, keys[:3])
+        row: dict[str, object] = {"timings": title}
+        row["networks"] = f"{group}{', drawn' * (which == 'drawn')}"
+        row |= {"n": keys[3]} | dict(zip(one.cost, one.r, strict=True))
+        timings = replace(known[title], frame=groups(known[title])[group])
+        timings = timings.up_to(edge) if which == "drawn" else timings
+        value, low, high = lead(timings, seed=seed, resamples=resamples)
+        row["acts minus flops"] = f"{value:+.2f} ({low:+.2f} to {high:+.2f})".replace("-", "−")
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -496,7 +540,7 @@ def network_of(base: str, strategy: str, s: float) -> Network:
 def peaks_of(timings: Timings) -> Peaks | None:
     """A set's machine: measured rates where they are recorded, a V100's from the table; or None."""
     if timings.kind == "published":
-        return device_peaks("V100")
+        return device_peaks(V100)
     records = [r for r in stored() if r.kind == "peak" and machine_name(r) == timings.machine]
     if not records:
         return None
@@ -504,12 +548,20 @@ def peaks_of(timings: Timings) -> Peaks | None:
     return found if found.operations.get(timings.dtype or "") else None
 
 
-def rooflines(sets: Iterable[Timings], v100_dtype: Dtype, fusion: Fusion) -> list[Timings]:
-    """The sets whose machine's rates are known, with `with_roofline`'s columns."""
+def rooflines(
+    sets: Iterable[Timings], assumed: Mapping[str, Dtype], fusion: Fusion
+) -> list[Timings]:
+    """The sets whose machine's rates are known, with `with_roofline`'s columns.
+
+    Args:
+        assumed: precision of published sets, by key; what is assumed stands in their ``dtype``.
+    """
     found = []
     for timings in sets:
-        if peaks := peaks_of(timings):
-            found.append(with_roofline(timings, peaks, timings.dtype or v100_dtype, fusion))
+        dtype = timings.dtype or assumed[timings.key]
+        known = replace(timings, dtype=dtype)
+        if peaks := peaks_of(known):
+            found.append(with_roofline(known, peaks, dtype, fusion))
     return found
 
 
@@ -517,8 +569,8 @@ def prediction_report(sets: Iterable[Timings]) -> pd.DataFrame:
     """Held-out errors of each set of counts, and of the roofline where a set has one.
 
     Returns:
-        Columns set, counts, left_out (none, family, strategy), error (median of the relative
-        error's size), worst, pearson.
+        Columns set, brief (titles), counts, left_out (none, family, strategy), error (median of
+        the relative error's size), worst, pearson.
     """
     parts = []
     for timings in sets:
@@ -527,7 +579,7 @@ def prediction_report(sets: Iterable[Timings]) -> pd.DataFrame:
         if "ideal" in points:
             features.insert(4, ("ideal",))
         found = report(points, "ms", features, ("family", "strategy"))
-        parts.append(found.assign(set=timings.title))
+        parts.append(found.assign(set=timings.title, brief=timings.brief))
     table = pd.concat(parts, ignore_index=True)
     table["counts"] = table.counts.map(_in_words)
     return table
@@ -542,11 +594,11 @@ def prediction_table(found: pd.DataFrame) -> pd.DataFrame:
     """`prediction_report` as a table: median errors in percent, a column per set of counts."""
     names = list(dict.fromkeys(found.counts))
     rows = []
-    for (title, left_out), part in found.groupby(["set", "left_out"], sort=False):
+    for (title, left_out), part in found.groupby(["brief", "left_out"], sort=False):
         errors = dict(zip(part.counts, 100 * part.error, strict=True))
         row: dict[str, object] = {"timings": title, "left out": LEFT_OUT[str(left_out)]}
         rows.append(row | {name: errors.get(name, float("nan")) for name in names})
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows).rename(columns={FOUR: "all four"})
 
 
 LEFT_OUT = {"none": "nothing", "family": "a family", "strategy": "a strategy"}
@@ -572,7 +624,7 @@ def cost_table(sets: Iterable[Timings]) -> pd.DataFrame:
     rows = []
     for timings in sets:
         found = fitted(timings)
-        row: dict[str, object] = {"timings": timings.title}
+        row: dict[str, object] = {"timings": timings.brief}
         row |= {f"ms per {PRICED[count]}": found.costs[count] for count in COUNTS}
         rows.append(row | {"constant, ms": found.constant, "balance": balance(timings)})
     return pd.DataFrame(rows)
@@ -597,7 +649,7 @@ def share_table(sets: Iterable[Timings]) -> pd.DataFrame:
     for timings in sets:
         found, points = fitted(timings), _as_counts(timings.frame)
         total = found.predict(points)
-        row: dict[str, object] = {"timings": timings.title}
+        row: dict[str, object] = {"timings": timings.brief}
         for count, name in zip(COUNTS, ("flops", "params", "acts", "kernels"), strict=True):
             row[name] = 100 * float((found.costs[count] * points[count] / total).mean())
         rows.append(row | {"constant": 100 * float((found.constant / total).mean())})
@@ -626,7 +678,7 @@ def roofline_table(sets: Iterable[Timings]) -> pd.DataFrame:
         ratio = table.ms / table.ideal
         rows.append(
             {
-                "timings": timings.title,
+                "timings": timings.brief,
                 "networks": len(table),
                 "lowest": float(ratio.min()),
                 "median": float(ratio.median()),
@@ -640,13 +692,30 @@ def roofline_table(sets: Iterable[Timings]) -> pd.DataFrame:
 # ------------------------------------------------------------------------------ key numbers
 
 
+def zoo_over_tables() -> pd.Series:
+    """Epoch minutes by the zoo's times over those of Tables 5 and 8, for networks in both."""
+    ours = zoo().frame.set_index("model").minutes
+    names = {f"B{i}": f"EN-B{i}" for i in range(6)}
+    names |= {"RegNetY-4GF-224": "RegNetY-4.0GF", "ResNet50": "ResNet-50"}
+    names |= {"ResNeXt50": "ResNeXt-50"}
+    printed = {r.model: float(r.epoch_minutes_8xv100) for r in reference.table_rows()}
+    return pd.Series({name: ours[name] / printed[row] for row, name in names.items()})
+
+
 def predict_numbers(
-    sets: Sequence[Timings], found: pd.DataFrame, edge: float, *, seed: int, resamples: int
+    sets: Sequence[Timings],
+    roofs: Sequence[Timings],
+    found: pd.DataFrame,
+    edge: float,
+    *,
+    seed: int,
+    resamples: int,
 ) -> dict[str, float | str]:
     """What the prose of "What predicts runtime" quotes, by glue name.
 
     Args:
-        sets: from `main_sets`. found: from `prediction_report`. edge: acts, M.
+        sets: from `main_sets`. roofs: from `rooflines`. found: from `prediction_report`.
+        edge: acts, M.
     """
     out: dict[str, float] = {"wpr_edge": edge}
     cpu = first(sets, "cpu")
@@ -669,10 +738,17 @@ def predict_numbers(
             each = [correlation(part[cost], part.ms) for part in within]
             out |= {f"wpr_{name}_{cost}_low": min(each), f"wpr_{name}_{cost}_high": max(each)}
         left_out = "strategy" if timings.scaled else "family"
-        for short_name, counts in (("acts", "acts"), ("two", "flops + acts"), ("four", FOUR)):
+        sought = {"flops": "flops", "acts": "acts", "two": "flops + acts", "four": FOUR}
+        for short_name, counts in sought.items():
             error = errors[timings.title, left_out, counts]
             out[f"wpr_{name}_error_{short_name}"] = 100 * float(error)
         out[f"wpr_{name}_error_family"] = 100 * float(errors[timings.title, "family", FOUR])
+    for name, timings in zip(("figure2", "zoo"), roofs, strict=False):
+        rates = timings.frame.operations / timings.frame.ms / 1e9
+        out[f"wpr_{name}_top_rate"] = float(rates.max())
+    out["wpr_v100_fp32"] = device_peaks(V100).of("fp32") / 1e12
+    ratios = zoo_over_tables()
+    out |= {"wpr_zoo_over_low": float(ratios.min()), "wpr_zoo_over_high": float(ratios.max())}
     rest = sets[1].frame[sets[1].frame.family != "EfficientNet"]
     out["wpr_rest_n"] = len(rest)
     out |= {f"wpr_rest_{cost}": correlation(rest[cost], rest.ms) for cost in COSTS}
