@@ -10,7 +10,6 @@ from repro.book import runtime_figures as figures
 from repro.book import runtime_frames as rf
 from repro.book.figures import show, use_house_style
 
-
 ASSUMED = {"figure2": "fp16", "zoo-train": "fp32"}
 
 
