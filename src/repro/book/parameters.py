@@ -201,11 +201,48 @@ class Scoreboard(Parameters):
     unfold: bool = Field(False, description="Open every group, for print")
 
 
-class EfficientNetX(Parameters):
-    """Chapter "EfficientNet-X"."""
+def _record_of_traps(path: str) -> str:
+    # Late, as here and below: only these pages read what a reader brings.
+    from repro.book.own_records import locate
+    from repro.runtime.trap_record import load
 
+    load(locate(path))
+    return path
+
+
+class TimingHonestly(Parameters):
+    """Chapter "How to time honestly"."""
+
+    network: NetworkName = Field(
+        "EN-B0", description="Zoo name of the network that is timed while the page runs"
+    )
+    rounds: int = Field(8, ge=1, le=1000, description="Samples of each way in that live timing")
+    records: Annotated[str, AfterValidator(_record_of_traps)] | None = Field(
+        None, description="Your own record of the traps"
+    )
+
+
+def _file_of_timings(path: str) -> str:
+    from repro.book.own_records import mine
+
+    mine(path)
+    return path
+
+
+class TimeYourOwn(Parameters):
+    """Chapter "Time your own GPU"."""
+
+    records: Annotated[str, AfterValidator(_file_of_timings)] | None = Field(
+        None, description="Your records file; None: the book's own"
+    )
+    mode: Literal["infer", "train", "step"] = Field(
+        "infer", description="Which of your timings to compare"
+    )
+    network: str = Field(
+        "EN-B0", description="Whose conditions to list, by its name in the records"
+    )
     device: Literal["cpu", "cuda"] = Field(
-        "cpu", description="Whose records stand beside Table 3; where to time live"
+        "cpu", description="Where the page itself times two networks"
     )
 
 
@@ -259,12 +296,14 @@ CHAPTERS: Mapping[str, type[Parameters]] = {
     "what-scaling-costs": WhatScalingCosts,
     "scaling-real-networks": ScalingRealNetworks,
     "fast-compound-scaling": FastCompoundScaling,
+    "why-flops-mislead": WhyFlopsMislead,
+    "accelerator-search-space": AcceleratorSearchSpace,
     "what-predicts-runtime": WhatPredictsRuntime,
     "fast-scaling-in-practice": FastScalingInPractice,
-    "why-flops-mislead": WhyFlopsMislead,
     "efficientnet-x": EfficientNetX,
-    "accelerator-search-space": AcceleratorSearchSpace,
     "counting-conventions": CountingConventions,
+    "timing-honestly": TimingHonestly,
+    "time-your-own": TimeYourOwn,
     "scoreboard": Scoreboard,
 }
 """Every executable chapter by its file's stem."""
