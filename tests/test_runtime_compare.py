@@ -82,7 +82,7 @@ def test_selectors(tmp_path):
     assert select(f"{path}:2").subject.name == "b"
     assert select(f"{path}:a").subject.name == "a"
     assert select(f"{path}:{timing('b').key[:12]}x"[:-1]).subject.name == "b"
-    for wrong, words in (("", "2 timings"), (":c", "no timings"), (":3", "no timings")):
+    for wrong, words in (("", "2 timings"), (":z", "no timings"), (":3", "no timings")):
         with pytest.raises(InputError, match=f"has {words} that fit"):
             select(f"{path}{wrong}")
     alone = tmp_path / "one.jsonl"

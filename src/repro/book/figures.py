@@ -53,6 +53,8 @@ STRATEGY_MARKERS: Mapping[str, str] = {
 
 FAMILY_COLOURS: Mapping[str, str] = {
     "EfficientNet": "#0173b2",
+    "EfficientNet-X": "#7f6bc9",
+    "EfficientNet-H": "#b5651d",
     "RegNetX": "#87912a",
     "RegNetY": "#d55e00",
     "RegNetZ": "#029e73",
