@@ -137,3 +137,8 @@ def test_defaults_and_tiers_are_valid_and_described(chapter):
     for values in model.tiers.values():
         check(chapter, **values)
     assert all(field.description for field in model.model_fields.values())
+
+
+def test_a_network_stands_in_a_list_once():
+    with pytest.raises(InputError, match=r"'ResNet-50' stands there twice; each network once"):
+        resolve("scaling-real-networks", ["bases=[ResNet-50, ResNet-50]"], "smoke")

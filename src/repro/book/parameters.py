@@ -30,11 +30,18 @@ def _known_strategy(text: str) -> str:
     return text
 
 
+def _no_repeats(names: list[str]) -> list[str]:
+    for i, name in enumerate(names):
+        if name in names[:i]:
+            raise ValueError(f"{name!r} stands there twice; each network once")
+    return names
+
+
 NetworkName = Annotated[str, AfterValidator(_known_network)]
 StrategyText = Annotated[str, AfterValidator(_known_strategy)]
 Scale = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 Scales = Annotated[list[Scale], Field(min_length=2, max_length=50)]
-Networks = Annotated[list[NetworkName], Field(min_length=1)]
+Networks = Annotated[list[NetworkName], Field(min_length=1), AfterValidator(_no_repeats)]
 
 
 class Parameters(BaseModel):
