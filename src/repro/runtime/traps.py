@@ -9,8 +9,6 @@ and TF32 beside the usual protocol, and how soon a launch returns beside when it
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -30,9 +28,9 @@ Samples = dict[str, list[float]]
 """Seconds of each sample, by the way in which it was taken."""
 FIRST = 20
 """Iterations from a process's first on, in the trap of warm-up."""
-RUN = 100
+RUN = 60
 """Samples in a row, where the spread of single samples is the point."""
-HALF = 20
+HALF = 15
 """Samples of either network, where two are compared."""
 
 
@@ -46,12 +44,12 @@ class Setting:
     """
 
     network: str = "EN-B0"
-    rounds: int = 15
+    rounds: int = 10
     threads: int = 1
     cores: int = 1
 
 
-def here(network: str = "EN-B0", rounds: int = 15) -> Setting:
+def here(network: str = "EN-B0", rounds: int = 10) -> Setting:
     """A setting for this machine.
 
     Raises:
@@ -128,21 +126,38 @@ def ready(setting: Setting) -> Callable[[], object]:
     return run
 
 
+_NEIGHBOUR = """
+import os, select
+busy = False
+while True:
+    if not busy or select.select([0], [], [], 0)[0]:
+        word = os.read(0, 1)
+        if not word:
+            break
+        busy = word == b"1"
+    for _ in range(10_000):
+        pass
+"""
+"""Busy while the last byte was a 1; ends with its standard input, however its parent ends."""
+
+
 @contextlib.contextmanager
 def neighbour() -> Iterator[tuple[Callable[[], object], Callable[[], object]]]:
-    """Another program that keeps one core busy, asleep at first; how to wake it and to stop it."""
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    """Another program that keeps one core busy, idle at first; how to wake it and to stop it."""
+    process = subprocess.Popen(
+        [sys.executable, "-S", "-c", _NEIGHBOUR], stdin=subprocess.PIPE, bufsize=0
+    )
 
-    def send(number: signal.Signals) -> None:
-        os.kill(process.pid, number)
+    def send(word: bytes) -> None:
+        assert process.stdin
+        process.stdin.write(word)
         time.sleep(0.02)  # until the scheduler has seen it
 
     try:
-        send(signal.SIGSTOP)
-        yield (lambda: send(signal.SIGCONT)), (lambda: send(signal.SIGSTOP))
+        yield (lambda: send(b"1")), (lambda: send(b"0"))
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 # ----------------------------------------------------------------------------- the traps
