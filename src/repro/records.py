@@ -241,9 +241,10 @@ class TimingRecord(Result):
 
 
 class PeakRecord(Result):
-    """What the device reaches: a large matrix product and a large copy, for rooflines.
+    """What the device reaches: a large matrix product, a large conv, a large copy; for rooflines.
 
-    ``matmul_flops`` counts a multiply-add as two; ``copy_bytes`` counts bytes read and written.
+    ``matmul_flops`` and ``conv_flops`` count a multiply-add as two; ``copy_bytes`` counts bytes
+    read and written. One number per sample.
     """
 
     entry: ClassVar[str] = "repro.runtime.peaks"
@@ -252,7 +253,13 @@ class PeakRecord(Result):
     matmul_size: PositiveInt
     copy_size: PositiveInt
     matmul_flops: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    conv_flops: tuple[Positive, ...] = ()
     copy_bytes: Annotated[tuple[Positive, ...], Field(min_length=1)]
+
+    @property
+    def flops(self) -> float:
+        """Operations per second at best: products and convs come from different libraries."""
+        return max(*self.matmul_flops, *self.conv_flops)
 
     def inputs(self) -> dict[str, Any]:
         return {"kind": "peak", "protocol": self.protocol.model_dump()}

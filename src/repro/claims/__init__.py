@@ -10,6 +10,7 @@ modules imported here.
 
 from repro.claims import (  # noqa: F401  (they register judges)
     accelerators,
+    accuracy,
     arithmetic,
     counting,
     exponents,

@@ -320,7 +320,7 @@ def recorded_peak_share(
 ) -> list[Point]:
     """No network up to so many flops reaches this share of the machine's peak rate.
 
-    That is the rate of a measured matrix product, or of the fastest network if it is higher. A
+    That is the rate of a measured product or conv, or of the fastest network if it is higher. A
     multiply-add is two operations here, and training runs every product three times.
     """
     products = 1 if WAYS[way]["mode"] == "infer" else 3
@@ -328,13 +328,12 @@ def recorded_peak_share(
     for record in stored():
         if isinstance(record, PeakRecord) and record.protocol.dtype == WAYS[way]["dtype"]:
             name = machine_name(record)
-            measured[name] = max(*record.matmul_flops, measured.get(name, 0.0))
+            measured[name] = max(record.flops, measured.get(name, 0.0))
 
     def judged(machine: str, networks: Timings) -> Iterable[Point]:
         if machine not in measured:
             return
         rates = {n.label: 2e9 * products * n.gflops / n.seconds for n in networks.values()}
-        # A conv can be faster than the matrix product that is measured: other libraries do it.
         peak = max(measured[machine], *rates.values())
         for n in networks.values():
             if n.gflops <= up_to_gflops:

@@ -84,7 +84,7 @@ class Bench:
         self.guess = guess
         self.on_gpu = protocol.device == "cuda"
         self.module: nn.Module
-        self.images: torch.Tensor | None
+        self.images: torch.Tensor | None = None
         self.graph: torch.cuda.CUDAGraph | None = None
         self.batch = self.halvings = 0
         self.iterations = 1
@@ -286,10 +286,11 @@ class Bench:
 
     def _release(self) -> None:
         """Forget the last batch and all that it left, the highest memory among it."""
-        self.module.zero_grad(set_to_none=True)
-        self.images = self.labels = self.graph = None
-        self.run = lambda: None
-        gc.collect()
+        if self.images is not None:  # a collection takes longer than a small network's warm-up
+            self.module.zero_grad(set_to_none=True)
+            self.images = self.labels = self.graph = None
+            self.run = lambda: None
+            gc.collect()
         if self.on_gpu:
             torch.cuda.empty_cache()
             torch.cuda.reset_peak_memory_stats()

@@ -75,7 +75,8 @@ def summary(records: Sequence[object]) -> str:
             paragraphs.append(
                 f"{r.machine.device_name}, {r.protocol.dtype}: at best "
                 f"{max(r.matmul_flops) / 1e12:.4g} TFLOP/s in a matrix product, "
-                f"{max(r.copy_bytes) / 1e9:.4g} GB/s in a copy"
+                + (f"{max(r.conv_flops) / 1e12:.4g} in a conv, " if r.conv_flops else "")
+                + f"{max(r.copy_bytes) / 1e9:.4g} GB/s in a copy"
             )
     return "\n\n".join(paragraphs)
 

@@ -302,6 +302,6 @@ def recorded_peaks(records: list[Any], device_name: str) -> Peaks:
         raise InputError(f"no peak rates of {device_name!r} were recorded")
     rates: dict[str, float | None] = dict.fromkeys(BYTES)
     for record in mine:
-        rates[record.protocol.dtype] = max(record.matmul_flops)
+        rates[record.protocol.dtype] = record.flops
     bandwidth = max(max(r.copy_bytes) for r in mine)
     return Peaks(device_name, rates, bandwidth, mine[0].machine.memory_bytes)

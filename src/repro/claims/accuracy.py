@@ -1,0 +1,120 @@
+"""Judges of what the first paper says about accuracy, from this project's own training runs.
+
+Source of the statements: Fast and Accurate Model Scaling, sections 1, 6.2 and 6.3, Figures 1 and 4
+to 7: ImageNet, networks of hundreds of MFLOPs. Ours are proxies of a few MFLOPs on small images:
+they can show whether an effect also appears there, and neither prove nor disprove the paper's.
+
+An interval that lies on one side of a threshold decides; one that contains it does not, and then
+the claim is not testable here and says how wide the interval is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from pydantic import Field
+
+from repro.claims.judging import NotTestable, Point, holds, judge_function
+from repro.claims.ledger import Claim
+from repro.evidence import Difference, Trained, averaged, cells, difference, gain, trained
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+HOW = {
+    "cifar10": "repro sweep data/sweeps/proxy_cpu.yaml --root DIR --out runs/proxy-cpu",
+    "digits": "repro sweep data/sweeps/proxy_cpu.yaml --root DIR --out runs/proxy-cpu",
+    "tiny-imagenet": "repro sweep data/sweeps/proxy_gpu.yaml --root DIR --out runs/proxy-gpu",
+}
+"""What records a data set's runs; its records.jsonl then goes into data/records."""
+
+
+@judge_function
+def trained_gain(claim: Claim, data: str, times: int, strategies: list[str]) -> list[Point]:
+    """Each of these ways to scale lowers the error of the bases."""
+    runs = trained(data)
+    return [
+        _decided(
+            strategy,
+            "a lower error than unscaled",
+            _needed(gain(runs, strategy, times), data),
+            lambda d: d.low > 0,
+            lambda d: d.high <= 0,
+            runs,
+        )
+        for strategy in strategies
+    ]
+
+
+@judge_function
+def trained_worse(
+    claim: Claim, data: str, times: int, strategies: list[str], than: str, share: Share
+) -> list[Point]:
+    """The mean error of some ways to scale is above that of another.
+
+    Refuted where it is not, or where it is by less than ``share`` of what ``than`` gains.
+    """
+    runs = trained(data)
+    found = _against(runs, data, times, strategies, than)
+    least = share * _needed(gain(runs, than, times), data).mean
+    name = strategies[0] if len(strategies) == 1 else f"mean of {', '.join(strategies)}"
+    required = f"a higher error than {than}"
+    return [_decided(name, required, found, lambda d: d.low > 0, lambda d: d.high < least, runs)]
+
+
+@judge_function
+def trained_alike(
+    claim: Claim, data: str, times: int, strategy: str, other: str, share: Share
+) -> list[Point]:
+    """The errors of two ways to scale differ by less than ``share`` of what ``other`` gains."""
+    runs = trained(data)
+    found = _against(runs, data, times, [strategy], other)
+    most = share * _needed(gain(runs, other, times), data).mean
+    required = f"within {most:.2f} points of {other}"
+    return [
+        _decided(
+            strategy,
+            required,
+            found,
+            lambda d: -most < d.low and d.high < most,
+            lambda d: d.low > most or d.high < -most,
+            runs,
+        )
+    ]
+
+
+def _against(
+    runs: list[Trained], data: str, times: int, strategies: list[str], other: str
+) -> Difference:
+    mean = averaged([cells(runs, strategy, times) for strategy in strategies])
+    return _needed(difference(mean, cells(runs, other, times)), data)
+
+
+def _needed(found: Difference | None, data: str) -> Difference:
+    if found is None:
+        raise NotTestable(
+            f"Needs training runs of the proxies on {data} with several seeds, and none are "
+            f"recorded. This records them: {HOW.get(data, HOW['cifar10'])}"
+        )
+    return found
+
+
+def _decided(
+    label: str,
+    required: str,
+    found: Difference,
+    confirmed: Callable[[Difference], bool],
+    refuted: Callable[[Difference], bool],
+    runs: list[Trained],
+) -> Point:
+    """A point, where the interval lies on one side.
+
+    Raises:
+        NotTestable: it does not.
+    """
+    if not confirmed(found) and not refuted(found):
+        raise NotTestable(
+            f"Undecided: {label} should have {required}; found {found}, "
+            f"{found.pairs} pairs of runs on {found.bases} bases. More seeds would narrow it."
+        )
+    machines = dict.fromkeys(run.record.machine.device_name for run in runs)
+    return holds(label, required, str(found), confirmed(found)).on(" and ".join(machines))
