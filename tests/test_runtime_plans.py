@@ -3,6 +3,7 @@ import json
 import pytest
 
 from repro.arch import NAMES, get
+from repro.arch.efficientnet_x import TABLE4_STEPS
 from repro.errors import InputError
 from repro.runtime.jobs import (
     PeakJob,
@@ -15,7 +16,7 @@ from repro.runtime.jobs import (
     sweep_folder,
     unique,
 )
-from repro.runtime.plans import FIGURE2_SCALES, PLANS, as_text
+from repro.runtime.plans import FIGURE2_SCALES, MAPS, PLANS, WIDTHS, as_text
 
 
 @pytest.fixture(scope="module")
@@ -86,6 +87,17 @@ def test_the_laptop_sweep_holds_the_five_bases_and_their_versions():
     for mode in ("infer", "step"):
         assert len(subjects(tasks, mode=mode)) == 5 * (1 + 5 * 2)
     assert all(task.protocol.threads for task in tasks)
+
+
+def test_the_blocks_come_in_pairs_on_every_map_and_with_table_4():
+    names = [
+        task.subject.name for task in unique(named_sweep("blocks")) if task.name != "peak rates"
+    ]
+    for size in MAPS:
+        mine = [name for name in names if name.endswith(f"@{size}")]
+        pairs = [(f"MBConv-c{c}@{size}", f"FusedMBConv-c{c}@{size}") for c in WIDTHS]
+        assert mine[: 2 * len(WIDTHS)] == [name for pair in pairs for name in pair]
+    assert set(TABLE4_STEPS.values()) < set(names)
 
 
 @pytest.mark.parametrize("parts", [1, 3, 7])

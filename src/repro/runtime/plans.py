@@ -30,6 +30,13 @@ D, W, R, DW, DWR, TWO_THIRDS, D_W_R = (
 )
 FIGURE2_STRATEGIES = (DWR, DW, D_W_R, W)
 
+WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192)
+MAPS = (112, 56, 28, 14, 7)
+KINDS = ("MBConv", "FusedMBConv")
+BEFORE_SE = "EN-X-B0+depthwise+swish+se-plain"
+"""The step to space-to-depth without the squeeze-excite that Table 4 hides in it."""
+TABLE_4 = ("EN-TF-B0", BEFORE_SE, "EN-X-B0+depthwise+swish", "EN-X-B0+swish", "EN-X-B0+relu")
+
 
 def _grid(bases: Any, strategies: Any = (), scales: Any = ()) -> Rows:
     """Each base as it is, then scaled in every way; scale 1 is the base itself."""
@@ -101,7 +108,31 @@ def paper_gpu() -> list[Block]:
     ]
 
 
-PLANS = {"laptop": laptop, "smoke": smoke, "paper-gpu": paper_gpu}
+def _by_width(size: int) -> list[str]:
+    """Blocks and fused blocks of every width on one map, each pair together."""
+    return [f"{kind}-c{c}@{size}" for c in WIDTHS for kind in KINDS]
+
+
+def _choices(size: int) -> list[str]:
+    """One choice of the search space at a time, at 32 channels; and the first two stages."""
+    options = ("", "-silu", "-se0.25", "-se1", "-b2")
+    names = [f"MBConv-c32{option}@{size}" for option in options]
+    names += [f"FusedMBConv-c32{option}@{size}" for option in ("", "-silu")]
+    return [*names, "EN-TF-B0[:2]", f"{BEFORE_SE}[:2]"]
+
+
+def blocks() -> list[Block]:
+    """The second paper's blocks alone, and Table 4's networks: minutes on one core.
+
+    One thread and many short samples: most blocks take less than a millisecond.
+    """
+    protocol = {"device": "cpu", "threads": 1, "samples": 60, "min_time": 0.2}
+    sizes = (28, *(size for size in MAPS if size != 28))
+    names = [name for size in sizes for name in _by_width(size)] + _choices(28) + list(TABLE_4)
+    return [{"protocol": protocol, "peaks": True, "models": _grid(dict.fromkeys(names))}]
+
+
+PLANS = {"laptop": laptop, "smoke": smoke, "paper-gpu": paper_gpu, "blocks": blocks}
 
 
 def as_text(blocks: list[Block]) -> str:
