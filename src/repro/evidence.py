@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from statistics import fmean, variance
 from typing import Any
@@ -42,12 +44,28 @@ class Trained:
     record: TrainingRecord
 
 
+_given: ContextVar[Sequence[Any] | None] = ContextVar("given", default=None)
+
+
+@contextmanager
+def given(records: Sequence[Any]) -> Iterator[None]:
+    """Within it, evidence and the ledger's verdicts rest on these records, not on the project's."""
+    token = _given.set(records)
+    try:
+        yield
+    finally:
+        _given.reset(token)
+
+
 def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
     """All runs of a data set that are part of a comparison: of bases that were scaled, too.
 
     Args:
-        data: its name in the runs' settings. records: to choose from; the project's if None.
+        data: its name in the runs' settings. records: to choose from; those `given`, or else the
+            project's, if None.
     """
+    if records is None:
+        records = _given.get()
     rows = [
         r
         for r in (stored() if records is None else records)
