@@ -1,0 +1,114 @@
+"""Differences between ways to scale, their intervals, and the verdicts that follow."""
+
+import pytest
+from made_up_trainings import runs
+from scipy import stats
+
+from repro import evidence as e
+from repro.claims import accuracy, judge, load
+
+GAINS = {None: 0.0, "d": 4.0, "w": 4.0, "r": 3.0, "dwr": 5.0, "alpha=2/3": 5.0, "dWr": 5.0}
+BASES = {"proxy-EN": 30.0, "proxy-Y": 36.0, "proxy-Z": 40.0}
+CLAIMS = {
+    c.id: c for c in load().claims if c.judge in ("trained_gain", "trained_worse", "trained_alike")
+}
+CIFAR = [name for name in CLAIMS if not name.startswith("proxy-tiny")]
+
+
+SPREAD = {None: 1.0, "d": -1.0, "w": 2.0, "r": -2.0, "dwr": 0.5, "alpha=2/3": -1.5, "dWr": 1.0}
+
+
+def law(gains, noise=0.1):
+    """Errors of which every way gains the same on all bases, and seeds differ in every way."""
+
+    def error(base, strategy, times, seed):
+        share = {1: 0, 2: 0.5, 4: 1}[times]
+        return BASES[base] - share * gains[strategy] + noise * SPREAD[strategy] * (seed - 1)
+
+    return error
+
+
+def test_runs_are_found_with_what_was_asked_for():
+    found = e.trained("cifar10", runs(law(GAINS)))
+    assert {(t.strategy, t.times) for t in found} == {
+        (None, 1),
+        *((s, times) for s in GAINS if s for times in (2, 4)),
+    }
+    assert e.cells(found, "dwr", 4)["proxy-Y"] == pytest.approx({0: 30.95, 1: 31.0, 2: 31.05})
+    assert e.trained("digits", runs(law(GAINS))) == []
+
+
+def test_runs_without_their_base_are_no_evidence():
+    found = e.trained("cifar10", [r for r in runs(law(GAINS)) if r.subject.strategy])
+    assert found == []
+
+
+def test_one_base_is_the_paired_t_test():
+    a, b = [3.0, 4.5, 5.1], [2.0, 4.0, 3.9]
+    found = e.difference({"x": dict(enumerate(a))}, {"x": dict(enumerate(b))})
+    low, high = stats.ttest_rel(a, b).confidence_interval(e.CONFIDENCE)
+    assert (found.low, found.high, found.pairs) == (pytest.approx(low), pytest.approx(high), 3)
+
+
+def test_bases_may_differ_without_widening_the_interval():
+    a = {"x": {0: 1.0, 1: 2.0}, "y": {0: 11.0, 1: 12.0, 2: 13.0}}
+    b = {"x": {0: 0.0, 1: 0.0}, "y": {0: 0.0, 1: 0.0, 2: 0.0}}
+    found = e.difference(a, b)
+    # Variances 0.5 with one degree of freedom and 1 with two; the mean of means has a quarter of
+    # the sum of variances over the numbers of pairs.
+    pooled = (0.5 + 2 * 1.0) / 3
+    half = stats.t.ppf(0.975, 3) * (pooled * (1 / 2 + 1 / 3) / 4) ** 0.5
+    assert found.mean == pytest.approx((1.5 + 12) / 2)
+    assert found.high - found.mean == pytest.approx(half)
+    assert found.by_base == {"x": 1.5, "y": 12.0}
+
+
+def test_only_pairs_count_and_a_lone_one_is_none():
+    a, b = {"x": {0: 1.0, 1: 2.0, 2: 9.0}}, {"x": {0: 0.0, 1: 0.0}, "y": {0: 1.0}}
+    assert e.difference(a, b).pairs == 2
+    assert e.difference({"x": {0: 1.0}}, b) is None
+    assert e.difference({"z": {0: 1.0, 1: 1.0}}, b) is None
+
+
+def test_a_mean_of_ways_is_taken_where_all_are():
+    parts = [{"x": {0: 1.0, 1: 3.0}, "y": {0: 1.0}}, {"x": {1: 5.0}}]
+    assert e.averaged(parts) == {"x": {1: 4.0}}
+
+
+def verdict(claim, made, monkeypatch):
+    monkeypatch.setattr(accuracy, "trained", lambda data: e.trained(data, made))
+    return judge(claim)
+
+
+@pytest.mark.parametrize("name", CIFAR)
+def test_each_claim_can_hold_fail_stay_open_and_lack_runs(name, monkeypatch):
+    claim = CLAIMS[name]
+    good = verdict(claim, runs(law(GAINS)), monkeypatch)
+    assert (good.verdict, good.machine) == ("trend reproduced", "Made-up CPU")
+    # Single dimensions best, the compound ways far apart, and scaling w makes it worse.
+    turned = {None: 0.0, "d": 5.0, "w": 5.0, "r": 5.0, "dwr": 4.0, "alpha=2/3": 1.0, "dWr": 1.0}
+    if claim.judge == "trained_gain":
+        turned["w"] = -1.0
+    if name == "proxy-single-dimension-fast":
+        turned["dWr"] = 4.0
+    assert verdict(claim, runs(law(turned)), monkeypatch).verdict == "not reproduced"
+    noisy = verdict(claim, runs(law(GAINS, noise=9.0)), monkeypatch)
+    assert noisy.verdict == "not testable here" and noisy.why.startswith("Undecided: ")
+    nothing = verdict(claim, [], monkeypatch)
+    assert nothing.verdict == "not testable here" and "repro sweep" in nothing.why
+
+
+def test_a_loss_too_small_to_matter_is_no_loss(monkeypatch):
+    """Less than 5 % of what dwr gains, and noise for which that is not zero either."""
+    gains = {**GAINS, "d": 4.95}
+    claim = CLAIMS["proxy-d-alone"]
+    found = verdict(claim, runs(law(gains, noise=0.1)), monkeypatch)
+    assert found.verdict == "not reproduced"
+    assert verdict(claim, runs(law(gains, noise=0.0)), monkeypatch).verdict == "trend reproduced"
+
+
+def test_thresholds_are_asked_of_the_gpu_sweep_too():
+    tiny = {n.replace("-tiny", ""): c for n, c in CLAIMS.items() if n.startswith("proxy-tiny")}
+    assert set(tiny) == set(CIFAR)
+    for name, claim in tiny.items():
+        assert {**claim.args, "data": "cifar10"} == CLAIMS[name].args
