@@ -9,18 +9,23 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 from training_child import Child, metrics, pair, wait_for
 
 from repro.errors import InputError
 from repro.records import read
 from repro.training import checkpoint, curve
+from repro.training.distributed import World
 from repro.training.folder import RunFolder, open_folder
 from repro.training.plan import plan
 from repro.training.run import Options, Silent, Stopped
 from repro.training.run import run as carry_out
+from repro.training.sources import open_source
 from repro.training.trainer import Diverged
 
 # Everything that draws random numbers or keeps a state of its own.
@@ -107,8 +112,6 @@ def test_the_outcome_is_a_record(whole):
 def test_reported_weights_give_the_reported_error(whole):
     """The weights file alone, in a fresh network, makes the recorded number of mistakes."""
     from repro.models import build
-    from repro.training.distributed import World
-    from repro.training.sources import open_source
 
     run, _ = whole
     record = RunFolder(run).record()
@@ -329,6 +332,48 @@ def test_full_disk_at_once_and_in_the_metrics(tmp_path):
     assert "run.json cannot be written" in error or "metrics.jsonl cannot be written" in error
 
 
+@pytest.fixture
+def pictures(tmp_path):
+    """Images on disk, in class folders, and a command that trains on them."""
+    rng = np.random.default_rng(0)
+    for split, each in (("train", 16), ("val", 4)):
+        for label, name in enumerate(("cat", "dog")):
+            place = tmp_path / "pictures" / split / name
+            place.mkdir(parents=True)
+            for i in range(each):
+                noise = rng.integers(0, 99, (20, 20, 3), np.uint8) + np.uint8(100 * label)
+                Image.fromarray(noise).save(place / f"{i:02}.png")
+    command = [
+        *("train", "proxy-EN", "--data", "folder", "--root", tmp_path / "pictures"),
+        *("--resolution", "16", "--batch", "4", "--epochs", "2", "--workers", "0"),
+        *("--set", "lr=0.1", "--holdout", "0.25", "--threads", "1", "--device", "cpu"),
+    ]
+    return tmp_path / "pictures", command
+
+
+def test_a_corrupt_image_stops_the_run_and_what_was_learned_is_kept(pictures, tmp_path):
+    root, command = pictures
+    assert Child([*command, "--out", tmp_path / "whole"], tmp_path / "a").end()[0] == 0
+    planned = plan("proxy-EN", "folder", resolution=16, batch=4, holdout=0.25)
+    feed = open_source(planned.setting, 16, World(0, 1, torch.device("cpu")), str(root))
+    order = np.random.default_rng([0, 0]).permutation(len(feed.train))
+    bad = Path(feed.folder.reader.samples[feed.train[order[-1]]][0])  # of the last batch
+    content = bad.read_bytes()
+    bad.write_bytes(b"x" * len(content))
+    run = tmp_path / "run"
+    error = fails([*command, "--out", run], tmp_path / "b")
+    assert f"image {bad} cannot be decoded" in error and "--skip-corrupt" in error
+    (saved,) = checkpoint.existing(run / "checkpoints")
+    assert checkpoint.step_of(saved) in (4, 5)  # of 6: batches are made one ahead
+    skipping = tmp_path / "skipping"
+    shutil.copytree(run, skipping)
+    more = ["--out", skipping, "--resume", "--skip-corrupt"]
+    assert Child([*command, *more], tmp_path / "c").end()[0] == 0
+    bad.write_bytes(content)
+    assert Child([*command, "--out", run, "--resume"], tmp_path / "d").end()[0] == 0
+    same_end(run, tmp_path / "whole")
+
+
 def test_another_configuration_is_refused(whole, tmp_path):
     other = [*TRAIN, "--set", "lr=0.3", "--seed", "6", "--out", whole[0]]
     error = fails([*other, "--resume"], tmp_path)
@@ -376,6 +421,7 @@ def test_two_processes_refuse_together(tmp_path):
         (["--executor", "slurm"], "executor 'slurm' cannot be used here"),
         (["--holdout", "1"], "holdout"),
         (["--out", "/proc/run"], "folder '/proc/run' cannot be used"),
+        (["--resolution", "0"], "resolution"),
     ],
 )
 def test_bad_input(arguments, says, tmp_path, monkeypatch, capsys):
@@ -391,6 +437,19 @@ def test_bad_input(arguments, says, tmp_path, monkeypatch, capsys):
     assert main(["train", "proxy-EN", "--resolution", "8", "--threads", "1", *arguments]) == 2
     error = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
     assert len(error) == 1 and says in error[0]
+
+
+def test_a_mistake_takes_no_folder(tmp_path, capsys):
+    """The same folder can be given again when the mistake is put right."""
+    from repro.cli import main
+
+    small = ["--resolution", "8", "--images", "64", "--epochs", "1", "--threads", "1"]
+    command = ["train", "proxy-EN", *small, "--out", str(tmp_path / "run"), "--device", "cpu"]
+    assert main([*command, "--data", "cifar10", "--root", str(tmp_path)]) == 2
+    assert main([*command, "--batch", "7", "--accumulate", "2"]) == 2
+    assert main(command) == 0
+    assert main(command) == 2
+    assert "holds a finished run" in capsys.readouterr().err
 
 
 def _has(module):

@@ -8,6 +8,7 @@ import pickle
 import tarfile
 import threading
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -409,6 +410,21 @@ def test_corrupt_images_stop_the_run_unless_told_otherwise(tmp_path, workers):
     assert str(error.value).endswith("--skip-corrupt goes on without it")
     feed = on_disk(tmp_path, workers=workers, skip=True)
     assert sum(len(y) for _, y in feed.evaluation("test")) == 12
+
+
+def test_held_out_images_do_not_stand_in_for_corrupt_ones(tmp_path):
+    class_folders(tmp_path)
+    feed = on_disk(tmp_path, skip=True, changes=["crop=none", "mixup=0", "flip=false"])
+    held = {feed.folder.reader.samples[i][0] for i in feed.held}
+    before = {int(i) for i in feed.train if int(i) + 1 in feed.held}
+    assert before  # the next file of some training image is held out
+    for index in before:
+        Path(feed.folder.reader.samples[index][0]).write_bytes(b"rubbish")
+    images = disk._Images(feed.folder, feed.train, lambda image: image, (0,), True)
+    theirs = {path: np.asarray(Image.open(path).convert("RGB")) for path in held}
+    for index in before:
+        image = np.asarray(images[index][0])
+        assert not any(np.array_equal(image, other) for other in theirs.values())
 
 
 def test_folders_that_do_not_fit(tmp_path):

@@ -91,14 +91,19 @@ class _Images(TorchDataset[tuple[Any, int]]):
     """Decodes and augments one image at a time, in a worker.
 
     Args:
-        which: indices into the folder. skip_corrupt: take the next image in place of one that
-            cannot be decoded; otherwise that stops the run.
+        among: indices into the folder that belong to this split, ascending. skip_corrupt: take
+            the next of them in place of one that cannot be decoded; otherwise that stops the run.
     """
 
     def __init__(
-        self, folder: Folder, transform: Any, key: tuple[int, ...], skip_corrupt: bool
+        self,
+        folder: Folder,
+        among: NDArray[np.int64],
+        transform: Any,
+        key: tuple[int, ...],
+        skip_corrupt: bool,
     ) -> None:
-        self.folder, self.transform, self.key = folder, transform, key
+        self.folder, self.among, self.transform, self.key = folder, among, transform, key
         self.skip_corrupt = skip_corrupt
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
@@ -109,13 +114,14 @@ class _Images(TorchDataset[tuple[Any, int]]):
                 image = Image.open(path).convert("RGB")
         except (OSError, SyntaxError, ValueError) as error:
             if self.skip_corrupt:
-                return self[(index + 1) % len(self.folder.reader.samples)]
+                after = int(np.searchsorted(self.among, index)) + 1
+                return self[int(self.among[after % len(self.among)])]
             # As a value: an error raised in a worker would come out wrapped in its traceback.
             return f"image {path} cannot be decoded: {str(error).splitlines()[0]}", label
         seed = int.from_bytes(hashlib.sha256(repr((*self.key, index)).encode()).digest()[:4])
         random.seed(seed)
         np.random.seed(seed)
-        torch.manual_seed(seed)
+        torch.default_generator.manual_seed(seed)
         return self.transform(image), label
 
 
@@ -135,6 +141,7 @@ class _Corrupt(Exception):
 
 def batches(
     folder: Folder,
+    among: NDArray[np.int64],
     groups: list[list[int]],
     transform: Any,
     key: tuple[int, ...],
@@ -145,14 +152,14 @@ def batches(
     """Batches on the device, normalised, decoded by workers while the device is busy.
 
     Args:
-        groups: indices of each batch. key: what the augmentation's randomness depends on,
-            together with the index.
+        among: indices of the split, ascending. groups: of each batch. key: what the
+            augmentation's randomness depends on, together with the index.
 
     Raises:
         InputError: an image cannot be decoded; names it.
     """
     loader = DataLoader(
-        _Images(folder, transform, key, skip_corrupt),
+        _Images(folder, among, transform, key, skip_corrupt),
         batch_sampler=groups,
         collate_fn=_collate,
         num_workers=workers,

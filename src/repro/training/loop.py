@@ -120,7 +120,12 @@ def train(
                     log.save()
                     return _outcome(trainer, progress, None)
                 log.timer()
-                micro, mixup = next(stream)
+                try:
+                    micro, mixup = next(stream)
+                except InputError:  # an image cannot be decoded; what was learned is kept
+                    if world.size == 1:  # others wait for this process elsewhere
+                        log.save()
+                    raise
                 log.got_data()
                 loss = trainer.update(micro, mixup, progress.step)
                 progress.step += 1

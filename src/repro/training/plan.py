@@ -93,9 +93,10 @@ def plan(
     base = find(name)
     if (strategy is None) != (factor is None):
         raise InputError("give both --strategy and --scale, or neither")
-    default = min(base.resolution, RESOLUTION.get(data, base.resolution))
-    if resolution is not None or default != base.resolution:
-        base = base.at(resolution or default)
+    if resolution is None:
+        resolution = min(base.resolution, RESOLUTION.get(data, base.resolution))
+    if resolution != base.resolution:
+        base = base.at(resolution)
     classes = setting.get("classes") or CLASSES.get(data)
     if classes:  # otherwise known when the data have been read; the classifier counts little
         base = replace(base, num_classes=classes)

@@ -117,6 +117,9 @@ def run(
             options.workers,
             options.skip_corrupt,
         )
+        if folder and folder.description() is None:  # not before: a typing error takes no folder
+            code = code_of(TrainingRecord.entry)
+            folder.describe({**run.described(), "place": place.model_dump(), "code": code})
         net = replace(run.net, num_classes=len(source.classes))
         with _signals() as asked:
             outcome = train(
@@ -173,16 +176,15 @@ def _begin(
 ) -> RunFolder:
     """Take the folder, and check that it is fresh or holds this very run."""
     folder = stack.enter_context(open_folder(path))
-    before, now = folder.description(), run.described()
+    before = folder.description()
     if before is None:
-        folder.describe({**now, "place": place.model_dump(), "code": code_of(TrainingRecord.entry)})
         return folder
     if not options.resume:
         state = "a finished run" if folder.record() else "an unfinished run"
         raise InputError(
             f"folder {str(path)!r} holds {state}; --resume goes on with it, or choose another --out"
         )
-    check_resumable(before, now, path)
+    check_resumable(before, run.described(), path)
     if place.model_dump() != before["place"]:
         watch.warn(
             "this run began on {device} with {ranks} processes of {threads} threads".format(

@@ -204,9 +204,8 @@ class DiskSource(_Common):
         groups = [
             order[at].tolist() for step in range(start, self.steps) for at in self._slices(step)
         ]
-        stream = disk.batches(
-            self.folder, groups, self.augmented, (setting.seed, epoch), **self.options
-        )
+        key = (setting.seed, epoch)
+        stream = disk.batches(self.folder, self.train, groups, self.augmented, key, **self.options)
         for step in range(start, self.steps):
             micro = [self._formatted(next(stream)) for _ in range(setting.accumulate)]
             yield micro, weights[step]
@@ -215,7 +214,7 @@ class DiskSource(_Common):
         folder = self.tested if split == "test" else self.folder
         index = np.arange(self.images["test"]) if split == "test" else self.held
         groups = [index[part].tolist() for part in self._mine(len(index))]
-        for batch in disk.batches(folder, groups, self.plain, (0,), **self.options):
+        for batch in disk.batches(folder, index, groups, self.plain, (0,), **self.options):
             yield self._formatted(batch)
 
     def _formatted(self, batch: Batch) -> Batch:

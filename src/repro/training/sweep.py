@@ -87,7 +87,7 @@ def _block(block: dict[str, Any]) -> Iterator[Job]:
     for key in ("data", "bases"):
         if not block.get(key):
             raise InputError(f"{key!r} is missing")
-    changes = [f"{key}={value}" for key, value in (block.get("set") or {}).items()]
+    changes = [f"{key}={json.dumps(value)}" for key, value in (block.get("set") or {}).items()]
     rest = {key: value for key, value in block.items() if key not in AXES}
     rest["preset_name"] = rest.pop("preset", None)
     ways: list[tuple[str | None, float | None]] = list(
@@ -221,7 +221,7 @@ class _Team:
             if worker is None:
                 worker = Worker(self.options["device"])
                 self.workers.append(worker)
-            arguments = (job.run, self.out / job.name, self.options)
+            arguments = (job.run, self.out / job.name, self.options, os.getpid())
             try:
                 answer: Answer = worker.call("run", __name__, "run_quietly", *arguments)
             except WorkerDied as error:
@@ -249,13 +249,18 @@ def _terminated_like_interrupted() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def run_quietly(run: Run, path: Path, options: dict[str, Any]) -> TrainingRecord | str:
-    """One run in a worker: its record, or why it was not completed. Ends with the sweep."""
+def run_quietly(run: Run, path: Path, options: dict[str, Any], boss: int) -> TrainingRecord | str:
+    """One run in a worker: its record, or why it was not completed.
+
+    Args:
+        boss: the sweep's process, with which the run ends. Its own parent is another one, which
+            lives as long as any worker does.
+    """
     from repro.training.run import Options, Silent, Stopped
     from repro.training.run import run as carry_out
 
-    parent = os.getppid()
-    result = carry_out(run, path, Options(**options), Silent(), lambda: os.getppid() != parent)
+    gone = lambda: not psutil.pid_exists(boss)  # noqa: E731
+    result = carry_out(run, path, Options(**options), Silent(), gone)
     return "stopped" if isinstance(result, Stopped) else result
 
 

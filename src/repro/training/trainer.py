@@ -70,6 +70,10 @@ class Trainer:
         if setting.compile == "inductor":
             self.forward = torch.compile(self.forward)  # type: ignore[assignment]
         self.graphed: Graphed | None = None
+        # That of this device alone: torch.manual_seed sees to all, and takes a millisecond.
+        self.generator = torch.default_generator
+        if world.device.type == "cuda":
+            self.generator = torch.cuda.default_generators[world.device.index or 0]
 
     # -------------------------------------------------------------------------- one update
 
@@ -87,7 +91,7 @@ class Trainer:
             self.model.train()
         # All randomness of a step follows from its number: nothing has to be kept to go on.
         entropy = (self.setting.seed, step, self.world.rank)
-        torch.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
+        self.generator.manual_seed(int(np.random.SeedSequence(entropy).generate_state(1)[0]))
         lr = lr_at(self.setting.recipe, step, self.pace.steps)
         for group in self.optimizer.param_groups:
             group["lr"] = lr
