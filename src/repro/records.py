@@ -259,7 +259,7 @@ class PeakRecord(Result):
     @property
     def flops(self) -> float:
         """Operations per second at best: products and convs come from different libraries."""
-        return max(*self.matmul_flops, *self.conv_flops)
+        return max(self.matmul_flops + self.conv_flops)
 
     def inputs(self) -> dict[str, Any]:
         return {"kind": "peak", "protocol": self.protocol.model_dump()}
