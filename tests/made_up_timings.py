@@ -4,8 +4,17 @@ from functools import cache
 
 from test_records import MACHINE
 
-from repro.records import PeakRecord, Protocol, State, TimingRecord, append, stamp, timing_inputs
-from repro.runtime.jobs import PeakJob, job
+from repro.records import (
+    PeakRecord,
+    Protocol,
+    State,
+    TimingRecord,
+    TrafficRecord,
+    append,
+    stamp,
+    timing_inputs,
+)
+from repro.runtime.jobs import PeakJob, TrafficJob, job, traffic
 from repro.runtime.plans import PLANS
 
 CPU = MACHINE.model_copy(update={"device_name": "Made-up CPU"})
@@ -35,7 +44,8 @@ def sweep(plan):
         protocol = Protocol(**values)
         if block.get("peaks"):
             jobs.append(PeakJob(protocol))
-        jobs += [job(b, s, x, protocol) for b, s, x in block.get("models", ())]
+        mine = [job(b, s, x, protocol) for b, s, x in block.get("models", ())]
+        jobs += map(traffic, mine) if block.get("traffic") else mine
     return tuple(jobs)
 
 
@@ -55,6 +65,12 @@ def records(plan, law, machine, peak=1e12, keep=lambda task: True):
             made.append(PeakRecord(**start, protocol=protocol, matmul_flops=(peak,), **sizes))
             continue
         subject, protocol = task.subject, task.protocol
+        if isinstance(task, TrafficJob):
+            start = stamp(TrafficRecord.entry, task.inputs(), machine)
+            moved = {"read_bytes": 5 * subject.acts * protocol.batch, "launches": 9}
+            moved |= {"written_bytes": 3 * subject.acts * protocol.batch, "batch": protocol.batch}
+            made.append(TrafficRecord(**start, subject=subject, protocol=protocol, **moved))
+            continue
         batch = 128 if protocol.batch == "max" else protocol.batch
         seconds = law(subject) * batch * (1 if protocol.mode == "infer" else 3)
         start = stamp(TimingRecord.entry, timing_inputs(subject, protocol), machine)

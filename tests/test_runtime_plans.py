@@ -4,10 +4,14 @@ import pytest
 
 from repro.arch import NAMES, get
 from repro.arch.efficientnet_x import TABLE4_STEPS
+from repro.claims import load
+from repro.claims.recorded import names_of
 from repro.errors import InputError
 from repro.runtime.jobs import (
     PeakJob,
+    TrafficJob,
     chunk,
+    description_of,
     estimated_s,
     guess_batch,
     job,
@@ -17,6 +21,7 @@ from repro.runtime.jobs import (
     unique,
 )
 from repro.runtime.plans import FIGURE2_SCALES, MAPS, PLANS, WIDTHS, as_text
+from repro.runtime.timm_networks import is_timm_name
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +39,7 @@ def subjects(tasks, **wanted):
     return {
         (task.subject.base, task.subject.strategy, task.subject.scale)
         for task in tasks
-        if not isinstance(task, PeakJob)
+        if not isinstance(task, PeakJob | TrafficJob)
         and all(getattr(task.protocol, key) == value for key, value in wanted.items())
     }
 
@@ -72,10 +77,59 @@ def test_the_paper_sweep_varies_one_condition_at_a_time(paper):
     }
 
 
-def test_plans_fit_their_time(paper):
-    assert sum(map(estimated_s, paper)) < 28 * 60
+@pytest.mark.parametrize("name", ["paper-gpu", "efficientnet-x"])
+def test_plans_fit_their_time(name):
+    tasks = unique(named_sweep(name))
+    assert sum(map(estimated_s, tasks)) < 28 * 60
     for part in ("1/3", "2/3", "3/3"):
-        assert sum(map(estimated_s, chunk(paper, part))) < 9.5 * 60
+        assert sum(map(estimated_s, chunk(tasks, part))) < 9.5 * 60
+
+
+@pytest.fixture(scope="module")
+def second():
+    return unique(named_sweep("efficientnet-x"))
+
+
+def names(tasks, **wanted):
+    return {name for base, _, _ in subjects(tasks, **wanted) for name in names_of(base)}
+
+
+def test_the_second_sweep_holds_the_families_at_both_batches(second):
+    for batch in (1, 128):
+        found = names(second, batch=batch, dtype="fp16", compile="none")
+        wanted = [n for n in NAMES if n.startswith(("EN-B", "EN-TF", "EN-X", "EN-H"))]
+        described = [description_of(get(name)) for name in found if not is_timm_name(name)]
+        assert all(name in found or description_of(get(name)) in described for name in wanted)
+        for level in range(8):
+            assert {f"EN-X-B{level}+relu", f"EN-X-GPU-B{level}+relu"} <= found
+        assert {"ResNet-50", "timm/nasnetalarge", "timm/inception_v4", "timm/resnest269e"} <= found
+
+
+def test_the_second_sweep_holds_the_blocks_and_the_steps(second):
+    found = names(second, batch=128, dtype="fp16", compile="none")
+    kinds = ("MBConv", "FusedMBConv")
+    assert {f"{kind}-c{c}@{m}" for kind in kinds for c in WIDTHS for m in MAPS} <= found
+    assert set(TABLE4_STEPS.values()) <= found
+    assert (min(WIDTHS), max(WIDTHS), max(MAPS), min(MAPS)) == (16, 192, 112, 7)
+
+
+def test_the_second_sweep_varies_dtype_compiler_and_activation(second):
+    kinds = {f"EN-X-B0{kind}" for kind in ("+relu", "", "+swish")}
+    for compile_ in ("none", "graph", "inductor"):
+        assert kinds <= names(second, compile=compile_, batch=128)
+    assert {"EN-X-GPU-B7+relu", "EN-TF-B7"} <= names(second, dtype="bf16", batch=128)
+    assert {"EN-X-GPU-B7+relu", "EN-TF-B7"} <= names(second, compile="graph", batch=1)
+    traffic = {t.subject.name for t in second if isinstance(t, TrafficJob)}
+    assert {"EN-TF-B0", "EN-X-B0"} <= traffic
+    assert {t.protocol.dtype for t in second if isinstance(t, PeakJob)} == {"fp16", "bf16"}
+
+
+def test_what_claims_ask_for_is_in_the_first_part_of_the_second_sweep(second):
+    early = names(chunk(second, "1/3"), dtype="fp16", compile="none", batch=128)
+    asked = [c for c in load().claims if c.judge in ("recorded_gain", "recorded_order")]
+    assert len(asked) > 10
+    for claim in asked:
+        assert {name for pair in claim.args["pairs"] for name in pair} <= early, claim.id
 
 
 def test_the_smoke_sweep_has_twenty_networks():

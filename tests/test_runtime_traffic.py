@@ -1,12 +1,16 @@
 """The counters' side without a GPU: ncu is played by a script that prints what ncu prints."""
 
+import json
 import stat
 
 import pytest
+from test_records import MACHINE
 
 from repro.errors import InputError
-from repro.records import Protocol, TrafficRecord
-from repro.runtime.jobs import job
+from repro.records import Protocol, TrafficRecord, read
+from repro.runtime.jobs import estimated_s, job, named_sweep, traffic
+from repro.runtime.picture import summary
+from repro.runtime.sweep import _Crew, sweep
 from repro.runtime.traffic import measure_traffic, totals
 
 OUTPUT = """==PROF== Connected to process 7
@@ -17,7 +21,7 @@ OUTPUT = """==PROF== Connected to process 7
 "1","7","relu","dram__bytes_read.sum","byte","100"
 "1","7","relu","dram__bytes_write.sum","byte","0"
 """
-JOB = job("EN-B0", protocol=Protocol(device="cuda", batch=64))
+JOB = traffic(job("EN-B0", protocol=Protocol(device="cuda", batch=64)))
 
 
 def test_counts_are_summed_over_kernels():
@@ -90,7 +94,31 @@ def test_without_ncu_there_is_no_traffic(monkeypatch):
         measure_traffic(JOB)
 
 
-def test_the_batch_must_be_a_number(fake_ncu):
+def test_an_ncu_that_does_not_end_is_given_up(fake_ncu):
+    fake_ncu("sleep 9")
+    with pytest.raises(InputError, match="ncu did not end within"):
+        measure_traffic(JOB, limit_s=0.1)
+
+
+@pytest.mark.parametrize(
+    "protocol, words",
+    [({"device": "cuda", "batch": "max"}, "--batch 64"), ({"device": "cpu"}, "--device cuda")],
+)
+def test_what_traffic_cannot_be_counted_of(protocol, words):
+    with pytest.raises(InputError, match=words):
+        traffic(job("EN-B0", protocol=Protocol(**protocol)))
+
+
+def test_a_sweep_counts_traffic_once(fake_ncu, tmp_path, monkeypatch):
     fake_ncu("exit 0")
-    with pytest.raises(InputError, match="--batch 64"):
-        measure_traffic(job("EN-B0", protocol=Protocol(device="cuda", batch="max")))
+    gpu = {"device": "cuda", "batch": 64}
+    block = {"protocol": gpu, "models": [["EN-B0", None, None]], "traffic": True}
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps([block]))
+    tasks = named_sweep(str(path))
+    assert tasks == [JOB] and 20 < estimated_s(JOB) < 120
+    monkeypatch.setattr(_Crew, "machine", lambda self, protocol: MACHINE)
+    out = tmp_path / "records.jsonl"
+    assert [r.kind for r in sweep(tasks, out).records] == ["traffic"]
+    assert sweep(tasks, out).skipped == 1
+    assert "EN-B0, fp32 batch 64: 1.124e-06 GB read" in summary(read(out))

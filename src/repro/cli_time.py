@@ -18,7 +18,9 @@ from repro.errors import InputError
 def time(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[NAME]...", help="Networks; `repro list` prints all names."),
+        typer.Argument(
+            metavar="[NAME]...", help="Networks; `repro list` prints names. Or timm/NAME."
+        ),
     ] = None,
     strategy: Annotated[
         list[str] | None,
@@ -34,7 +36,7 @@ def time(
     ] = None,
     sweep: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A named sweep: smoke, laptop, paper-gpu; or a file."),
+        typer.Option(metavar="NAME", help="A named sweep, see below, or a file."),
     ] = None,
     chunk: Annotated[
         str | None,
@@ -110,7 +112,8 @@ def time(
     goes on where it was when the same command is given again.
 
     Strategies have the authors' meaning, in which a bare w leaves group width alone; the
-    paper's w is w1_g1 here, its dwr dwgr.
+    paper's w is w1_g1 here, its dwr dwgr. Named sweeps: smoke, laptop, blocks on a CPU;
+    paper-gpu, efficientnet-x on a GPU. timm/NAME times a network of timm's.
 
     \b
     Examples:
@@ -118,6 +121,7 @@ def time(
       repro time EN-B0 RegNetY-500MF --strategy dWr --strategy d --scale 2 --scale 4
       repro time EN-B0 --mode step --batch 8 --out mine.jsonl --figure mine.svg
       repro time RegNetZ-4GF --device cuda --batch max --mode step --dtype bf16
+      repro time EN-X-B0 timm/efficientnet_b0 --device cpu
       repro time --sweep laptop --out mine.jsonl
       repro time --sweep paper-gpu --chunk 1/3 --dry-run
     """
@@ -144,13 +148,15 @@ def time(
         tasks = j.named_sweep(sweep, changes)
     else:
         tasks = _tasks(names or [], strategy or [], scale or [], grid, changes, peaks)
+    if traffic:
+        tasks = [j.traffic(task) for task in tasks if isinstance(task, j.Job)]
     tasks = j.unique(tasks)
     if chunk is not None:
         tasks = j.chunk(tasks, chunk)
     if dry_run:
         print(_plan(tasks))
         return 0
-    return _traffic(tasks, out) if traffic else _run(tasks, out, figure, group, minutes)
+    return _run(tasks, out, figure, group, minutes)
 
 
 def compare(
@@ -285,19 +291,3 @@ def _closing(outcome: Any, out: Path | None) -> str:
     if outcome.failures:
         parts.append(f"{len(outcome.failures)} could not be measured")
     return "; ".join(parts)
-
-
-def _traffic(tasks: list[Any], out: Path | None) -> int:
-    """Count traffic, one network after another."""
-    from repro.records import append
-    from repro.runtime.jobs import Job
-    from repro.runtime.traffic import measure_traffic
-
-    for task in tasks:
-        if isinstance(task, Job):
-            record = measure_traffic(task)
-            if out:
-                append(out, record)
-            moved = record.read_bytes + record.written_bytes
-            print(f"{task.name}: {moved / 1e9:.4g} GB in {record.launches} kernels", flush=True)
-    return 0

@@ -17,6 +17,11 @@ RECORD_GPU = (
     "repro time --sweep paper-gpu --device cuda --chunk I/N --out data/records/gpu-NAME.jsonl"
 )
 """The command that records what a GPU is needed for, part I of N."""
+RECORD_X = (
+    "repro time --sweep efficientnet-x --chunk I/3 --minutes 9.3"
+    " --out data/records/efficientnet-x-gpu.jsonl"
+)
+"""The same for the second paper: networks, blocks, peak rates and memory traffic."""
 
 
 def record_files() -> list[Path]:

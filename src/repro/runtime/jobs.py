@@ -2,7 +2,8 @@
 
 A named sweep is ``data/sweeps/NAME.json``: a list of blocks, each a protocol and the networks to
 time under it: ``{"protocol": {...}, "models": [[base, strategy, scale], ...]}``, strategies in the
-authors' grammar. A block with ``"peaks": true`` measures the device's peak rates instead.
+authors' grammar. A block with ``"peaks": true`` measures the device's peak rates first; with
+``"traffic": true`` it counts its networks' memory traffic in place of timing them.
 """
 
 from __future__ import annotations
@@ -27,17 +28,19 @@ from repro.records import (
     Protocol,
     Subject,
     TimingRecord,
+    TrafficRecord,
     checked,
     timing_inputs,
 )
-from repro.runtime.roofline import Peaks, device_peaks, kernel_count, roofline
+from repro.runtime.roofline import BYTES, Peaks, device_peaks, kernel_count, roofline
+from repro.runtime.timm_networks import TimmNetwork, find, is_timm_name
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
     """One network to time under one protocol. ``entry`` is the module that does it."""
 
-    net: Network
+    net: Network | TimmNetwork
     subject: Subject
     protocol: Protocol
     entry: ClassVar[str] = TimingRecord.entry
@@ -51,6 +54,32 @@ class Job:
     def inputs(self) -> dict[str, Any]:
         """The part of its record's key that is known beforehand."""
         return timing_inputs(self.subject, self.protocol)
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficJob(Job):
+    """The bytes that one network moves through GPU memory under one protocol.
+
+    Raises:
+        InputError: the protocol is not of a GPU, or its batch is not a number.
+    """
+
+    entry: ClassVar[str] = TrafficRecord.entry
+
+    def __post_init__(self) -> None:
+        if self.protocol.device != "cuda":
+            raise InputError("memory traffic is counted on a GPU; --device cuda is allowed")
+        if self.protocol.batch == "max":
+            raise InputError("traffic needs a batch that is a number, such as --batch 64")
+
+    @property
+    def name(self) -> str:
+        """For messages."""
+        return f"{self.subject.name}, memory traffic, batch {self.protocol.batch}"
+
+    def inputs(self) -> dict[str, Any]:
+        """The part of its record's key that is known beforehand."""
+        return {**timing_inputs(self.subject, self.protocol), "kind": "traffic"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +107,19 @@ def job(
     """A network to time.
 
     Args:
-        base: a zoo name, or any description. strategy: in the authors' grammar, where a bare
-            ``w`` leaves group width alone. factor: on flops; given exactly when ``strategy`` is.
+        base: a zoo name, or any description, or ``timm/`` and a name of timm's. strategy: in the
+            authors' grammar, where a bare ``w`` leaves group width alone. factor: on flops; given
+            exactly when ``strategy`` is.
 
     Raises:
         InputError: unknown name, unreadable strategy, or one of strategy and factor alone.
     """
     protocol = protocol or Protocol()
+    if isinstance(base, str) and is_timm_name(base):
+        if (strategy, factor) != (None, None):
+            raise InputError(f"{base} has no description here, and cannot be scaled")
+        found = find(base, protocol.resolution)
+        return Job(found, found.subject(), protocol)
     net = start = get(base) if isinstance(base, str) else base
     parsed = None
     if (strategy is None) != (factor is None):
@@ -186,12 +221,18 @@ def named_sweep(name: str, changes: dict[str, Any] | None = None) -> list[Task]:
             protocol = resolved(checked(Protocol, values, where))
             if block.get("peaks"):
                 jobs.append(PeakJob(protocol))
-            jobs += [job(b, strategy, s, protocol) for b, strategy, s in block.get("models", ())]
+            mine = [job(b, strategy, s, protocol) for b, strategy, s in block.get("models", ())]
+            jobs += map(traffic, mine) if block.get("traffic") else mine
         except InputError as error:
             raise InputError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
         except (TypeError, ValueError, KeyError, AttributeError) as error:
             raise InputError(f"{where} cannot be used: {error!r}") from None
     return jobs
+
+
+def traffic(timing: Job) -> TrafficJob:
+    """The same network under the same protocol, to have its memory traffic counted."""
+    return TrafficJob(timing.net, timing.subject, timing.protocol)
 
 
 def resolved(protocol: Protocol) -> Protocol:
@@ -205,15 +246,14 @@ def resolved(protocol: Protocol) -> Protocol:
 # ---------------------------------------------------------------------------- estimates
 
 
-def memory_per_image(net: Network, protocol: Protocol) -> float:
+def memory_per_image(net: Network | TimmNetwork, protocol: Protocol) -> float:
     """Bytes that one more image takes, roughly: a first guess where batches are tried.
 
     Training keeps each conv's output and what batch norm and activation make of it for the
     backward pass; inference holds little more than the largest maps.
     """
-    bytes_each = 4 if protocol.dtype in ("fp32", "tf32") else 2
-    acts = complexity(net).acts
-    return bytes_each * acts * (4.5 if protocol.mode != "infer" else 1.0)
+    kept = 4.5 if protocol.mode != "infer" else 1.0
+    return BYTES[protocol.dtype] * _acts(net) * kept
 
 
 def guess_batch(item: Job, memory_bytes: float) -> int:
@@ -224,12 +264,32 @@ def guess_batch(item: Job, memory_bytes: float) -> int:
     return max(1, min(batch, 4096))
 
 
+def _acts(net: Network | TimmNetwork) -> float:
+    if isinstance(net, TimmNetwork):
+        return net.acts or 30e6  # not counted: that of a network of some size
+    return complexity(net).acts
+
+
+def _operations(net: Network | TimmNetwork) -> int:
+    return net.layers if isinstance(net, TimmNetwork) else kernel_count(net)
+
+
+def _ideal_s(net: Network | TimmNetwork, peaks: Peaks, batch: int, p: Protocol) -> float:
+    """Least seconds of one iteration; of a network without description by its totals."""
+    if not isinstance(net, TimmNetwork):
+        return roofline(net, peaks, batch, p.dtype, p.mode, "none").ideal_s
+    passes = 1 if p.mode == "infer" else 3
+    work, maps = 2 * (net.flops or 10e9), 6 * BYTES[p.dtype] * _acts(net)  # each read, written
+    return passes * batch * max(work / peaks.of(p.dtype), maps / peaks.bandwidth)
+
+
 # A CPU core in eager mode; what launching one operation costs; how far eager training on a GPU
 # stays above the roofline without fusion. All rough, and used for plans alone.
 _CORE = Peaks("one core", {"fp32": 1.1e11, "fp16": 5e10, "bf16": 1.1e11}, 1e10)
 _LAUNCH_S = {"cpu": 4e-6, "cuda": 9e-6}
 _SLACK = {"cpu": 1.0, "cuda": 3.5}
 _START_S = 1.0
+_PROFILER_START_S, _PROFILED_S = 20.0, 0.05
 
 
 def estimated_s(item: Task, device_name: str = "H200") -> float:
@@ -250,14 +310,17 @@ def estimated_s(item: Task, device_name: str = "H200") -> float:
         peaks = device_peaks(device_name)
         memory = peaks.memory_bytes or 32e9
     batch = guess_batch(item, memory) if p.batch == "max" else p.batch
-    launches = kernel_count(item.net) * (1 if p.mode == "infer" else 3)
+    operations = _operations(item.net)
+    launches = operations * (1 if p.mode == "infer" else 3)
     launch_s = 0.0 if p.compile == "graph" else launches * _LAUNCH_S[p.device]
-    ideal = roofline(item.net, peaks, batch, p.dtype, p.mode, "none").ideal_s
+    ideal = _ideal_s(item.net, peaks, batch, p)
     iteration = max(_SLACK[p.device] * ideal, launch_s)
+    if isinstance(item, TrafficJob):
+        return _PROFILER_START_S + _PROFILED_S * operations
     # Warm-up, the search for the batch, and an untimed iteration in each turn.
     untimed = 6 + p.rounds + (4 if p.batch == "max" and p.device == "cuda" else 0)
     timed = max(p.samples * iteration, p.min_time)
-    compiling = 40.0 if p.compile == "inductor" else 0.0
+    compiling = 5.0 + 0.15 * operations if p.compile == "inductor" else 0.0
     return _START_S + compiling + untimed * iteration + timed
 
 

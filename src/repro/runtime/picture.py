@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from repro.console import aligned
-from repro.records import PeakRecord, TimingRecord
+from repro.records import PeakRecord, TimingRecord, TrafficRecord
 
 WIDTH = 40
 LEVELS = "_.-=+*#"
@@ -77,6 +77,12 @@ def summary(records: Sequence[object]) -> str:
                 f"{max(r.matmul_flops) / 1e12:.4g} TFLOP/s in a matrix product, "
                 + (f"{max(r.conv_flops) / 1e12:.4g} in a conv, " if r.conv_flops else "")
                 + f"{max(r.copy_bytes) / 1e9:.4g} GB/s in a copy"
+            )
+        if isinstance(r, TrafficRecord):
+            paragraphs.append(
+                f"{r.subject.name}, {r.protocol.dtype} batch {r.batch}: "
+                f"{r.read_bytes / 1e9:.4g} GB read and {r.written_bytes / 1e9:.4g} GB written "
+                f"in {r.launches} kernels"
             )
     return "\n\n".join(paragraphs)
 

@@ -7,6 +7,7 @@ paper. A network that one block names twice (the base is every strategy at s = 1
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from repro.arch import NAMES
@@ -110,7 +111,12 @@ def paper_gpu() -> list[Block]:
 
 def _by_width(size: int) -> list[str]:
     """Blocks and fused blocks of every width on one map, each pair together."""
-    return [f"{kind}-c{c}@{size}" for c in WIDTHS for kind in KINDS]
+    return [name for c in WIDTHS for name in _pair(c, size)]
+
+
+def _pair(channels: int, size: int) -> list[str]:
+    """A block and the fused block with the same channels."""
+    return [f"{kind}-c{channels}@{size}" for kind in KINDS]
 
 
 def _choices(size: int) -> list[str]:
@@ -132,7 +138,77 @@ def blocks() -> list[Block]:
     return [{"protocol": protocol, "peaks": True, "models": _grid(dict.fromkeys(names))}]
 
 
-PLANS = {"laptop": laptop, "smoke": smoke, "paper-gpu": paper_gpu, "blocks": blocks}
+LEVELS = tuple(f"B{level}" for level in range(8))
+EVERY_OTHER = ("B0", "B4", "B7")
+OTHERS = (
+    *("ResNet-50", "RegNetY-800MF", "RegNetY-4.0GF", "RegNetY-8.0GF"),
+    *("timm/inception_v3", "timm/inception_v4", "timm/nasnetalarge"),
+    *("timm/resnest101e", "timm/resnest200e", "timm/resnest269e"),
+)
+"""Table 3's other networks."""
+
+
+def _paper_families(levels: Iterable[str]) -> list[str]:
+    """EfficientNet and the paper's two X families for a GPU, level by level.
+
+    Its GPU networks are ReLU throughout; those for a TPU have the stem's swish.
+    """
+    families = ("EN-TF-{}", "EN-X-{}+relu", "EN-X-GPU-{}+relu", "EN-X-TPU-{}+swish-stem")
+    return [family.format(level) for level in levels for family in families]
+
+
+def efficientnet_x() -> list[Block]:
+    """The second paper's sweep on one GPU: under half an hour of an H200, most important first.
+
+    Inference in half precision, as in its Table 3: at 128 images (halved where memory ends), and
+    one by one. Four networks take turns, which are those of one level where families are compared.
+    """
+    gpu: Block = {"device": "cuda", "mode": "infer", "dtype": "fp16", "batch": 128}
+    gpu |= {"samples": 10, "min_time": 0.2, "rounds": 2}
+
+    def block(names: Iterable[str], **protocol: Any) -> Block:
+        return {"protocol": {**gpu, **protocol}, "models": _grid(dict.fromkeys(names))}
+
+    def traffic(names: Iterable[str], **protocol: Any) -> Block:
+        return {**block(names, **protocol), "traffic": True}
+
+    families = _paper_families(LEVELS)
+    few = _paper_families(EVERY_OTHER)
+    mixed = [f"{family}-{level}" for family in ("EN-X", "EN-X-GPU", "EN-X-TPU") for level in LEVELS]
+    code = [name for name in NAMES if name.startswith(("EN-B", "EN-H", "EN-X-Table6"))]
+    table6 = [f"{name}+relu" for name in NAMES if name.startswith("EN-X-Table6-GPU")]
+    activations = [f"EN-X{kind}" for kind in ("-B0+relu", "-B0", "-B0+swish")]
+    deep = [f"EN-X-GPU-B4{kind}" for kind in ("+relu", "", "+swish")]
+    by_width = [name for size in MAPS for name in _by_width(size)]
+    return [
+        *({**block([], dtype=dtype), "peaks": True} for dtype in ("fp16", "bf16")),
+        block(families),
+        block([*TABLE_4, *activations, *deep]),
+        block(OTHERS),
+        block([*_by_width(56), *_choices(56)], samples=20),
+        traffic(["EN-TF-B0", "EN-X-B0+relu", "EN-X-B0"]),
+        block(families, batch=1),
+        block(families, batch=1, compile="graph"),
+        block(by_width, samples=20),
+        block([*few, *TABLE_4, *activations, *deep], compile="graph"),
+        block(families, dtype="bf16"),
+        block([*mixed, *table6, *code]),
+        block([*activations, "EN-TF-B0"], compile="inductor"),
+        block([*mixed, *table6, *code, *OTHERS], batch=1),
+        traffic(["MBConv-c32@56", "FusedMBConv-c32@56"]),
+        block([*TABLE_4, *activations], dtype="bf16"),
+        block([name for c in (32, 64, 96) for name in _pair(c, 56)], compile="inductor"),
+        block([*deep, "EN-TF-B4"], compile="inductor"),
+    ]
+
+
+PLANS = {
+    "laptop": laptop,
+    "smoke": smoke,
+    "blocks": blocks,
+    "paper-gpu": paper_gpu,
+    "efficientnet-x": efficientnet_x,
+}
 
 
 def as_text(blocks: list[Block]) -> str:

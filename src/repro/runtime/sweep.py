@@ -4,7 +4,7 @@ A job whose key is in the file already (same description, protocol, code, device
 of one protocol are measured in small groups whose members take turns; a group's records are
 appended as soon as it is done, so a kill loses the group under measurement and nothing else. The
 largest batch that fits leaves no room for others on a GPU: there, each network is its own group.
-Peak rates are measured alone, and so are compiled networks.
+Peak rates and memory traffic are measured alone, and so are compiled networks.
 """
 
 from __future__ import annotations
@@ -33,7 +33,17 @@ from repro.records import (
     scan,
     stamp,
 )
-from repro.runtime.jobs import Job, PeakJob, Task, estimated_s, guess_batch, unique
+from repro.runtime.jobs import (
+    Job,
+    PeakJob,
+    Task,
+    TrafficJob,
+    estimated_s,
+    guess_batch,
+    unique,
+)
+from repro.runtime.timm_networks import TimmNetwork, TimmRemote
+from repro.runtime.traffic import measure_traffic
 from repro.runtime.turns import interleave
 from repro.runtime.worker import Remote, Worker, WorkerDied
 
@@ -122,7 +132,8 @@ def _groups(jobs: Sequence[Task], size: int) -> Iterator[list[Task]]:
     """Runs of jobs under one protocol, cut to size."""
     for _, run in groupby(jobs, key=lambda job: (type(job), job.protocol)):
         members = list(run)
-        alone = isinstance(members[0], PeakJob) or _takes_no_turns(members[0].protocol)
+        kind, protocol = type(members[0]), members[0].protocol
+        alone = kind in (PeakJob, TrafficJob) or _takes_no_turns(protocol)
         step = 1 if alone else size
         yield from (members[i : i + step] for i in range(0, len(members), step))
 
@@ -181,6 +192,8 @@ class _Crew:
         try:
             if isinstance(members[0], PeakJob):
                 return [(members[0], self._peaks(members[0]))]
+            if isinstance(members[0], TrafficJob):
+                return [(members[0], measure_traffic(members[0]))]
             jobs = [job for job in members if isinstance(job, Job)]
             return list(zip(jobs, self._together(jobs), strict=True))
         except (InputError, WorkerDied, RuntimeError) as error:
@@ -204,10 +217,14 @@ class _Crew:
         memory = machine.memory_bytes
         if protocol.device == "cpu":
             memory = psutil.virtual_memory().available // 2
-        remotes = []
+        remotes: list[Remote] = []
         for number, job in enumerate(jobs):
             worker = self.worker(protocol.device)
-            remotes.append(Remote(worker, number, job.net, protocol, guess_batch(job, memory)))
+            guess = guess_batch(job, memory)
+            if isinstance(job.net, TimmNetwork):
+                remotes.append(TimmRemote(worker, number, job.net, protocol, guess))
+            else:
+                remotes.append(Remote(worker, number, job.net, protocol, guess))
             remotes[-1].prepare()
         interleave(remotes, protocol.samples, protocol.rounds)
         return [

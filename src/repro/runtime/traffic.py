@@ -19,7 +19,8 @@ from typing import Any
 
 from repro.errors import InputError
 from repro.records import TrafficRecord, stamp
-from repro.runtime.jobs import Job
+from repro.runtime.jobs import TrafficJob
+from repro.runtime.timm_networks import module_of
 
 MODULE = "repro.runtime.traffic"  # which is not its name when it runs under ncu
 METRICS = {"dram__bytes_read.sum": "read_bytes", "dram__bytes_write.sum": "written_bytes"}
@@ -33,32 +34,34 @@ OPTIONS = {
 }
 
 
-def measure_traffic(job: Job, limit_s: float = 300) -> TrafficRecord:
+def measure_traffic(job: TrafficJob, limit_s: float = 300) -> TrafficRecord:
     """Count one iteration's traffic.
 
     Args:
-        job: a network and a protocol with device ``"cuda"`` and a whole number as batch.
+        job: which network, and how. limit_s: seconds after which ncu is given up.
 
     Raises:
-        InputError: no ncu, no such device, or ncu may not read the counters.
+        InputError: no ncu, no such device, ncu may not read the counters, or takes too long.
     """
     if shutil.which("ncu") is None:
         raise InputError("ncu (NVIDIA Nsight Compute) is not on the path; it reads the counters")
-    if job.protocol.batch == "max":
-        raise InputError("traffic needs a batch that is a number, such as --batch 64")
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "job"
         path.write_bytes(pickle.dumps((job.net, job.protocol)))
         options = [word for pair in OPTIONS.items() for word in pair]
         command = ["ncu", "--csv", *options, sys.executable, "-m", MODULE, str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit_s, check=False)
+        try:
+            done = subprocess.run(
+                command, capture_output=True, text=True, timeout=limit_s, check=False
+            )
+        except subprocess.TimeoutExpired:
+            raise InputError(f"ncu did not end within {limit_s:g} s") from None
         if done.returncode:
             last = (done.stdout + done.stderr).strip().splitlines()[-1:]
             raise InputError(f"ncu failed: {''.join(last)}")
         machine = pickle.loads((path.with_suffix(".machine")).read_bytes())
-    inputs = {**job.inputs(), "kind": "traffic"}
     return TrafficRecord(
-        **stamp(TrafficRecord.entry, inputs, machine),
+        **stamp(TrafficRecord.entry, job.inputs(), machine),
         subject=job.subject,
         protocol=job.protocol,
         batch=job.protocol.batch,
@@ -87,14 +90,13 @@ def _one_iteration(path: Path) -> None:
     """In the process under ncu: warm up, then run one iteration with the counters on."""
     import torch
 
-    from repro.models.builder import build
     from repro.runtime import device
     from repro.runtime.measure import Bench
     from repro.runtime.protocol import check, settings
 
     net, protocol = pickle.loads(path.read_bytes())
     check(protocol)
-    bench = Bench(lambda: build(net, device=protocol.device), protocol, net.resolution)
+    bench = Bench(lambda: module_of(net, protocol.device), protocol, net.resolution)
     bench.prepare()
     with settings(protocol):
         torch.cuda.profiler.start()

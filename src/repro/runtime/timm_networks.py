@@ -1,0 +1,160 @@
+"""Networks that this project does not describe, by timm's names: ``timm/resnest50d``.
+
+They are timed like described ones, at the resolution that timm gives them, with random weights.
+What they do for one image is counted from the operators that they run on the meta device, where
+every operator is one that `repro.counters` knows. Only what asks for one imports torch and timm.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import psutil
+
+from repro.arch import Network
+from repro.errors import InputError, did_you_mean
+from repro.records import Device, Protocol, Subject
+from repro.runtime.worker import Remote, _Office
+
+PREFIX = "timm/"
+HERE = "repro.runtime.timm_networks"
+UNCOUNTED = ("attention", "bmm", "mm", "mv", "dot", "conv", "lstm", "gru", "rnn", "fft", "sampl")
+"""In the name of an operator that `repro.counters` passes over: then there is work it misses."""
+
+
+@dataclass(frozen=True, slots=True)
+class TimmNetwork:
+    """What a job holds of a network from timm, in place of a description.
+
+    Attributes:
+        name: with ``timm/``. resolution: pixels per side of the images.
+        params: trainable ones. layers: modules without parts, for estimates.
+        flops, acts: for one image, by the first paper's convention; None: not all of it is counted.
+    """
+
+    name: str
+    resolution: int
+    params: int
+    layers: int
+    flops: int | None
+    acts: int | None
+
+    def at(self, resolution: int) -> TimmNetwork:
+        """The network on images of another size."""
+        return find(self.name, resolution)
+
+    def subject(self) -> Subject:
+        """As records keep it."""
+        return Subject(
+            name=self.name,
+            base=self.name,
+            resolution=self.resolution,
+            flops=self.flops,
+            params=self.params,
+            acts=self.acts,
+        )
+
+
+def is_timm_name(name: str) -> bool:
+    """Whether a name is meant to be one of timm's."""
+    return name.startswith(PREFIX)
+
+
+@cache
+def find(name: str, resolution: int | None = None) -> TimmNetwork:
+    """A network of timm's, counted.
+
+    Args:
+        name: ``timm/`` and timm's own name. resolution: timm's own where left out.
+
+    Raises:
+        InputError: timm has no such network (the message suggests the nearest), or it cannot be
+            run on square images of three channels.
+    """
+    from timm import list_models
+    from timm.models import is_model
+
+    from repro.counters import count
+
+    short = name.removeprefix(PREFIX)
+    if not is_model(short):
+        raise InputError(
+            f"timm has no network {short!r}.{did_you_mean(short, list_models())}"
+            " timm.list_models() has all names."
+        )
+    module = create(name, "meta")
+    size = resolution or module.default_cfg["input_size"][-1]
+    try:
+        counted = count(module, (3, size, size))
+    except (RuntimeError, NotImplementedError, AssertionError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"{name} cannot be run on images of {size} x {size}: {reason}") from None
+    missed = any(word in operator for operator in counted.free for word in UNCOUNTED)
+    return TimmNetwork(
+        name=name,
+        resolution=size,
+        params=counted.params,
+        layers=sum(not any(True for _ in part.children()) for part in module.modules()),
+        flops=None if missed else counted.flops,
+        acts=None if missed else counted.acts,
+    )
+
+
+def create(name: str, device: str) -> Any:
+    """The module, with timm's random weights."""
+    import timm
+    import torch
+
+    with torch.device(device):
+        return timm.create_model(name.removeprefix(PREFIX))
+
+
+def module_of(net: Network | TimmNetwork, device: Device) -> Any:
+    """The module of a described network or of one from timm."""
+    from repro.models.builder import build
+
+    if isinstance(net, TimmNetwork):
+        return create(net.name, device)
+    return build(net, device=device)
+
+
+# ------------------------------------------------------------------------------ in a worker
+
+
+class _TimmOffice(_Office):
+    """A worker's office for networks from timm."""
+
+    def prepare(self, number: int, net: Any, protocol: Protocol, guess: int) -> None:
+        from repro.runtime.measure import Bench
+
+        self.base_rss[number] = psutil.Process().memory_info().rss
+        bench = Bench(lambda: module_of(net, protocol.device), protocol, net.resolution, guess)
+        self.benches[number] = bench
+        bench.prepare()
+
+
+_OFFICE = _TimmOffice()
+
+
+def ask(method: str, *arguments: Any) -> Any:
+    """What a worker is told to call."""
+    return getattr(_OFFICE, method)(*arguments)
+
+
+class TimmRemote(Remote):
+    """A network from timm in a worker, able to take turns with described ones."""
+
+    def prepare(self) -> None:
+        self._ask("prepare", *self.job)
+
+    def sample(self, count: int) -> None:
+        self._ask("sample", count)
+
+    def result(self) -> dict[str, Any]:
+        answer: dict[str, Any] = self._ask("result")
+        return answer
+
+    def _ask(self, method: str, *arguments: Any) -> Any:
+        return self.worker.call("run", HERE, "ask", method, self.number, *arguments)
