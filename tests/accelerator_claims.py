@@ -36,6 +36,7 @@ NOT_REPRODUCED = {
     "x-search-alone-all-levels-v100": "57 %",
     "x-figure2-order-of-magnitude": "B7: 2.8 times",
     "x-intensity-single-objective": "B5 to B7 are the LACS networks'",
+    "x-intensity-regnety": "far below",
     "x-efficiency-latency": "another bandwidth, or other latencies",
     "x-efficiency-figure2": "likewise",
     "x-depth-much-faster-tpu": "not at B6 and B7",

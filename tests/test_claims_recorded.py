@@ -3,9 +3,11 @@
 import pytest
 from made_up_timings import GPU
 
+from repro.arch import get
 from repro.claims import judge, load, recorded
 from repro.errors import InputError
 from repro.records import Protocol, State, Subject, TimingRecord, stamp, timing_inputs
+from repro.runtime.jobs import description_of
 
 PROTOCOL = Protocol(device="cuda", dtype="fp16", batch=128)
 CLAIMS = {c.id: c for c in load().claims if c.judge in ("recorded_gain", "recorded_order")}
@@ -79,6 +81,14 @@ def test_networks_of_one_claim_come_from_one_machine(monkeypatch):
     first, second = records(claim, 3.0)
     made = [first, timing(second.subject.name, 1.0, machine=other)]
     assert "all of them together" in judged(claim, made, monkeypatch).why
+
+
+def test_the_three_names_of_x_b0_are_one_network(monkeypatch):
+    descriptions = [description_of(get(f"{name}+relu")) for name in recorded.UNSCALED_X]
+    assert descriptions[0] == descriptions[1] == descriptions[2]
+    claim = CLAIMS["x-recorded-search-alone"]
+    made = [timing("EN-X-B0+relu", 1.0), timing("EN-TF-B0", 2.0)]
+    assert judged(claim, made, monkeypatch).verdict == "trend reproduced"
 
 
 def test_the_last_timing_counts(monkeypatch):

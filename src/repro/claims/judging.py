@@ -94,6 +94,19 @@ class Point:
         return replace(self, machine=machine)
 
 
+def of_machines(points: Sequence[Point], missing: str) -> list[Point]:
+    """Measured points as a judge returns them: of several machines, each with its machine.
+
+    Raises:
+        NotTestable: there are none; says what is missing.
+    """
+    if not points:
+        raise NotTestable(missing)
+    if len({point.machine for point in points}) > 1:
+        return [replace(point, label=f"{point.machine}: {point.label}") for point in points]
+    return list(points)
+
+
 @dataclass(frozen=True, slots=True)
 class Judgement:
     """A claim with its verdict, ready for a table: every field but ``n`` and ``points`` is text.

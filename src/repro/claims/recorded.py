@@ -8,21 +8,19 @@ all the timings it asks for; where none has, it is not testable and says which k
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from math import prod
 from typing import Any, Literal
 
-from repro.claims.judging import NotTestable, Point, holds, judge_function
+from repro.claims.judging import Point, holds, judge_function, of_machines
 from repro.claims.ledger import Claim
 from repro.errors import InputError
 from repro.records import Protocol, TimingRecord, changed_code
-from repro.stored import machine_name, stored
+from repro.stored import RECORD_X, machine_name, stored
 
 Pair = tuple[str, str]
 """Two networks by the names under which they were timed: the faster one, and the other."""
 Gains = dict[Pair, float]
-OPTIONS = ("device", "mode", "dtype", "batch")
-"""Conditions that ``repro time`` is told; the others are what it does unasked."""
+UNSCALED_X = ("EN-X-B0", "EN-X-GPU-B0", "EN-X-TPU-B0")
 
 
 def rates(protocol: dict[str, Any]) -> dict[str, dict[str, float]]:
@@ -45,8 +43,18 @@ def rates(protocol: dict[str, Any]) -> dict[str, dict[str, float]]:
             getattr(record.protocol, key) == value for key, value in protocol.items()
         ):
             machine = machine_name(record) + " (timed by earlier code)" * bool(changed_code(record))
-            found.setdefault(machine, {})[record.subject.name] = record.images_per_s
+            for name in names_of(record.subject.name):
+                found.setdefault(machine, {})[name] = record.images_per_s
     return found
+
+
+def names_of(name: str) -> tuple[str, ...]:
+    """All names of a network: at B0 nothing is scaled yet, and three of them are one network.
+
+    A sweep measures it once, under the name that comes first.
+    """
+    base, plus, variant = name.partition("+")
+    return tuple(same + plus + variant for same in UNSCALED_X) if base in UNSCALED_X else (name,)
 
 
 def _on_each(
@@ -65,21 +73,16 @@ def _on_each(
         if all(name in known for name in names):
             gains = {(a, b): known[a] / known[b] for a, b in pairs}
             points += [point.on(machine) for point in judged(gains)]
-    if len({point.machine for point in points}) > 1:
-        points = [replace(p, label=f"{p.machine}: {p.label}") for p in points]
-    if not points:
-        conditions = ", ".join(
-            f"{k.replace('_', ' ')} {str(v).replace('_', ' ')}"
-            for k, v in protocol.items()
-            if v is not None
-        )
-        options = " ".join(f"--{k} {protocol[k]}" for k in OPTIONS if k in protocol)
-        raise NotTestable(
-            "Needs timings of its networks, all of them together on one machine, and no machine"
-            f" has them in data/records ({conditions}). Those that repro list names are recorded"
-            f" by: repro time NAME ... {options} --out data/records/gpu-NAME.jsonl"
-        )
-    return points
+    conditions = ", ".join(
+        f"{k.replace('_', ' ')} {str(v).replace('_', ' ')}"
+        for k, v in protocol.items()
+        if v is not None
+    )
+    return of_machines(
+        points,
+        "Needs timings of its networks, all of them together on one machine, and no machine has"
+        f" them in data/records ({conditions}). This records them: {RECORD_X}",
+    )
 
 
 @judge_function

@@ -9,7 +9,6 @@ flop. Times are per image.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from itertools import pairwise
 from math import exp, inf, log
 from statistics import correlation, linear_regression
@@ -18,7 +17,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import Field
 
 from repro import reference
-from repro.claims.judging import NotTestable, Point, holds, in_words, judge_function
+from repro.claims.judging import Point, holds, in_words, judge_function, of_machines
 from repro.claims.ledger import Claim
 from repro.records import PeakRecord, TimingRecord, changed_code
 from repro.stored import RECORD_GPU, machine_name, stored
@@ -118,16 +117,13 @@ def _on_each(way: Way, judged: Callable[[str, Timings], Iterable[Point]]) -> lis
         earlier = not all(n.current for n in networks.values())
         on = machine + " (timed by earlier code)" * earlier
         points += [p.on(on) for p in judged(machine, networks)]
-    if len({p.machine for p in points}) > 1:
-        points = [replace(p, label=f"{p.machine}: {p.label}") for p in points]
-    if not points:
-        kind = "GPU" if way.startswith("gpu") else "CPU"
-        how = RECORD_GPU if kind == "GPU" else "repro time --sweep laptop --out FILE.jsonl"
-        raise NotTestable(
-            f"Needs timings of these networks on a {kind} ({way}), and none are recorded. "
-            f"This records them: {how}"
-        )
-    return points
+    kind = "GPU" if way.startswith("gpu") else "CPU"
+    how = RECORD_GPU if kind == "GPU" else "repro time --sweep laptop --out FILE.jsonl"
+    return of_machines(
+        points,
+        f"Needs timings of these networks on a {kind} ({way}), and none are recorded. "
+        f"This records them: {how}",
+    )
 
 
 def _strategies(networks: Iterable[Timed]) -> dict[str, list[Timed]]:
