@@ -463,6 +463,7 @@ def test_digits_are_kept(tmp_path):
         ("id: one", "group: x\n    id: one", "unknown key 'group'"),
         ("id: one", "note: x", r"claim \{.*\}: id: Field required"),
         ("kind: number", "kind: guess", "claim 'one': kind: Input should be"),
+        ("id: one", "id: one\n    reference: a.csv", "claim 'one': reference: no file 'a.csv' in"),
         (", read_in: a test", "", "claim 'one': read_in: Field required"),
         ("Table {table}", "Table {tabel}", "claim 'one': where needs the argument 'tabel'"),
         ("    judge: table_complexity\n", "", "give either judge or not_testable"),

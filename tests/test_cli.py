@@ -1,7 +1,9 @@
+import importlib.metadata
 import json
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from types import ModuleType
 
@@ -182,6 +184,8 @@ def test_an_unscaled_network_needs_no_word_about_strategies(run):
         (["EN-B0", "--scale", "4"], "4 is given without a strategy"),
         (["EN-B0", "--strategy", "", "--scale", "4"], "strategy ''"),
         (["EN-B0", "--strategy", "dd", "--scale", "4"], "'dd' names a dimension twice"),
+        (["EN-B0", "--strategy", "DWR", "--scale", "2"], "Did you mean 'dWr' or 'dwr'?"),
+        (["EN-B0", "--strategy", "D1_w8", "--scale", "2"], "Did you mean 'd1_w8'?"),
         (["EN-B0", "--strategy", "d٣", "--scale", "4"], "cannot be read"),
         (["EN-B0", "--strategy", "d", "--scale", "nan"], "scale 'nan'"),
         (["EN-B0", "--strategy", "d", "--scale", "inf"], "scale 'inf'"),
@@ -413,3 +417,38 @@ def test_any_locale_can_show_the_claims(ledger):
     done = shell("claims", env={**os.environ, "PYTHONIOENCODING": "ascii"})
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"It costs \\u2265 4." in done.stdout
+
+
+def test_the_version(run):
+    assert run("--version") == (0, f"repro {importlib.metadata.version('repro')}\n", "")
+
+
+def test_ctrl_c_while_importing_is_130_without_a_word():
+    program = (
+        "import os, signal, sys\n"
+        "class Interrupting:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'typer': os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Interrupting())\n"
+        "import repro.cli"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
+
+
+def test_whoever_imports_the_command_line_keeps_their_own_ctrl_c():
+    program = (
+        "import signal\n"
+        "for handler in (signal.default_int_handler, lambda *_: None):\n"
+        "    signal.signal(signal.SIGINT, handler)\n"
+        "    import repro.cli\n"
+        "    assert signal.getsignal(signal.SIGINT) is handler"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_warnings_of_a_command_are_one_line(run, monkeypatch):
+    monkeypatch.setattr(
+        repro.catalog, "zoo_rows", lambda: warnings.warn("so so", stacklevel=2) or []
+    )
+    assert run("list", "--json")[2] == "warning: so so\n"

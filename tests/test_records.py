@@ -10,6 +10,7 @@ import pytest
 from repro.errors import InputError
 from repro.records import (
     Machine,
+    PeakRecord,
     Protocol,
     State,
     Subject,
@@ -53,6 +54,20 @@ def timing(name="a network", samples=(0.2, 0.1, 0.3), **changes):
     }
     start = stamp(TimingRecord.entry, timing_inputs(subject, protocol), machine)
     return TimingRecord(**start, subject=subject, protocol=protocol, **{**fields, **changes})
+
+
+def peak():
+    """A valid record of peak rates, made up."""
+    protocol = Protocol()
+    start = stamp(PeakRecord.entry, {"kind": "peak", "protocol": protocol.model_dump()}, MACHINE)
+    return PeakRecord(
+        **start,
+        protocol=protocol,
+        matmul_size=8,
+        copy_size=8,
+        matmul_flops=(1e12, 2e12),
+        copy_bytes=(3e9, 1e9),
+    )
 
 
 @pytest.fixture
@@ -168,6 +183,23 @@ def test_a_file_that_is_not_there_is_an_input_error(tmp_path):
         read(tmp_path / "nothing.jsonl")
     with pytest.raises(InputError, match="cannot be written"):
         append(tmp_path / "nowhere" / "records.jsonl", timing())
+
+
+@pytest.mark.parametrize("text", ["# Notes\n", "\n\nnotes\n", '{\n  "indented": 1\n}\n', "\0\0"])
+def test_a_file_of_something_else_is_no_records_file(file, text):
+    file.write_text(text)
+    with pytest.raises(InputError, match=r"is not a records file: line \d is no JSON; .*--out"):
+        scan(file)
+
+
+@pytest.mark.parametrize("kept", [1, 10, 400])
+def test_a_file_whose_only_record_is_torn_can_be_continued(file, kept):
+    append(file, timing("torn"))
+    file.write_bytes(file.read_bytes()[:kept])
+    with pytest.warns(TornLine, match=r"records.jsonl, line 1"):
+        assert read(file) == []
+    append(file, timing("b"))
+    assert [(n, r.subject.name) for n, r in scan(file)[0].items()] == [(2, "b")]
 
 
 def test_two_writers_do_not_tear_a_line(file):

@@ -1,5 +1,5 @@
 import pytest
-from test_records import MACHINE, timing
+from test_records import MACHINE, peak, timing
 
 from repro.errors import InputError
 from repro.records import Protocol, State, append
@@ -100,3 +100,46 @@ def test_the_command(tmp_path, capsys):
     assert "protocol.threads  1  2" in capsys.readouterr().out
     assert main(["compare", f"{path}:1", f"{path}:7"]) == 2
     assert capsys.readouterr().err.startswith("error:")
+
+
+def test_an_ambiguous_name_lists_its_lines_and_what_differs(tmp_path):
+    path = tmp_path / "records.jsonl"
+    for protocol in (Protocol(threads=1), Protocol(threads=2), Protocol(threads=2, mode="step")):
+        append(path, timing("a", protocol=protocol))
+    with pytest.raises(InputError) as error:
+        select(f"{path}:a")
+    assert str(error.value).endswith(
+        f"has 3 timings that fit 'a'; choose one: {path}:1 (mode infer, threads 1), "
+        f"{path}:2 (mode infer, threads 2), {path}:3 (mode step, threads 2)"
+    )
+    again = tmp_path / "again.jsonl"
+    for _ in range(20):
+        append(again, timing("a"))
+    with pytest.raises(InputError, match=rf"again.jsonl:12 \({timing().when:%Y}.* and 8 more$"):
+        select(f"{again}:a")
+
+
+def test_a_line_that_is_no_timing_says_what_it_is(tmp_path):
+    path = tmp_path / "records.jsonl"
+    append(path, peak())
+    append(path, timing("a"))
+    with pytest.raises(InputError, match=r"line 1 of .* is a peak record; timings can"):
+        select(f"{path}:1")
+
+
+def test_a_text_is_one_error_and_a_torn_line_one_warning(tmp_path, capsys):
+    from repro.cli import main
+
+    notes, records = tmp_path / "notes.txt", tmp_path / "records.jsonl"
+    notes.write_text("first\nsecond\n")
+    assert main(["compare", str(notes), str(notes)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ") and error.count("\n") == 1
+    assert "notes.txt' is not a records file: line 1 is no JSON" in error
+    append(records, timing("a"))
+    records.write_bytes(records.read_bytes() + records.read_bytes()[:90])
+    assert main(["compare", f"{records}:1", f"{records}:1"]) == 0
+    lines = capsys.readouterr().err.splitlines()
+    assert set(lines) == {
+        f"warning: {records}, line 2: not a complete JSON line; its writer was probably killed"
+    }

@@ -1,6 +1,5 @@
-from test_records import MACHINE, timing
+from test_records import peak, timing
 
-from repro.records import PeakRecord, Protocol, stamp
 from repro.runtime.picture import bars, save_figure, summary, table, trace
 
 
@@ -35,17 +34,7 @@ def test_a_summary_says_what_went_differently():
 
 
 def test_peak_rates_in_a_summary():
-    protocol = Protocol()
-    start = stamp(PeakRecord.entry, {"kind": "peak", "protocol": protocol.model_dump()}, MACHINE)
-    record = PeakRecord(
-        **start,
-        protocol=protocol,
-        matmul_size=8,
-        copy_size=8,
-        matmul_flops=(1e12, 2e12),
-        copy_bytes=(3e9, 1e9),
-    )
-    assert summary([record]) == (
+    assert summary([peak()]) == (
         "a processor, fp32: at best 2 TFLOP/s in a matrix product, 3 GB/s in a copy"
     )
 

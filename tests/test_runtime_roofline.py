@@ -150,6 +150,9 @@ def test_devices_are_found_by_the_name_that_a_driver_reports():
     assert device_peaks("Tesla V100-SXM2-32GB").bandwidth == 900e9
     with pytest.raises(InputError, match=r"no device 'H20X'.*Did you mean 'H200'"):
         device_peaks("H20X")
+    for other in ("H2000", "NVIDIA GH200 480GB", "NVIDIA A100-SXM4-80GBx"):
+        with pytest.raises(InputError, match="no device"):
+            device_peaks(other)
 
 
 def test_a_rate_that_nobody_could_read_is_an_error_and_no_guess():

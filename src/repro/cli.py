@@ -5,19 +5,24 @@ Every verb imports what it needs when it is called, so that counting never waits
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-from collections.abc import Sequence
-from dataclasses import asdict
-from io import TextIOWrapper
-from pathlib import Path
-from typing import Annotated, Any, Literal
+from repro import interrupt
 
-import typer
+with interrupt.leaving_at_once():
+    import importlib.metadata
+    import json
+    import os
+    import sys
+    import warnings
+    from collections.abc import Sequence
+    from dataclasses import asdict
+    from io import TextIOWrapper
+    from pathlib import Path
+    from typing import Annotated, Any, Literal
 
-from repro import cli_time, cli_train
-from repro.errors import InputError
+    import typer
+
+    from repro import cli_time, cli_train
+    from repro.errors import InputError
 
 # Help and errors stay plain text: one line per error, and no import of rich at each start.
 app = typer.Typer(
@@ -30,8 +35,21 @@ app = typer.Typer(
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print("repro", importlib.metadata.version("repro"))
+        raise typer.Exit
+
+
 @app.callback()
-def about() -> None:
+def about(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and end."
+        ),
+    ] = False,
+) -> None:
     """Model scaling and accelerator-friendly networks, from "Fast and Accurate Model
     Scaling" and "Searching for Fast Model Families on Datacenter Accelerators" (CVPR 2021).
 
@@ -207,6 +225,11 @@ def _json_lines(rows: Sequence[Any]) -> str:
     return "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]"
 
 
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """One line, without the place in the code."""
+    print("warning:", message, file=sys.stderr)
+
+
 def _settle_stdout() -> None:
     """Hand over what was printed; on failure, keep Python from flushing again at exit."""
     try:
@@ -223,13 +246,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     0: done. 1: the result could not be written. 2: bad input, one line on standard error.
     130: interrupted.
     """
-    if isinstance(sys.stdout, TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # whatever the locale can show
-    command = typer.main.get_command(app)
-    arguments = sys.argv[1:] if arguments is None else arguments
     try:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="backslashreplace")  # whatever the locale can show
+        command = typer.main.get_command(app)
+        arguments = sys.argv[1:] if arguments is None else arguments
         try:
-            status = command.main(arguments or ["--help"], "repro", standalone_mode=False)
+            with warnings.catch_warnings():
+                warnings.showwarning = _show_warning
+                status = command.main(arguments or ["--help"], "repro", standalone_mode=False)
         finally:
             _settle_stdout()
     except (InputError, typer.TyperException) as error:
@@ -237,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("error:", " ".join(map(str.strip, message.splitlines())), file=sys.stderr)
         return 2
     except (KeyboardInterrupt, typer.Abort):
-        return 130
+        return interrupt.STATUS
     except BrokenPipeError:  # whoever was reading (head, less) has seen enough
         return 1
     except OSError as error:

@@ -511,7 +511,7 @@ def scan(path: Path | str) -> tuple[dict[int, Any], list[Problem]]:
     """Every record of a file by its line, in order, and every line that is none.
 
     Raises:
-        InputError: the file cannot be read at all.
+        InputError: the file cannot be read at all, or holds text and no record, nor a torn one.
     """
     try:
         data = Path(path).read_bytes()
@@ -519,14 +519,27 @@ def scan(path: Path | str) -> tuple[dict[int, Any], list[Problem]]:
         raise InputError(f"records file {str(path)!r} cannot be read: {error.strerror}") from None
     records: dict[int, Any] = {}
     problems: list[Problem] = []
-    for number, line in enumerate(data.split(b"\n"), 1):
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, 1):
         if line.strip():
             record = _parse(line)
             if isinstance(record, Result):
                 records[number] = record
             else:
                 problems.append(Problem(str(path), number, *record))
+    for problem in problems:
+        if problem.torn and not records and not _begins_one(lines[problem.line - 1]):
+            raise InputError(
+                f"{str(path)!r} is not a records file: line {problem.line} is no JSON; "
+                "`repro time ... --out FILE.jsonl` makes one"
+            )
     return records, problems
+
+
+def _begins_one(line: bytes) -> bool:
+    """Whether a line could be the beginning of a record."""
+    start = b'{"schema_version"'
+    return line[: len(start)] == start[: len(line)]
 
 
 def _parse(line: bytes) -> Result | tuple[bool, str]:

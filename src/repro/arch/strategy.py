@@ -165,10 +165,21 @@ def parse_strategy(text: str) -> Strategy:
         matches = [_PART.fullmatch(part) for part in text.split("_")]
         pairs = [(m[1], float(m[2])) for m in matches if m]
         if len(pairs) != len(matches):
-            raise InputError(f"strategy {text!r} cannot be read; allowed: {GRAMMAR}")
+            raise InputError(
+                f"strategy {text!r} cannot be read.{_other_case(text)} Allowed: {GRAMMAR}"
+            )
     weights = dict(pairs)
     if len(weights) != len(pairs):
         raise InputError(f"strategy {text!r} names a dimension twice; allowed: {GRAMMAR}")
     if not math.isfinite(2 * sum(weights.values())):
         raise InputError(f"strategy {text!r} has weights too large to add up")
     return Strategy(text, **weights)
+
+
+def _other_case(text: str) -> str:
+    """A question after what would be read if its letters were small, or the alias."""
+    lower = text.lower()
+    if lower == text or not re.fullmatch(r"[dwgr0-9._]+", lower):
+        return ""
+    meant = ["dWr"] * (lower == "dwr") + [lower]
+    return f" Did you mean {' or '.join(map(repr, meant))}?"

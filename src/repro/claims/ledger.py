@@ -9,11 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 from repro.claims.judging import JUDGES, Judgement, Kind, check_args, in_words, judge
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
+from repro.reference import reference_file
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +42,11 @@ class Tolerance(_Strict):
 
     abs: Annotated[Decimal, Field(gt=0)]
     why: Annotated[str, Field(min_length=1)]
+
+
+def _in_data_reference(name: str) -> str:
+    reference_file(name)
+    return name
 
 
 def _as_tuple(value: object) -> object:
@@ -66,7 +80,7 @@ class Claim(_Strict):
     published: Annotated[tuple[Decimal, ...], BeforeValidator(_as_tuple)] = ()
     unit: str = ""
     read_in: Annotated[str, Field(min_length=1)]
-    reference: str | None = None
+    reference: Annotated[str, AfterValidator(_in_data_reference)] | None = None
     tolerance: Tolerance | None = None
     judge: str | None = None
     args: dict[str, Any] = {}
@@ -118,7 +132,8 @@ def _explain(error: ValidationError) -> str:
     key = ".".join(map(str, first["loc"]))
     if first["type"] == "extra_forbidden":
         return f"unknown key {key!r}.{did_you_mean(key, Claim.model_fields)}"
-    return f"{key}: {first['msg']}" if key else first["msg"].removeprefix("Value error, ")
+    message = first["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}" if key else message
 
 
 def _shown(argument: object) -> object:

@@ -156,13 +156,46 @@ def select(selector: str) -> TimingRecord:
     report(problems)
     timings = {n: r for n, r in found.items() if isinstance(r, TimingRecord)}
     if which.isdigit():
-        fits = [timings[n] for n in timings if n == int(which)]
+        fits = {n: timings[n] for n in timings if n == int(which)}
     else:
-        fits = [r for r in timings.values() if r.subject.name == which or r.key.startswith(which)]
+        fits = {
+            n: r for n, r in timings.items() if r.subject.name == which or r.key.startswith(which)
+        }
     if len(fits) == 1:
-        return fits[0]
-    names = ", ".join(dict.fromkeys(r.subject.name for r in timings.values()))
-    raise InputError(
-        f"{path!r} has {len(fits) or 'no'} timings that fit {which!r}; choose one by FILE:LINE, "
-        f"FILE:NAME or FILE:KEY, from {names if len(names) < 200 else names[:200] + ' ...'}"
-    )
+        return next(iter(fits.values()))
+    if which.isdigit() and int(which) in found:
+        kind = found[int(which)].kind
+        raise InputError(f"line {which} of {path!r} is a {kind} record; timings can be compared")
+    names = list(dict.fromkeys(r.subject.name for r in (fits or timings).values()))
+    if fits and len(names) == 1:
+        choices = [f"{path}:{n} ({how})" for n, how in _apart(fits).items()]
+        advice = f"choose one: {_some(choices)}"
+    else:
+        advice = f"choose one by FILE:LINE, FILE:NAME or FILE:KEY, from {_some(names)}"
+    raise InputError(f"{path!r} has {len(fits) or 'no'} timings that fit {which!r}; {advice}")
+
+
+def _apart(records: dict[int, TimingRecord], most: int = 3) -> dict[int, str]:
+    """What tells timings apart, in few words: the likeliest of the conditions that differ, or when.
+
+    Args:
+        records: by line.
+    """
+    data = {n: r.model_dump() for n, r in records.items()}
+    first = next(iter(data.values()))
+    differing = [
+        place
+        for place, _ in CONDITIONS
+        if not isinstance(_get(first, place), dict)
+        and not all(_same(place, _get(first, place), _get(d, place)) for d in data.values())
+    ][:most]
+    return {
+        n: ", ".join(f"{place.rpartition('.')[2]} {_cell(_get(d, place))}" for place in differing)
+        or f"{records[n].when:%Y-%m-%d %H:%M}"
+        for n, d in data.items()
+    }
+
+
+def _some(items: list[str], most: int = 12) -> str:
+    """A list in words, cut where it gets long."""
+    return ", ".join(items[:most]) + f" and {len(items) - most} more" * (len(items) > most)

@@ -22,6 +22,7 @@ gradients and momentum and writes weights and momentum, in single precision.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -283,7 +284,7 @@ def device_peaks(name: str) -> Peaks:
 
 def _short_name(name: str, table: dict[str, dict[str, Any]]) -> str:
     for short, row in table.items():
-        if any(word in name for word in row["called"]):
+        if any(re.search(rf"(?<!\w){re.escape(words)}(?!\w)", name) for words in row["called"]):
             return short
     raise InputError(
         f"no device {name!r} in data/devices.yaml; known: {', '.join(table)}."
