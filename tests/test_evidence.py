@@ -43,6 +43,14 @@ def test_runs_without_their_base_are_no_evidence():
     assert found == []
 
 
+def test_runs_that_tried_out_a_rate_are_not_mixed_in():
+    tried = runs(law(GAINS), plan="proxy_cpu_rate")
+    assert {r.subject.strategy for r in tried} == {None} and len(tried) == 12
+    assert e.trained("cifar10", tried) == []
+    compared = runs(law(GAINS))
+    assert len(e.trained("cifar10", [*tried, *compared, *tried])) == len(compared)
+
+
 def test_one_base_is_the_paired_t_test():
     a, b = [3.0, 4.5, 5.1], [2.0, 4.0, 3.9]
     found = e.difference({"x": dict(enumerate(a))}, {"x": dict(enumerate(b))})

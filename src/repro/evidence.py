@@ -7,6 +7,7 @@ split. The verdicts that the ledger draws from them stand in `repro.claims.accur
 
 from __future__ import annotations
 
+import json
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -58,7 +59,10 @@ def given(records: Sequence[Any]) -> Iterator[None]:
 
 
 def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
-    """All runs of a data set that are part of a comparison: of bases that were scaled, too.
+    """The runs of a data set that can be compared: one recipe, and bases that were scaled, too.
+
+    Where several recipes were compared so, the last counts; runs that tried out a learning rate
+    on bases alone are no part of it.
 
     Args:
         data: its name in the runs' settings. records: to choose from; those `given`, or else the
@@ -71,6 +75,13 @@ def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
         for r in (stored() if records is None else records)
         if isinstance(r, TrainingRecord) and r.setting["data"] == data and r.subject.flops
     ]
+    alike: dict[str, list[TrainingRecord]] = defaultdict(list)
+    for r in rows:
+        alike[json.dumps({**r.setting, "seed": None}, sort_keys=True)].append(r)
+    compared = [group for group in alike.values() if any(r.subject.strategy for r in group)]
+    rows = compared[-1] if compared else []
+    seeds = {r.setting["seed"] for r in rows if r.subject.strategy}
+    rows = [r for r in rows if r.setting["seed"] in seeds]
     flops = {r.subject.base: r.subject.flops for r in rows if r.subject.strategy is None}
     return [
         Trained(
