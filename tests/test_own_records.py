@@ -159,10 +159,11 @@ def test_a_relative_path_is_looked_for_where_the_command_was_typed(tmp_path, mon
         page.locate("none.jsonl")
 
 
+@pytest.mark.parametrize("chapter", ["time-your-own", "timing-honestly"])
 @pytest.mark.parametrize("name", ["none.jsonl", "", "/"])
-def test_a_file_that_is_not_there_is_one_line_before_anything_starts(name):
+def test_a_file_that_is_not_there_is_one_line_before_anything_starts(chapter, name):
     with pytest.raises(InputError, match="is not there") as error:
-        resolve("time-your-own", [f"records='{name}'"], "smoke")
+        resolve(chapter, [f"records='{name}'"], "smoke")
     assert "\n" not in str(error.value)
 
 
@@ -188,6 +189,11 @@ def test_a_good_file_is_accepted(file):
     assert check("time-your-own", records=path).records == path
     with pytest.raises(InputError, match="has no timing in mode 'train', only infer"):
         page.laid_over(path, "train")
+
+
+def test_records_of_traps_are_not_timings(file):
+    with pytest.raises(InputError, match="no record of traps"):
+        check("timing-honestly", records=file(run_of("a")))
 
 
 def test_the_stored_records_have_an_example():

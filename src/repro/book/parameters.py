@@ -208,6 +208,27 @@ class Scoreboard(Parameters):
     unfold: bool = Field(False, description="Open every group, for print")
 
 
+def _record_of_traps(path: str) -> str:
+    # Late, as here and below: only these pages read what a reader brings.
+    from repro.book.own_records import locate
+    from repro.runtime.trap_record import load
+
+    load(locate(path))
+    return path
+
+
+class TimingHonestly(Parameters):
+    """Chapter "How to time honestly"."""
+
+    network: NetworkName = Field(
+        "EN-B0", description="Zoo name of the network that is timed while the page runs"
+    )
+    rounds: int = Field(8, ge=1, le=1000, description="Samples of each way in that live timing")
+    records: Annotated[str, AfterValidator(_record_of_traps)] | None = Field(
+        None, description="Your own record of the traps"
+    )
+
+
 def _file_of_timings(path: str) -> str:
     from repro.book.own_records import mine
 
@@ -288,6 +309,7 @@ CHAPTERS: Mapping[str, type[Parameters]] = {
     "fast-scaling-in-practice": FastScalingInPractice,
     "efficientnet-x": EfficientNetX,
     "counting-conventions": CountingConventions,
+    "timing-honestly": TimingHonestly,
     "time-your-own": TimeYourOwn,
     "scoreboard": Scoreboard,
 }
