@@ -29,7 +29,7 @@ from repro.claims import JUDGES, Claim, judge, load, timing
 from repro.claims.counting import network
 from repro.complexity import complexity
 from repro.errors import InputError
-from repro.records import Dtype, Mode, TimingRecord, changed_code
+from repro.records import Dtype, Mode, PeakRecord, TimingRecord, changed_code
 from repro.runtime.frame import IMAGENET_IMAGES, frame
 from repro.runtime.predict import COUNTS, FEATURE_SETS, Fit, fit, report, with_counts
 from repro.runtime.roofline import Fusion, Peaks, device_peaks, recorded_peaks, roofline
@@ -541,11 +541,15 @@ def peaks_of(timings: Timings) -> Peaks | None:
     """A set's machine: measured rates where they are recorded, a V100's from the table; or None."""
     if timings.kind == "published":
         return device_peaks(V100)
-    records = [r for r in stored() if r.kind == "peak" and machine_name(r) == timings.machine]
+    records = _peak_records(timings)
     if not records:
         return None
     found = recorded_peaks(records, records[0].machine.device_name)
     return found if found.operations.get(timings.dtype or "") else None
+
+
+def _peak_records(timings: Timings) -> list[PeakRecord]:
+    return [r for r in stored() if isinstance(r, PeakRecord) and machine_name(r) == timings.machine]
 
 
 def rooflines(
@@ -759,6 +763,13 @@ def predict_numbers(
         out["wpr_between_cpu"] = 100 * between(beside, short(cpu))
         spread = (cpu.frame.ms_high - cpu.frame.ms_low) / cpu.frame.ms
         out["wpr_spread"] = 100 * float(spread.median())
+        if roof := first(roofs, "cpu"):
+            over = roof.frame.ms / roof.frame.ideal
+            out |= {"wpr_cpu_over_low": float(over.min()), "wpr_cpu_over_high": float(over.max())}
+        convs = [r for r in _peak_records(cpu) if r.conv_flops]
+        if convs:
+            faster = [max(r.conv_flops) / max(r.matmul_flops) for r in convs]
+            out["wpr_cpu_conv_faster"] = max(faster)
         for group, part in groups(cpu).items():
             if group != "together":
                 key = f"wpr_cpu_{group.removeprefix('RegNet').replace('EfficientNet', 'EN')}"
