@@ -1,15 +1,18 @@
 """Behind the chapter "A search space for accelerators": each number against another way to it."""
 
+import pandas as pd
 import pytest
+from made_up_timings import GPU, by_acts, records
 
 from repro import reference
 from repro.arch import get
 from repro.book import accelerator_blocks as b
-from repro.book.accelerator_figures import measured_figure, widths_figure
+from repro.book.accelerator_figures import gains_figure, widths_figure
 from repro.book.figures import show, use_house_style
 from repro.complexity import complexity
+from repro.runtime.plans import MAPS, WIDTHS
 from repro.runtime.roofline import device_peaks, roofline
-from repro.search import break_even, fused_gain
+from repro.search import break_even, cost, fused_gain
 
 
 def test_widths_agree_with_the_search_module_and_with_algebra():
@@ -99,35 +102,89 @@ def test_the_ratio_of_undisturbed_samples_ignores_what_disturbs():
 
 def test_recorded_pairs_stand_beside_flops():
     found = b.block_records()
-    table = b.measured(found, b.comparisons(found))
-    fused = table[table.comparison.str.startswith("fused, ")]
-    assert len(fused) and (fused["by flops"] < 0.3).all()
+    table = b.fused_gains(found)
+    assert len(table) == len(WIDTHS) * len(MAPS) and (table["by flops"] < 0.3).all()
+    assert table["by roofline"].notna().all()
     assert ((table.low <= table.measured) & (table.measured <= table.high)).all()
     seen = (table.low > 1) | (table.high < 1)
     assert list(table.seen == "yes") == list(seen)
-    assert "17 blocks" in b.status(found)
+    assert "85 blocks" in b.status(found)
+    others = b.single_choices(found)
+    assert not others.comparison.duplicated().any()
+    stages = "space-to-depth, first two stages"
+    assert {stages, "SE ratio 0.25, not 1, 28 × 28"} <= set(others.comparison)
+
+
+def test_the_machines_roofline_is_that_of_as_many_threads():
+    found = b.block_records()
+    peaks = b._peaks(found)
+    assert {"AMD EPYC, 1 thread", "AMD EPYC, 2 threads"} <= set(peaks)
+    one, two = (peaks[f"AMD EPYC, {n}"].operations["fp32"] for n in ("1 thread", "2 threads"))
+    assert one < two
+    table = b.fused_gains(found).set_index(["map", "channels"])
+    ideal = [
+        cost(f"{kind}-c48@28", peaks["AMD EPYC, 1 thread"], 1, "fp32", "none").ideal_s
+        for kind in ("MBConv", "FusedMBConv")
+    ]
+    assert table["by roofline"][28, 48] == pytest.approx(ideal[0] / ideal[1])
+
+
+def test_shapes_are_sorted_by_what_the_intervals_say():
+    usual = {"machine": "M", "map": 56, "channels": [16, 24, 32, 48, 64]}
+    table = pd.DataFrame(
+        {
+            **usual,
+            "by roofline": [1.2, 1.1, 1.01, 0.9, 0.8],
+            "low": [0.5, 1.1, 0.9, 0.5, 0.4],
+            "high": [0.9, 1.2, 1.1, 0.6, 0.5],
+        }
+    )
+    assert list(b.by_map(table).iloc[0]) == ["M", "56 × 56", "16 to 32", "24", "32", "16, 48, 64"]
+    without = b.by_map(table.assign(**{"by roofline": None}))
+    assert without["by roofline: faster"][0] == "not known"
+    assert b.by_map(table[:0]).empty
+    assert b._listed(pd.Series([False, False], index=[16, 24])) == "none"
+
+
+def test_a_gpus_blocks_stand_beside_its_own_roofline():
+    made = records("efficientnet-x", by_acts, GPU, peak=1e14)
+    found = {"efficientnet-x-gpu": tuple(made)}
+    table = b.fused_gains(found)
+    eager, compiled = (f"Made-up H200, fp16, batch 128{how}" for how in ("", ", compiled"))
+    assert set(table.machine) == {eager, compiled}
+    row = table[(table["map"] == 56) & (table.channels == 32)].set_index("machine")
+    # acts: 6c, 6c and c of an MBConv; 6c and c of the fused one
+    assert row.measured[eager] == pytest.approx(13 / 7)
+    ideal = {
+        how: fused_gain(32, b._peaks(found)["Made-up H200"], size=56, fusion=fusion)
+        for how, fusion in ((eager, "none"), (compiled, "conv"))
+    }
+    assert dict(row["by roofline"]) == pytest.approx(ideal)
+    assert "blocks" in b.status(found) and "No blocks" not in b.status(found)
+    steps = b.measured_steps(found)
+    assert set(steps.step) == set(list(b.STEPS)[1:])
+    assert len(gains_figure(table).axes) == 4
 
 
 def test_without_records_nothing_is_claimed():
-    table = b.measured({}, b.comparisons({}))
-    assert table.empty and b.machines(table) == "no machine yet"
+    for table in (b.fused_gains({}), b.single_choices({})):
+        assert table.empty and b.machines(table) == "no machine yet"
     assert "No blocks are recorded on a GPU yet" in b.status({})
 
 
 def test_one_machine_is_named_in_the_caption_alone():
-    found = b.block_records()
-    table = b.measured(found, b.comparisons(found))
+    table = b.single_choices(b.block_records())
     assert ("machine" in b.for_page(table)) == (table.machine.nunique() > 1)
 
 
 def test_figures_are_drawn():
     use_house_style()
     found = b.block_records()
-    table = b.measured(found, b.comparisons(found))
     made = {
         "widths": widths_figure(b.widths([16, 64], ["V100"], size=56), ["V100"]),
-        "measured": measured_figure(table),
-        "none": measured_figure(b.measured({}, {})),
+        "gains": gains_figure(b.fused_gains(found)),
+        "no gains": gains_figure(b.fused_gains({})),
     }
     drawn = {name: show(fig, name, alt="x", caption="x").svg for name, fig in made.items()}
-    assert "V100" in drawn["widths"] and "by roofline" in drawn["measured"]
+    assert "V100" in drawn["widths"]
+    assert "112 × 112" in drawn["gains"]

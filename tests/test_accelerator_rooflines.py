@@ -1,8 +1,10 @@
 """Behind the chapter "Why FLOPs mislead": each number against another way to it."""
 
 import pytest
+from made_up_timings import GPU, by_acts, records
 
 from repro import reference
+from repro.arch import get
 from repro.book import accelerator_rooflines as a
 from repro.book.accelerator_figures import (
     efficiency_figure,
@@ -12,6 +14,7 @@ from repro.book.accelerator_figures import (
 )
 from repro.book.figures import show, use_house_style
 from repro.claims.accelerators import result_of
+from repro.complexity import complexity
 from repro.errors import InputError
 from repro.paths import root
 from repro.runtime.roofline import Peaks, device_peaks
@@ -129,6 +132,35 @@ def test_a_readers_file_stands_beside_the_books(tmp_path):
     found = a.records(str(mine))
     assert [r.source for r in a.recorded_roofs(found)].count("measured by you") == 1
     assert any(title.endswith(", yours") for title in a.recorded(found))
+
+
+def test_the_highest_of_several_measured_roofs_counts():
+    found = a.records()
+    threads = {r.protocol.threads for rows in found.values() for r in rows if r.kind == "peak"}
+    assert threads == {1, 2}
+    (roof,) = a.recorded_roofs(found)
+    assert roof.rate == max(r.flops for rows in found.values() for r in rows if r.kind == "peak")
+
+
+def test_counted_traffic_beside_the_models():
+    found = {"x": tuple(records("efficientnet-x", by_acts, GPU))}
+    table = a.counted_traffic(found).set_index("network")
+    assert {"EN-TF-B0", "EN-X-B0", "MBConv-c32@56"} <= set(table.index)
+    count = complexity(get("EN-TF-B0"))
+    assert table.counted["EN-TF-B0"] == pytest.approx(2 * count.macs / (8 * count.acts))
+    assert table["GB moved"]["EN-TF-B0"] == pytest.approx(128 * 8 * count.acts / 1e9)
+    low, high = a.bounds("EN-TF-B0")
+    assert (table["less fusion"]["EN-TF-B0"], table["more fusion"]["EN-TF-B0"]) == (low, high)
+    assert (table["nothing fused"] < table["less fusion"]).all()
+    assert a.counted_traffic({}).empty
+
+
+def test_networks_of_timms_stand_among_the_recorded():
+    found = {"x": tuple(records("efficientnet-x", by_acts, GPU))}
+    table = a.recorded(found)["Made-up H200, fp16, batch 128"]
+    assert "timm/nasnetalarge" in set(table.model)
+    drawn = show(recorded_figure(a.recorded(found)), "r", alt="x", caption="x").svg
+    assert ">timm's<" in drawn and ">EfficientNet-X<" in drawn
 
 
 def test_a_file_that_is_not_there_is_refused():

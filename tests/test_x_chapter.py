@@ -3,10 +3,12 @@
 from decimal import Decimal
 
 import pytest
+from made_up_timings import GPU, by_acts, records
 
 from repro import reference
 from repro.arch import get
 from repro.book import x_figures, x_network, x_numbers, x_records, x_tables
+from repro.book.figures import show
 from repro.book.parameters import check
 from repro.complexity import complexity
 from repro.errors import InputError
@@ -139,18 +141,67 @@ def test_recorded_ratios_compare_with_the_same_level():
     assert flops["EN-X-B0"] == pytest.approx(920_421_088 / 385_814_752)
 
 
+def test_an_interval_spans_all_recordings():
+    Timed = x_records.Timed
+    a, b = [Timed(1, 2, 3), Timed(8, 8, 8)], [Timed(1, 1, 1), Timed(2, 4, 4)]
+    assert x_records.over(a[:1], b[:1]) == (1, 2, 3)
+    assert x_records.over(a, b) == (1, 2, 4)
+    assert x_records.over([Timed(1, 1, 1), Timed(4, 4, 4)], [Timed(1, 1, 1)] * 2).middle == 2
+
+
+def test_what_was_recorded_twice_is_shown_so():
+    rows = x_records.ratios("cpu").set_index("network")
+    assert (rows.each.map(len) == 2).all()
+    for name in rows.index:
+        assert rows.low[name] < min(rows.each[name]) <= max(rows.each[name]) < rows.high[name]
+
+
 def test_records_of_blocks_and_other_files_are_not_mixed_in():
     rows = x_records.ratios("cpu")
     assert not rows.network.str.contains("MBConv").any()
     assert not rows.network.duplicated().any()
 
 
-def test_the_command_for_a_gpu_names_networks_that_exist():
-    words = x_records.gpu_command().split()
-    names = words[2 : words.index("--device")]
-    assert names == list(x_records.ON_GPU)
-    for name in names:
-        get(name)
+def test_without_a_gpu_the_page_says_what_to_run():
+    assert "repro time --sweep efficientnet-x" in x_records.gpu_status()
+
+
+@pytest.fixture(scope="module")
+def gpu_records():
+    """The second paper's sweep as if it had been run on a GPU that does nothing but write maps."""
+    return records("efficientnet-x", by_acts, GPU)
+
+
+@pytest.fixture
+def on_a_gpu(gpu_records, monkeypatch):
+    monkeypatch.setattr(x_records, "stored", lambda *files: tuple(gpu_records))
+
+
+def test_a_gpus_records_fill_the_page(on_a_gpu):
+    assert "Made-up H200" in x_records.gpu_status()
+    rows = x_tables.table3(x_records.relative("cuda"), "cuda").set_index("model")
+    assert rows.measured.notna().all()  # timm's networks among them
+    x = complexity(get("EN-X-GPU-B7+relu")).acts / complexity(get("EN-TF-B0")).acts
+    assert rows.measured["EfficientNet-X-B7"] == pytest.approx(x)
+    ratios = x_records.ratios("cuda").set_index("network")
+    assert ratios.time.notna().all() and ratios.flops["timm/nasnetalarge"] > 30
+
+
+def test_every_way_of_timing_is_compared(on_a_gpu):
+    rows = x_records.speedups()
+    ways = {"128 images, fp16, eager", "1 image, fp16, CUDA graph", "128 images, bf16, eager"}
+    assert ways <= set(rows.way)
+    one = rows[(rows.way == "128 images, fp16, eager") & (rows.activation == "ReLU")]
+    lacs = one[one.family == "EN-X-GPU"].set_index("level").times
+    assert list(lacs.index) == list(x_tables.LEVELS)
+    acts = [complexity(get(f"{family}-B5")).acts for family in ("EN-TF", "EN-X-GPU")]
+    assert lacs["B5"] == pytest.approx(acts[0] / acts[1])
+    spent = x_records.activations()
+    assert {"EN-X-B0", "EN-X-GPU-B4"} <= set(spent.network)
+    assert all(text.startswith("1.00 (") for text in spent.swish if text != "–")
+    for frame, panels in ((rows, rows.groupby("way").ngroups), (rows[:0], 1)):
+        svg = show(x_figures.speedups_figure(frame, x_tables.bars()), "s", alt="x", caption="x").svg
+        assert svg.count("times as fast") == -(-panels // 2)
 
 
 def test_the_device_is_checked():

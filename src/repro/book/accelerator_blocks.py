@@ -18,13 +18,21 @@ import pandas as pd
 from repro import reference
 from repro.arch import BlockChoice, Network, XStage, blocks, get
 from repro.arch.efficientnet_x import TABLE4_STEPS
-from repro.book.accelerator_rooflines import BATCH, COLUMNS, Files, fastest, records
+from repro.book.accelerator_rooflines import (
+    BATCH,
+    COLUMNS,
+    Files,
+    fastest,
+    measured_peaks,
+    records,
+    wrapped,
+)
 from repro.complexity import complexity
 from repro.records import PeakRecord, TimingRecord
-from repro.runtime.roofline import Fusion, Peaks, device_peaks, recorded_peaks
+from repro.runtime.roofline import Fusion, Peaks, device_peaks
 from repro.search import break_even, cost, fused_gain
 from repro.search.blocks import BlockCost
-from repro.stored import machine_name
+from repro.stored import RECORD_X, machine_name
 
 HIDDEN_STEP = "+ space-to-depth, SE as before"
 STEPS: Mapping[str, str] = {
@@ -241,12 +249,6 @@ def step_gains(devices: Sequence[str], batch: int = BATCH) -> pd.DataFrame:
 
 # ------------------------------------------------------------------------------- records
 
-RECORD = (
-    "repro time MBConv-c16@56 FusedMBConv-c16@56 ... --device cuda --dtype fp16 "
-    "--batch 128 --group 24 --samples 10 --out data/records/gpu-blocks.jsonl"
-)
-"""The command that records blocks on a GPU; names as in `pairs`, with maps of 56 × 56."""
-
 
 def block_records(path: str | None = None) -> Files:
     """Files in which blocks were timed, the reader's among them; of the others, peak rates alone.
@@ -263,27 +265,24 @@ def block_records(path: str | None = None) -> Files:
 
 
 def timed(found: Files) -> dict[str, dict[str, TimingRecord]]:
-    """Recorded inference without compiling, by machine and conditions, then by name."""
+    """Recorded inference, eager or compiled, by machine and conditions, then by name."""
     groups: dict[str, dict[str, TimingRecord]] = {}
     for source, rows in found.items():
         for r in rows:
             if not isinstance(r, TimingRecord):
                 continue
-            if r.protocol.mode == "infer" and r.protocol.compile == "none":
+            if r.protocol.mode == "infer" and r.protocol.compile != "graph":
+                how = ", compiled" if r.protocol.compile == "inductor" else ""
                 whose = ", yours" if source == "yours" else ""
-                title = f"{machine_name(r)}, {r.protocol.dtype}, batch {r.batch}{whose}"
+                title = f"{machine_name(r)}, {r.protocol.dtype}, batch {r.batch}{how}{whose}"
                 groups.setdefault(title, {})[r.subject.name] = r
     return groups
 
 
-def pairs(size: int, channels: Iterable[int]) -> dict[str, tuple[str, str]]:
+def choices(size: int) -> dict[str, tuple[str, str]]:
     """What is compared, by title: the block said to be slower on an accelerator, and the other."""
-    fused = {
-        f"fused, {c} channels at {size}": (f"MBConv-c{c}@{size}", f"FusedMBConv-c{c}@{size}")
-        for c in channels
-    }
     block = f"MBConv-c32{{}}@{size}"
-    return fused | {
+    return {
         "ReLU, not swish (MBConv)": (block.format("-silu"), block.format("")),
         "ReLU, not swish (fused)": (f"Fused{block.format('-silu')}", f"Fused{block.format('')}"),
         "no squeeze-excite": (block.format("-se0.25"), block.format("")),
@@ -326,12 +325,79 @@ def machines(table: pd.DataFrame) -> str:
     return "; ".join(dict.fromkeys(table.machine)) or "no machine yet"
 
 
-def comparisons(found: Files) -> dict[str, tuple[str, str]]:
-    """`pairs` on maps of every size that was timed."""
-    names = {name for known in timed(found).values() for name in known if "@" in name}
-    sizes = sorted({int(name.rpartition("@")[2]) for name in names}, reverse=True)
-    widths = sorted({next(blocks(get(name)))[0].in_width for name in names})
-    return {k: v for size in sizes for k, v in pairs(size, widths).items()}
+def _names(found: Files) -> set[str]:
+    """Blocks that were timed."""
+    return {name for known in timed(found).values() for name in known if "@" in name}
+
+
+def single_choices(found: Files) -> pd.DataFrame:
+    """`measured` for `choices`, on maps of every size that was timed."""
+    sizes = sorted({int(name.rpartition("@")[2]) for name in _names(found)}, reverse=True)
+    tables = [
+        measured(found, choices(size)).assign(comparison=lambda t, s=size: t.comparison + _at(t, s))
+        for size in sizes
+    ]
+    return pd.concat(tables).drop_duplicates() if tables else measured(found, {})
+
+
+def _at(table: pd.DataFrame, size: int) -> pd.Series:
+    """What a comparison's title says of its map; the first stages have their own."""
+    return table.comparison.map(lambda title: "" if "stages" in title else f", {size} × {size}")
+
+
+def fused_gains(found: Files) -> pd.DataFrame:
+    """`measured` for fused against depthwise, with columns map (pixels per side) and channels."""
+    nets = [get(name) for name in _names(found)]
+    shapes = {(net.resolution, next(blocks(net))[0].in_width) for net in nets}
+    wanted = {
+        (size, c): (f"MBConv-c{c}@{size}", f"FusedMBConv-c{c}@{size}")
+        for size, c in sorted(shapes, key=lambda shape: (-shape[0], shape[1]))
+    }
+    table = measured(found, {f"{size} {c}": pair for (size, c), pair in wanted.items()})
+    table["map"] = [int(title.split()[0]) for title in table.comparison]
+    table["channels"] = [int(title.split()[1]) for title in table.comparison]
+    return table.drop(columns="comparison")
+
+
+def by_map(gains: pd.DataFrame) -> pd.DataFrame:
+    """At how many channels fusing pays, by machine and map: predicted and measured.
+
+    Args:
+        gains: from `fused_gains`.
+
+    Returns:
+        Columns machine, map, roofline: faster (channels at which the roofline says so), and
+        measured: faster, not seen, slower (by the intervals).
+    """
+    rows = []
+    for (machine, size), part in gains.groupby(["machine", "map"], sort=False):
+        ordered = part.sort_values("channels").set_index("channels")
+        roof = ordered["by roofline"].astype(float)
+        faster, slower = ordered.low > 1, ordered.high < 1
+        rows.append(
+            {
+                "machine": machine,
+                "map": f"{size} × {size}",
+                "by roofline: faster": "not known" if roof.isna().any() else _listed(roof > 1),
+                "measured: faster": _listed(faster),
+                "not seen": _listed(~faster & ~slower),
+                "slower": _listed(slower),
+            }
+        )
+    columns = ["machine", "map", "by roofline: faster", "measured: faster", "not seen", "slower"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _listed(where: pd.Series) -> str:
+    """The channels at which something holds; three or more neighbours as a range."""
+    runs: list[list[int]] = []
+    before = False
+    for channels, holds in where.items():
+        if holds:
+            runs = [*runs[:-1], [*runs[-1], channels]] if before else [*runs, [channels]]
+        before = bool(holds)
+    shown = [f"{r[0]} to {r[-1]}" if len(r) > 2 else ", ".join(map(str, r)) for r in runs]
+    return ", ".join(shown) or "none"
 
 
 def measured(found: Files, comparisons: Mapping[str, tuple[str, str]]) -> pd.DataFrame:
@@ -348,7 +414,7 @@ def measured(found: Files, comparisons: Mapping[str, tuple[str, str]]) -> pd.Dat
             if slow in known and fast in known:
                 a, b = known[slow], known[fast]
                 ratio, low, high = undisturbed(a.samples_s, b.samples_s)
-                roof = peaks.get(a.machine.device_name)
+                roof = peaks.get(machine_name(a))
                 rows.append(
                     {
                         "machine": machine,
@@ -365,21 +431,26 @@ def measured(found: Files, comparisons: Mapping[str, tuple[str, str]]) -> pd.Dat
     return pd.DataFrame(rows, columns=[*columns, "measured", "low", "high", "seen"])
 
 
+def _wide_map(channels: int, size: int) -> int:
+    """Bytes of the expanded map of an MBConv of expansion 6, one image, single precision."""
+    return 4 * 6 * channels * size**2
+
+
 def _flops(name: str) -> int:
     return complexity(get(name)).macs
 
 
 def _peaks(found: Files) -> dict[str, Peaks]:
-    rows = [r for part in found.values() for r in part if isinstance(r, PeakRecord)]
-    names = dict.fromkeys(r.machine.device_name for r in rows)
-    return {name: recorded_peaks(list(rows), name) for name in names}
+    return measured_peaks(r for part in found.values() for r in part)
 
 
 def _ideal(slow: str, fast: str, peaks: Peaks, record: TimingRecord) -> float | None:
     dtype = record.protocol.dtype
     if not peaks.operations.get(dtype):
         return None
-    a, b = (cost(n, peaks, record.batch, dtype, "none").ideal_s for n in (slow, fast))
+    # Eager mode fuses nothing; the compiler does norms and activations with what is before them.
+    fusion: Fusion = "none" if record.protocol.compile == "none" else "conv"
+    a, b = (cost(n, peaks, record.batch, dtype, fusion).ideal_s for n in (slow, fast))
     return a / b
 
 
@@ -387,13 +458,6 @@ def measured_steps(found: Files) -> pd.DataFrame:
     """Table 4's steps, and the hidden one, on every recorded machine that has two in a row."""
     steps = {f"{new}": (STEPS[old], STEPS[new]) for old, new in pairwise(STEPS)}
     return measured(found, steps).rename(columns={"comparison": "step"})
-
-
-def _lines(command: str) -> str:
-    """A long command on several lines, as a shell reads it."""
-    return command.replace(" --device", " \\\n    --device").replace(
-        " --samples", " \\\n    --samples"
-    )
 
 
 def status(found: Files) -> str:
@@ -404,7 +468,8 @@ def status(found: Files) -> str:
             lines.append(f"{machine}: {count} blocks")
     single = [r for known in timed(found).values() for name, r in known.items() if "@" in name]
     if not any(r.machine.device == "cuda" for r in single):
-        lines.append(f"No blocks are recorded on a GPU yet. This does it:\n  {_lines(RECORD)}")
+        text = "No blocks are recorded on a GPU yet. This does it, part I of 3:"
+        lines.append(f"{text}\n{wrapped(RECORD_X)}")
     return "\n".join(lines)
 
 
@@ -437,17 +502,35 @@ def numbers() -> dict[str, float | int | str]:
         "ass_stage5_h200": stages["H200"][5],
     }
     found = block_records()
-    table = measured(found, comparisons(found))
-    cpu = table[table.machine.str.contains("fp32, batch 1")].set_index("comparison")
-    cpu = cpu[cpu.machine == cpu.machine.iloc[0]] if len(cpu) else cpu
-    fused = cpu[cpu.index.str.startswith("fused")]
+    fused = fused_gains(found)
+    fused = fused[fused.machine.str.endswith("fp32, batch 1")]
     if len(fused):
+        machine = fused.machine.iloc[0]
+        fused = fused[fused.machine == machine]
+        table = single_choices(found)
+        others = table[table.machine == machine].set_index("comparison")
         result |= {
-            "ass_cpu": fused.machine.iloc[0],
+            "ass_cpu": machine,
             "ass_cpu_low": (1 / fused.measured).min(),
             "ass_cpu_high": (1 / fused.measured).max(),
             "ass_cpu_flops_low": (1 / fused["by flops"]).min(),
             "ass_cpu_flops_high": (1 / fused["by flops"]).max(),
-            "ass_cpu_s2d": cpu.measured["space-to-depth, first two stages"],
+            "ass_cpu_faster": int((fused.low > 1).sum()),
+            "ass_cpu_slower": int((fused.high < 1).sum()),
+            "ass_cpu_pairs": len(fused),
+            "ass_cpu_s2d": others.measured["space-to-depth, first two stages"],
+            "ass_cpu_swish": others.measured["ReLU, not swish (MBConv), 28 × 28"],
+            "ass_cpu_swish_fused": others.measured["ReLU, not swish (fused), 28 × 28"],
+            "ass_cpu_se": others.measured["no squeeze-excite, 28 × 28"],
+            "ass_wide_112": _wide_map(24, 112) / 1e6,
+            "ass_wide_28": _wide_map(24, 28) / 1e6,
+        }
+        steps = measured_steps(found)
+        steps = steps[steps.machine == machine].set_index("step").measured
+        result |= {
+            "ass_cpu_step_s2d": steps[HIDDEN_STEP],
+            "ass_cpu_step_se": 1 / steps["+ space-to-depth"],
+            "ass_cpu_step_fused": 1 / steps["+ fused conv"],
+            "ass_cpu_step_relu": steps["+ activation"],
         }
     return result

@@ -10,13 +10,15 @@ import pandas as pd
 from repro import reference
 from repro.book.accelerator_rooflines import Roof
 from repro.book.figures import FAMILY_COLOURS, STRATEGY_COLOURS, log_axis
+from repro.book.frames import family
+from repro.runtime.timm_networks import is_timm_name
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 SERIES_COLOURS: Mapping[str, str] = {
     "EfficientNet": FAMILY_COLOURS["EfficientNet"],
-    "EfficientNet-X": STRATEGY_COLOURS["r"],
+    "EfficientNet-X": FAMILY_COLOURS["EfficientNet-X"],
     "RegNetY": FAMILY_COLOURS["RegNetY"],
     "ResNet": FAMILY_COLOURS["ResNet"],
     "others": STRATEGY_COLOURS["orig"],
@@ -118,7 +120,7 @@ def efficiency_figure(table: pd.DataFrame) -> Figure:
 
 
 def recorded_figure(tables: Mapping[str, pd.DataFrame]) -> Figure:
-    """Recorded milliseconds against flops, a panel per machine, a colour per base network."""
+    """Recorded milliseconds against flops, a panel per machine and way, a colour per family."""
     import matplotlib.pyplot as plt
 
     count = max(1, len(tables))
@@ -126,19 +128,24 @@ def recorded_figure(tables: Mapping[str, pd.DataFrame]) -> Figure:
     down = -(-count // across)
     size = (7.2, 3.9) if count == 1 else (7.4, 3.3 * down + 0.4)
     fig, grid = plt.subplots(down, across, figsize=size, squeeze=False)
-    bases = list(dict.fromkeys(base for table in tables.values() for base in table.base))
-    palette = list(STRATEGY_COLOURS.values())
-    colours = {base: palette[i % len(palette)] for i, base in enumerate(bases)}
     for ax, (title, table) in zip(grid.flat, tables.items(), strict=False):
-        for base, part in table.groupby("base", sort=False):
-            ax.plot(part.flops, part.ms, "o", color=colours[str(base)], label=base)
+        for name, part in table.groupby(table.base.map(_family), sort=False):
+            colour = FAMILY_COLOURS.get(str(name), SERIES_COLOURS["others"])
+            ax.plot(part.flops, part.ms, "o", color=colour, label=name)
         log_axis(ax, "both")
         ax.set(title=title, xlabel="G flops per image (log)", ylabel="ms per batch (log)")
     for ax in grid.flat[len(tables) :]:
         ax.set_axis_off()
-    if 0 < len(bases) <= 10:
-        grid.flat[0].legend()
+    named = dict(
+        pair[::-1] for ax in grid.flat for pair in zip(*ax.get_legend_handles_labels(), strict=True)
+    )
+    if named:
+        fig.legend(named.values(), named.keys(), loc="outside upper center", ncols=4)
     return fig
+
+
+def _family(base: str) -> str:
+    return "timm's" if is_timm_name(base) else family(base)
 
 
 def widths_figure(table: pd.DataFrame, devices: Sequence[str]) -> Figure:
@@ -156,30 +163,39 @@ def widths_figure(table: pd.DataFrame, devices: Sequence[str]) -> Figure:
     return fig
 
 
-def measured_figure(table: pd.DataFrame) -> Figure:
-    """Recorded pairs: factor on speed with its range, beside what flops and roofline say."""
+def gains_figure(gains: pd.DataFrame) -> Figure:
+    """Recorded gain of fusing against channels, a line per map; right, what the roofline says.
+
+    Args:
+        gains: from `repro.book.accelerator_blocks.fused_gains`. A row of panels per machine.
+    """
     import matplotlib.pyplot as plt
 
-    machines = list(dict.fromkeys(table.machine)) or [""]
-    titles = list(dict.fromkeys(table.comparison))
-    height = 1.2 + 0.3 * len(titles)
+    machines = list(dict.fromkeys(gains.machine)) or [""]
     fig, grid = plt.subplots(
-        1, len(machines), figsize=(7.4, height), squeeze=False, sharey=True, sharex=True
+        len(machines),
+        2,
+        figsize=(7.6, 3.3 * len(machines) + 0.4),
+        squeeze=False,
+        sharex=True,
+        sharey=True,
     )
-    marks = (("by flops", "x", "orig"), ("by roofline", "D", "d"), ("measured", "o", "dwr"))
-    for ax, machine in zip(grid.flat, machines, strict=True):
-        part = table[table.machine == machine]
-        y = [titles.index(title) for title in part.comparison]
-        ax.hlines(y, part.low, part.high, color=STRATEGY_COLOURS["dwr"], lw=3, alpha=0.35)
-        for column, marker, key in marks:
-            colour = STRATEGY_COLOURS[key]
-            ax.plot(part[column].astype(float), y, marker, color=colour, label=column, ms=6)
-        ax.axvline(1, color=plt.rcParams["text.color"], lw=0.9, ls=":")
-        log_axis(ax, "x", (0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3))
-        ax.set_title(machine if len(machines) > 1 else "")
-        ax.grid(axis="y", visible=False)
-        ax.set_xlabel("times as fast (log)")
-    grid[0, 0].set_yticks(range(len(titles)), titles)
-    grid[0, 0].invert_yaxis()
-    fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    sizes = sorted(set(gains["map"]), reverse=True)
+    for (left, right), machine in zip(grid, machines, strict=True):
+        for size, colour, marker in zip(sizes, ROOF_COLOURS, "osD^vPX", strict=False):
+            part = gains[(gains.machine == machine) & (gains["map"] == size)]
+            part = part.sort_values("channels")
+            style = {"color": colour, "marker": marker, "label": f"{size} × {size}"}
+            left.fill_between(part.channels, part.low, part.high, color=colour, alpha=0.2, lw=0)
+            left.plot(part.channels, part.measured, **style)
+            right.plot(part.channels, part["by roofline"].astype(float), **style)
+        left.set(title=machine, ylabel="fused: times as fast (log)")
+        right.set_title("by its roofline")
+        for ax in (left, right):
+            ax.axhline(1, color=plt.rcParams["text.color"], lw=0.9, ls=":")
+            log_axis(ax, "x", sorted(set(gains.channels)))
+            log_axis(ax, "y", (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5))
+    for ax in grid[-1]:
+        ax.set_xlabel("channels (log)")
+    fig.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
     return fig

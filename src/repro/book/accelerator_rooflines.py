@@ -17,13 +17,14 @@ import pandas as pd
 from repro import reference
 from repro.arch import get
 from repro.claims.accelerators import LEVELS, geometric_mean, result_of
+from repro.complexity import complexity
 from repro.errors import InputError
-from repro.records import Dtype, PeakRecord, TimingRecord, read
+from repro.records import Dtype, PeakRecord, TimingRecord, TrafficRecord, read
 from repro.runtime.frame import frame
-from repro.runtime.roofline import BYTES, Peaks, device_peaks, recorded_peaks
+from repro.runtime.roofline import BYTES, Fusion, Peaks, device_peaks, recorded_peaks
 from repro.runtime.roofline import roofline as roofline_of
 from repro.search import equation2
-from repro.stored import RECORD_GPU, machine_name, record_files, stored
+from repro.stored import RECORD_X, machine_name, record_files, stored
 
 Accelerator = Literal["TPUv3", "V100"]
 COLUMNS: Mapping[Accelerator, str] = {
@@ -127,16 +128,29 @@ def records(path: str | None = None) -> Files:
 
 
 def recorded_roofs(found: Files) -> list[Roof]:
-    """Every machine whose peak rates were measured: a large matrix product, a large copy.
+    """Every machine whose peak rates were measured: a large product or conv, a large copy.
 
-    One of a file; a machine that was recorded in the book and by the reader is there twice.
+    Measured several times, on all cores and on one perhaps, the highest roof counts; a machine that
+    was recorded in the book and by the reader is there twice.
     """
-    roofs = []
+    best: dict[tuple[str, str], Roof] = {}
     for source, rows in found.items():
-        names = dict.fromkeys(r.machine.device_name for r in rows if isinstance(r, PeakRecord))
         said = "measured by you" if source == "yours" else "measured"
-        roofs += [roof_of(recorded_peaks(list(rows), name), said) for name in names]
-    return roofs
+        for peaks in measured_peaks(rows).values():
+            roof = roof_of(peaks, said)
+            known = best.get((said, roof.device))
+            if known is None or known.rate < roof.rate:
+                best[said, roof.device] = roof
+    return list(best.values())
+
+
+def measured_peaks(rows: Iterable[Any]) -> dict[str, Peaks]:
+    """Measured rates by machine, the number of threads a part of its name on a CPU."""
+    groups: dict[str, list[PeakRecord]] = {}
+    for r in rows:
+        if isinstance(r, PeakRecord):
+            groups.setdefault(machine_name(r), []).append(r)
+    return {k: recorded_peaks(v, v[0].machine.device_name) for k, v in groups.items()}
 
 
 def roofs_table(roofs: Iterable[Roof]) -> pd.DataFrame:
@@ -354,24 +368,27 @@ FEWEST = 10
 def recorded(found: Files) -> dict[str, pd.DataFrame]:
     """Networks timed at inference without compiling, by machine and conditions.
 
-    Single blocks and first stages are left out, and so are fewer than `FEWEST` networks.
+    Single blocks and first stages are left out, and so are fewer than `FEWEST` networks; of two
+    timings of one network the later counts.
 
     Returns:
         By title; columns as in `repro.runtime.frame.frame`, then flops, params, acts and GF/s.
     """
-    groups: dict[str, list[TimingRecord]] = {}
+    groups: dict[str, dict[str, TimingRecord]] = {}
     for source, rows in found.items():
         for r in rows:
             if not isinstance(r, TimingRecord) or "@" in r.subject.name or "[" in r.subject.name:
                 continue
+            if r.subject.flops is None:
+                continue
             if r.protocol.mode == "infer" and r.protocol.compile == "none":
                 whose = ", yours" if source == "yours" else ""
                 title = f"{machine_name(r)}, {r.protocol.dtype}, batch {r.batch}{whose}"
-                groups.setdefault(f"{source}: {title}", []).append(r)
+                groups.setdefault(f"{source}: {title}", {})[r.subject.name] = r
     frames = {}
     for title, timings in groups.items():
         if len(timings) >= FEWEST:
-            table = frame(timings)
+            table = frame(timings.values())
             counts = {"flops": table.gflops, "params": table.mparams, "acts": table.macts}
             rate = {"GF/s": table.gflops * table.batch / table.ms * 1e3}
             frames[title.partition(": ")[2]] = table.assign(**counts, **rate)
@@ -383,8 +400,49 @@ def recorded_status(found: Files) -> str:
     lines = [f"{title}: {len(table)} networks" for title, table in recorded(found).items()]
     timings = [r for rows in found.values() for r in rows if isinstance(r, TimingRecord)]
     if not any(r.machine.device == "cuda" for r in timings):
-        lines.append(f"No GPU is recorded yet. This records one:\n  {RECORD_GPU}")
+        lines.append(f"No GPU is recorded yet. This records one, part I of 3:\n{wrapped(RECORD_X)}")
     return "\n".join(lines)
+
+
+def wrapped(command: str) -> str:
+    """A command on two lines, as a shell reads it."""
+    return "  " + command.replace(" --out", " \\\n      --out")
+
+
+def counted_traffic(found: Files) -> pd.DataFrame:
+    """Intensities from bytes that hardware counted, beside those of the traffic model.
+
+    Returns:
+        Columns machine, network, batch, GB moved (counted, per batch), counted (operations per
+        byte), nothing fused, less fusion, more fusion (the model's). Empty: none counted.
+    """
+    any_device = Peaks("any", dict.fromkeys(BYTES, 1.0), 1.0)
+    rows = []
+    for r in (r for part in found.values() for r in part if isinstance(r, TrafficRecord)):
+        net, p, moved = get(r.subject.base), r.protocol, r.read_bytes + r.written_bytes
+        model = {
+            title: roofline_of(net, any_device, r.batch, p.dtype, fusion=fusion).intensity
+            for title, fusion in FUSIONS.items()
+        }
+        row = {"machine": r.machine.device_name, "network": r.subject.name, "batch": r.batch}
+        counted = 2 * complexity(net).macs * r.batch / moved
+        rows.append({**row, "GB moved": moved / 1e9, "counted": counted, **model})
+    columns = ["machine", "network", "batch", "GB moved", "counted", *FUSIONS]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def traffic_status(counted: pd.DataFrame) -> str:
+    """On which GPUs traffic was counted, or how to count it."""
+    if len(counted):
+        return f"Counted on: {', '.join(dict.fromkeys(counted.machine))}."
+    return f"No GPU's counters are recorded yet. This reads them, part I of 3:\n{wrapped(RECORD_X)}"
+
+
+FUSIONS: Mapping[str, Fusion] = {
+    "nothing fused": "none",
+    "less fusion": "conv",
+    "more fusion": "all",
+}
 
 
 def how_well_recorded(found: Files) -> pd.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -144,6 +145,59 @@ def pairing_figure(frame: pd.DataFrame) -> Figure:
     handles, labels = v100.get_legend_handles_labels()
     fig.legend(handles, labels, loc="outside upper center", ncols=3)
     return fig
+
+
+def speedups_figure(frame: pd.DataFrame, printed: Mapping[str, pd.Series]) -> Figure:
+    """How many times as fast as EfficientNet each level was recorded, a panel per machine and way.
+
+    Args:
+        frame: from `repro.book.x_records.speedups`. printed: Figure 3's bars by level, by title;
+            beside batches of 128.
+    """
+    import matplotlib.pyplot as plt
+
+    panels = list(frame.groupby(["machine", "way"], sort=False)) or [(("", ""), frame)]
+    across = min(2, len(panels))
+    down = -(-len(panels) // across)
+    size = (6.6, 4.2) if len(panels) == 1 else (7.6, 3.1 * down + 0.8)
+    fig, grid = plt.subplots(down, across, figsize=size, squeeze=False, sharex=True, sharey=True)
+    levels = [f"B{i}" for i in range(8)]
+    for ax, (title, part) in zip(grid.flat, panels, strict=False):
+        shown = printed.items() if "128" in title[1] else ()  # the paper's batch
+        for (name, bars), style in zip(shown, ("-", "--"), strict=False):
+            values = [bars[level] for level in levels]
+            ax.plot(range(8), values, style, color="#8c8c8c", lw=1.2, label=name)
+        for (family, activation), line in part.groupby(["family", "activation"], sort=False):
+            colour, marker = _LINES.get((family, activation), ("#8c8c8c", "x"))
+            at = [levels.index(level) for level in line.level]
+            ax.vlines(at, line.low, line.high, color=colour, lw=3, alpha=0.3)
+            label = f"{family}, {activation}"
+            ax.plot(at, line.times, marker=marker, color=colour, label=label)
+        ax.axhline(1, color=plt.rcParams["text.color"], lw=0.9, ls=":")
+        ax.set_xticks(range(8), levels)
+        ax.set_title("\n".join(title), fontsize=10)
+    for ax in grid[:, 0]:
+        ax.set_ylabel("times as fast")
+    for ax in grid[-1]:
+        ax.set_xlabel("level")
+    for ax in grid.flat[len(panels) :]:
+        ax.set_axis_off()
+    named = dict(
+        pair[::-1] for ax in grid.flat for pair in zip(*ax.get_legend_handles_labels(), strict=True)
+    )
+    fig.legend(named.values(), named.keys(), loc="outside upper center", ncols=2)
+    return fig
+
+
+_LINES = {
+    ("EN-X", "ReLU"): (STRATEGY_COLOURS["w"], "s"),
+    ("EN-X", "mixed"): (STRATEGY_COLOURS["dwr"], "o"),
+    ("EN-X", "swish"): (STRATEGY_COLOURS["dWr"], "v"),
+    ("EN-X-GPU", "ReLU"): (STRATEGY_COLOURS["d"], "D"),
+    ("EN-X-GPU", "mixed"): (STRATEGY_COLOURS["wr"], "^"),
+    ("EN-X-TPU", "mixed"): (STRATEGY_COLOURS["r"], "P"),
+}
+"""Colour and marker of each family and activation that is compared."""
 
 
 def lacs_figure(frame: pd.DataFrame) -> Figure:

@@ -10,7 +10,7 @@ from repro import reference
 from repro.arch import get
 from repro.book.tables import PageTable, table
 from repro.book.x_network import fused_share
-from repro.book.x_records import Device, ratios
+from repro.book.x_records import Device, activations, ratios
 from repro.book.x_tables import intensity
 from repro.complexity import complexity
 
@@ -122,8 +122,27 @@ def timm_params() -> dict[str, float]:
 
 def on_cpu() -> dict[str, float]:
     """Recorded time of X-B0 to X-B2 over EfficientNet's on the first recorded CPU."""
-    found = ratios("cpu").drop_duplicates("network").set_index("network").time
-    return {f"enx_cpu_b{i}": float(found[f"EN-X-B{i}"]) for i in range(3)}
+    found = ratios("cpu").drop_duplicates("network").set_index("network")
+    time, each = found.time, found.each
+    swish = [a / b for a, b in zip(each["EN-X-B0+swish"], each["EN-X-B0+relu"], strict=True)]
+    return {
+        **{f"enx_cpu_b{i}": float(time[f"EN-X-B{i}"]) for i in range(3)},
+        "enx_cpu_relu": float(time["EN-X-B0+relu"]),
+        "enx_cpu_swish_low": min(swish),
+        "enx_cpu_swish_high": max(swish),
+        "enx_cpu_recordings": len(each["EN-X-B0"]),
+    }
+
+
+def activations_page() -> PageTable:
+    """What swish costs, by machine and way, with intervals."""
+    found = activations()
+    names = {"mixed": "mixed over ReLU", "swish": "swish over ReLU", "way": "how"}
+    return table(
+        found.rename(columns=names),
+        "Time of a network with the code's activations (mixed) and with swish throughout, over its "
+        "time with ReLU throughout; in brackets the interval, as above.",
+    )
 
 
 def ratios_page(device: Device) -> PageTable:
@@ -141,6 +160,7 @@ def ratios_page(device: Device) -> PageTable:
             "flops ratio": found.flops,
             "time ratio": found.time,
             "interval": [f"{r.low:.2f} to {r.high:.2f}" for r in found.itertuples()],
+            "each recording": [", ".join(f"{x:.2f}" for x in each) for each in found.each],
         }
     )
     machines = list(dict.fromkeys(found.machine))

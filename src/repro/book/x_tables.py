@@ -18,6 +18,7 @@ from repro import claims, reference
 from repro.arch import get
 from repro.arch.efficientnet_x import coefficients
 from repro.book.tables import PageTable, agrees_as_printed, table
+from repro.book.x_records import Device
 from repro.claims import Claim
 from repro.complexity import complexity
 from repro.runtime.roofline import device_peaks, roofline
@@ -32,6 +33,19 @@ TIMM: Mapping[str, tuple[str, int]] = {
     "ResNeSt-269": ("resnest269e", 416),
 }
 """Rows of Table 3 that no description here covers: timm's name, and its own resolution."""
+
+
+def timed_name(model: str, device: Device) -> str:
+    """The name under which what a row of Table 3 names is timed.
+
+    On a GPU an X row is given the network whose latency it prints, as far as that is known: scaled
+    by LACS, and ReLU throughout. Elsewhere it is given the network whose parameters it prints.
+    """
+    name = zoo_name(model)
+    if name is None:
+        return f"timm/{TIMM[model][0]}"
+    lacs = device == "cuda" and name.startswith("EN-X-")
+    return name.replace("EN-X-", "EN-X-GPU-") + "+relu" if lacs else name
 
 
 def zoo_name(model: str) -> str | None:
@@ -53,16 +67,12 @@ def timm_counts() -> Mapping[str, tuple[int, int]]:
     Returns:
         By the row's name in Table 3. Imports torch and timm.
     """
-    import timm
-    import torch
-
     from repro.counters import count
+    from repro.runtime.timm_networks import PREFIX, create
 
     found = {}
     for model, (name, size) in TIMM.items():
-        with torch.device("meta"):
-            net = timm.create_model(name)
-        counted = count(net, (3, size, size))
+        counted = count(create(PREFIX + name, "meta"), (3, size, size))
         found[model] = counted.params, counted.conv_macs + counted.linear_macs
     return found
 
@@ -84,11 +94,12 @@ def intensity(name: str) -> tuple[float, float]:
     return low, high
 
 
-def table3(relative: Mapping[str, float] | None = None) -> pd.DataFrame:
+def table3(relative: Mapping[str, float] | None = None, device: Device = "cpu") -> pd.DataFrame:
     """All 26 rows, printed beside computed, and measured where given.
 
     Args:
-        relative: measured time over EfficientNet-B0's, by zoo name.
+        relative: measured time over EfficientNet-B0's, by the name that was timed.
+        device: on which; see `timed_name`.
 
     Returns:
         Columns model, network; mparams, gflops and intensity each as ``_printed`` (Decimal),
@@ -124,7 +135,7 @@ def table3(relative: Mapping[str, float] | None = None) -> pd.DataFrame:
             "intensity_agrees": None if name is None else low <= row.operational_intensity <= high,
             "v100": float(v100),
             "tpuv3": float(tpu),
-            "measured": relative.get(name or "", float("nan")),
+            "measured": relative.get(timed_name(row.model, device), float("nan")),
         }
         rows.append(entry)
     return pd.DataFrame(rows)
@@ -211,6 +222,21 @@ def pairing() -> pd.DataFrame:
             }
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def bars() -> dict[str, pd.Series]:
+    """Figure 3's speed-ups on V100 by level, by a title for each scaling."""
+    titles = {"LACS": "V100 as printed, LACS", "single-objective": "V100, single objective"}
+    return {
+        title: pd.Series(
+            {
+                b.level: float(b.speedup)
+                for b in reference.speedup_bars()
+                if (b.device, b.scaling) == ("V100", scaling)
+            }
+        )
+        for scaling, title in titles.items()
+    }
 
 
 def pairing_numbers(frame: pd.DataFrame) -> dict[str, float]:
