@@ -132,7 +132,7 @@ def test_names_are_kept(name):
         ("MBConv@14", "no number of channels"),
         ("MBConv-c16-c8@14", "channels is given twice"),
         ("MBConv-c16-q3@14", "unknown option 'q3'; options are c, o"),
-        ("MBConv-c16-s-1@14", "unknown option 's'"),
+        ("MBConv-c16-s-1@14", "stride -1 is not allowed"),
         ("MBConv-c16-k2.5@14", "kernel 2.5 is not a whole number"),
         ("MBConv-c16-k0@14", "kernel 0 is too small"),
         ("FusedMBConv-c16-g3@14", "3 groups do not divide the 16 input and 96 output"),

@@ -136,6 +136,7 @@ _OPTIONS = {
 }
 _DEFAULTS = {name: f.default for name, f in BlockChoice.__dataclass_fields__.items()}
 _OPTION = re.compile(r"([a-z]+)([0-9]{1,9}(?:\.[0-9]{1,9})?)")
+_NEGATIVE = re.compile(r"-([a-z]+)(-[0-9.]+)")
 _NAME = re.compile(r"([A-Za-z]*MBConv)((?:-[^-@]+)*)@([0-9]{1,9})")
 
 
@@ -161,6 +162,9 @@ def parse(name: str) -> BlockChoice:
             f"block {name!r} cannot be read; a block is written like FusedMBConv-c48-k5@28: "
             "channels after c, pixels per side of the map after @"
         )
+    if negative := _NEGATIVE.search(match[2]):
+        field = _OPTIONS.get(negative[1], negative[1])
+        raise InputError(f"block {name!r}: {field} {negative[2]} is not allowed; positive ones are")
     values: dict[str, object] = {"kind": match[1], "size": int(match[3])}
     for text in match[2].split("-")[1:]:
         field, value = _option(name, text)
