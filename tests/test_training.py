@@ -235,6 +235,7 @@ def test_a_finished_run_is_not_run_again(whole, tmp_path):
     before = (whole[0] / "record.jsonl").read_text()
     status, output = Child([*TRAIN, "--out", whole[0], "--resume"], tmp_path).end()
     assert status == 0 and "test error" in output
+    assert "this run was complete before; nothing was trained" in output
     assert (whole[0] / "record.jsonl").read_text() == before
 
 
@@ -369,6 +370,11 @@ def test_a_corrupt_image_stops_the_run_and_what_was_learned_is_kept(pictures, tm
     shutil.copytree(run, skipping)
     more = ["--out", skipping, "--resume", "--skip-corrupt"]
     assert Child([*command, *more], tmp_path / "c").end()[0] == 0
+    ends = [child.end() for child in pair([*command, "--out", tmp_path / "two"], tmp_path / "e")]
+    assert sorted(status for status, _ in ends) == [1, 2], ends
+    text = "".join(output for _, output in ends)
+    assert text.count(f"error: image {bad} cannot be decoded") == 1 and "Traceback" not in text
+    assert text.count("of 2 lost another one, whose own message says why") == 1
     bad.write_bytes(content)
     assert Child([*command, "--out", run, "--resume"], tmp_path / "d").end()[0] == 0
     same_end(run, tmp_path / "whole")
@@ -447,9 +453,29 @@ def test_a_mistake_takes_no_folder(tmp_path, capsys):
     command = ["train", "proxy-EN", *small, "--out", str(tmp_path / "run"), "--device", "cpu"]
     assert main([*command, "--data", "cifar10", "--root", str(tmp_path)]) == 2
     assert main([*command, "--batch", "7", "--accumulate", "2"]) == 2
-    assert main(command) == 0
+    assert not (tmp_path / "run").exists()
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "notes").write_text("mine")
+    assert main([*command, "--classes", "11"]) == 2
+    assert (tmp_path / "run" / "notes").exists()  # what somebody else put there stays
+    capsys.readouterr()
+    assert main([*command, "--resume"]) == 0
+    assert "holds no run; this one starts at its beginning" in capsys.readouterr().err
     assert main(command) == 2
     assert "holds a finished run" in capsys.readouterr().err
+
+
+def test_no_memory_left(tmp_path, monkeypatch, capsys):
+    from repro.cli import main
+    from repro.training import run
+
+    def hungry(*_):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+
+    monkeypatch.setattr(run, "train", hungry)
+    small = ["--resolution", "8", "--threads", "1", "--device", "cpu"]
+    assert main(["train", "proxy-EN", *small, "--out", str(tmp_path / "run")]) == 1
+    assert "error: out of GPU memory; --accumulate 2" in capsys.readouterr().err
 
 
 def _has(module):

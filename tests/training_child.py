@@ -38,7 +38,7 @@ class Child:
 
     def end(self):
         """Wait; the exit status (negative: the signal) and what was printed."""
-        self.process.join(120)
+        self.process.join(600)
         return self.process.exitcode, self.output.read_text()
 
 
@@ -66,7 +66,7 @@ def metrics(run):
     ]
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=300):
     """Until something is so."""
     end = time.monotonic() + seconds
     while not condition():

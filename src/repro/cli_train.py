@@ -170,6 +170,8 @@ def train(
     if resume and out is None:
         raise InputError("--resume needs the run's folder: --out DIR")
     path = out or _new_folder(f"{run.name.replace(' ', '-')}-{data}")
+    if resume and not (path / "run.json").exists():
+        print(f"note: {path} holds no run; this one starts at its beginning", file=sys.stderr)
     options = {
         "root": None if root is None else str(root),
         "download": download,
@@ -260,6 +262,8 @@ def sweep(
     }
     try:
         summary = s.sweep(planned, out, options, together, done)
+        found = summary.records
+        summary.records = {job.name: found[job.name] for job in planned if job.name in found}
     except KeyboardInterrupt:
         bar.close()
         print(
@@ -328,7 +332,9 @@ def _new_folder(name: str) -> Path:
 
 
 def _train(run: Any, path: Path, options: dict[str, Any], tensorboard: bool, as_json: bool) -> int:
-    from repro.training.run import Options, Stopped
+    import torch
+
+    from repro.training.run import Options, Stopped, ranks
     from repro.training.run import run as carry_out
     from repro.training.trainer import Diverged
     from repro.training.watch import Terminal
@@ -337,12 +343,25 @@ def _train(run: Any, path: Path, options: dict[str, Any], tensorboard: bool, as_
     watch = Terminal(path / "tensorboard" if tensorboard and leads else None)
     if leads:
         print(_plan_text(run, path, options["device"]), file=sys.stderr)
+    complete = (path / "record.jsonl").exists()
     try:
         result = carry_out(run, path, Options(**options), watch)
     except Diverged as error:
         watch.close()
         if leads:
             print(f"error: {error}", file=sys.stderr)
+        return 1
+    except torch.OutOfMemoryError:
+        watch.close()
+        advice = "--accumulate 2 computes each update in two parts, --amp and --batch save as well"
+        print(f"error: out of GPU memory; {advice}", file=sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if ranks() == 1 or not _others_are_gone(error):
+            raise
+        watch.close()
+        who = f"process {os.environ.get('RANK', '?')} of {ranks()}"
+        print(f"error: {who} lost another one, whose own message says why", file=sys.stderr)
         return 1
     finally:
         watch.close()
@@ -355,8 +374,17 @@ def _train(run: Any, path: Path, options: dict[str, Any], tensorboard: bool, as_
             )
         return 128 + result.signal
     if leads:
+        if complete:
+            print("this run was complete before; nothing was trained", file=sys.stderr)
         _show(result, path, as_json)
     return 0
+
+
+def _others_are_gone(error: RuntimeError) -> bool:
+    """Whether an exchange between processes failed."""
+    import torch.distributed as dist
+
+    return isinstance(error, dist.DistError) or "gloo" in str(error)
 
 
 def _plan_text(run: Any, path: Path, device: str) -> str:

@@ -124,9 +124,22 @@ def open_folder(path: Path) -> Iterator[RunFolder]:
             ) from None
         os.ftruncate(lock, 0)
         os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
-        yield RunFolder(path)
+        try:
+            yield RunFolder(path)
+        finally:
+            if not (path / "run.json").exists():
+                _remove_empty(path)
     finally:
         os.close(lock)
+
+
+def _remove_empty(path: Path) -> None:
+    """Take back a folder in which no run began: a mistake was found first. Others' files stay."""
+    with contextlib.suppress(OSError):
+        (path / "checkpoints").rmdir()
+        if sorted(item.name for item in path.iterdir()) == [".lock"]:
+            (path / ".lock").unlink()
+            path.rmdir()
 
 
 def check_resumable(before: dict[str, Any] | None, now: dict[str, Any], path: Path) -> None:
