@@ -26,6 +26,7 @@ def test_a_trace_shows_warm_up_falling_and_samples_level():
     text = trace(timing(samples=(0.1, 0.1), warmup_s=(0.7, 0.4, 0.1)))
     assert text.startswith("#-_|__ ".replace("-", text[1]))
     assert "100 to 700 ms" in text and text[1] in ".-=+*"
+    assert text.splitlines()[1].endswith("from _ (shortest) through . - = + * to # (longest)")
 
 
 def test_a_summary_says_what_went_differently():

@@ -3,11 +3,13 @@
 import contextlib
 import json
 import os
+import re
 import resource
 import signal
 import subprocess
 import sys
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import psutil
@@ -18,7 +20,7 @@ from repro.errors import InputError
 from repro.records import Protocol, TornLine, append, read, scan
 from repro.runtime.frame import frame
 from repro.runtime.jobs import PeakJob, job
-from repro.runtime.sweep import _Crew, sweep
+from repro.runtime.sweep import PRELOADED, Outcome, _Crew, sweep
 from repro.runtime.worker import Worker, WorkerDied
 
 ROOT = Path(__file__).parents[1]
@@ -220,6 +222,23 @@ def test_killed_and_interrupted_sweeps_are_continued_to_the_same_records(out):
     assert all(name in output for name in NAMES)
 
 
+def test_ctrl_c_while_workers_start_is_one_line(out):
+    """As a terminal sends it, to every process of the command."""
+    process = start("EN-B0", *TINY_OPTIONS, "--out", str(out), start_new_session=True)
+    this = psutil.Process(process.pid)
+    while not any("forkserver" in word for p in this.children() for word in p.cmdline()):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGINT)
+    assert finish(process) == (130, "", "stopped; nothing was measured yet\n")
+    assert not out.exists()
+
+
+def test_what_is_preloaded_is_what_a_worker_asks_for():
+    with Worker("cpu"):
+        assert tuple(forkserver._forkserver._preload_modules) == PRELOADED
+
+
 def _have_ended(processes):
     """True when all have gone, or wait as zombies for whoever inherits them; they get 10 s."""
 
@@ -283,6 +302,15 @@ def test_a_dry_run_runs_nothing(out):
         (["--sweep", "lapdog"], "Did you mean 'laptop'?"),
         (["--sweep", "smoke", "EN-B0"], "brings its own networks"),
         (["--sweep", "smoke", "--chunk", "3/2"], "chunk '3/2' is not allowed"),
+        (
+            ["--sweep", "paper-gpu", "--dry-run", "--device", "cpu"],
+            "its device is cuda; cpu is not",
+        ),
+        (["EN-B0", "--threads", "9999"], f"threads 9999 .*; allowed: 1 to {psutil.cpu_count()}"),
+        (["EN-B0", "--figure", "a.png"], "--figure 'a.png' is not allowed; .* FILE.svg"),
+        (["EN-B0", "--figure", "nowhere/a.svg"], "--figure 'nowhere/a.svg': there is no folder"),
+        (["EN-B0", "--out", "nowhere/a.jsonl"], "there is no folder 'nowhere'"),
+        (["EN-B0", "--out", "tests"], "records file 'tests' cannot be read: Is a directory"),
         ([], "give a NAME"),
     ],
 )
@@ -291,7 +319,41 @@ def test_bad_input_is_one_line_and_status_2(arguments, words, capsys):
 
     assert main(["time", *arguments]) == 2
     errors = capsys.readouterr().err
-    assert errors.startswith("error:") and words in errors and errors.count("\n") == 1
+    assert errors.startswith("error:") and errors.count("\n") == 1
+    assert words in errors or re.search(words, errors)
+
+
+def test_a_text_is_not_appended_to(tmp_path, monkeypatch, capsys):
+    from repro.cli import main
+
+    notes = tmp_path / "notes.txt"
+    notes.write_text("do not touch\n")
+    monkeypatch.setattr("repro.runtime.sweep._Crew", lambda: pytest.fail("it began"))
+    assert main(["time", "EN-B0", "--out", str(notes)]) == 2
+    assert "notes.txt' is not a records file: line 1 is no JSON" in capsys.readouterr().err
+    assert notes.read_text() == "do not touch\n"
+
+
+def test_a_file_that_may_not_be_written_is_refused_before_anything_runs(out, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    with pytest.raises(InputError, match="cannot be written"):
+        sweep(tiny_jobs(8), out, started=lambda total: pytest.fail("it began"))
+
+
+@pytest.mark.parametrize("busy, warnings", [(80.0, 1), (3.0, 0)])
+def test_a_busy_machine_is_one_line_of_warning(busy, warnings, monkeypatch, capsys):
+    from repro.cli import main
+
+    def measured(tasks, out, group, minutes, started, done):
+        started(len(tasks))
+        return Outcome()
+
+    monkeypatch.setattr("repro.runtime.sweep.sweep", measured)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda seconds: busy)
+    assert main(["time", "EN-B0"]) == 0
+    errors = capsys.readouterr().err.splitlines()
+    assert sum("keep the processors 80 % busy" in line for line in errors) == warnings
+    assert len(errors) == 1 + warnings
 
 
 @pytest.mark.parametrize(

@@ -5,14 +5,17 @@ The command line itself is `repro.cli`; nothing here imports torch before a netw
 
 from __future__ import annotations
 
+import os
 import sys
-import warnings
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import typer
 
 from repro.errors import InputError
+
+MOST_BUSY = 25.0
+"""Percent of all processors that other programs may use before a timing, without a warning."""
 
 
 def time(
@@ -153,6 +156,8 @@ def time(
     tasks = j.unique(tasks)
     if chunk is not None:
         tasks = j.chunk(tasks, chunk)
+    if figure is not None:
+        _check_figure(figure)
     if dry_run:
         print(_plan(tasks))
         return 0
@@ -183,6 +188,17 @@ def _batch(text: str | None) -> int | str | None:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise InputError(f"batch {text!r} is not allowed; a whole number from 1 on, or max")
     return int(text)
+
+
+def _check_figure(path: Path) -> None:
+    """Refuse, before anything is measured, what could not be drawn afterwards."""
+    name = str(path)
+    if path.suffix.lower() != ".svg":
+        raise InputError(f"--figure {name!r} is not allowed; an SVG is drawn, as FILE.svg")
+    if not path.parent.is_dir():
+        raise InputError(f"--figure {name!r}: there is no folder {str(path.parent)!r}")
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise InputError(f"--figure {name!r} cannot be written")
 
 
 def _tasks(
@@ -243,6 +259,7 @@ def _run(
     tasks: list[Any], out: Path | None, figure: Path | None, group: int, minutes: float | None
 ) -> int:
     """Measure with a progress bar, then print what came out."""
+    import psutil
     from tqdm import tqdm
 
     from repro.records import TimingRecord
@@ -252,6 +269,12 @@ def _run(
     bar = tqdm(unit="network", disable=None, file=sys.stderr)
 
     def started(total: int) -> None:
+        if total and (busy := psutil.cpu_percent(0.3)) > MOST_BUSY:
+            tqdm.write(
+                f"warning: other programs keep the processors {busy:.0f} % busy; "
+                "times will be longer and vary more",
+                file=sys.stderr,
+            )
         bar.reset(total)
 
     def done(task: Any, result: Any) -> None:
@@ -261,17 +284,17 @@ def _run(
         elif bar.disable:
             print(f"measured: {task.name}", file=sys.stderr, flush=True)
 
-    with warnings.catch_warnings():
-        warnings.showwarning = lambda message, *_, **__: print(
-            f"warning: {message}", file=sys.stderr
-        )
-        try:
-            outcome = sweep(tasks, out, group, minutes, started, done)
-        except KeyboardInterrupt:
-            bar.close()
+    try:
+        outcome = sweep(tasks, out, group, minutes, started, done)
+    except KeyboardInterrupt:
+        bar.close()
+        kept = "nothing was kept"
+        if out:
+            kept = "nothing was measured yet"
+        if out and out.exists():
             kept = f"{out} holds what was measured; the same command goes on from there"
-            print(f"\nstopped; {kept if out else 'nothing was kept'}", file=sys.stderr)
-            raise
+        print("\n" * sys.stderr.isatty() + f"stopped; {kept}", file=sys.stderr)
+        raise
     bar.close()
     if outcome.records:
         print(summary(outcome.records))

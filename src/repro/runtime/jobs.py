@@ -218,6 +218,9 @@ def named_sweep(name: str, changes: dict[str, Any] | None = None) -> list[Task]:
         where = f"sweep {name!r}, block {number}"
         try:
             values = {**block["protocol"], **(changes or {})}
+            device = block["protocol"].get("device", values.get("device"))
+            if values.get("device") != device:
+                raise InputError(f"its device is {device}; {values['device']} is not allowed")
             protocol = resolved(checked(Protocol, values, where))
             if block.get("peaks"):
                 jobs.append(PeakJob(protocol))
@@ -236,7 +239,16 @@ def traffic(timing: Job) -> TrafficJob:
 
 
 def resolved(protocol: Protocol) -> Protocol:
-    """The protocol with what the machine decides filled in: threads, one per physical core."""
+    """The protocol with what the machine decides filled in: threads, one per physical core.
+
+    Raises:
+        InputError: more threads than the machine has processors.
+    """
+    processors = psutil.cpu_count() or 1
+    if (protocol.threads or 1) > processors:
+        raise InputError(
+            f"threads {protocol.threads} are more than this machine has; allowed: 1 to {processors}"
+        )
     if protocol.device == "cpu" and protocol.threads is None:
         cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
         return protocol.model_copy(update={"threads": cores})

@@ -54,7 +54,9 @@ def trace(record: TimingRecord) -> str:
     cut = len(record.warmup_s)
     return (
         f"{drawn[:cut]}|{drawn[cut:]}   warm-up | samples of {record.iterations} iterations, "
-        f"{1e3 * least:.4g} to {1e3 * most:.4g} ms"
+        f"{1e3 * least:.4g} to {1e3 * most:.4g} ms\n"
+        f"each mark is one time, the height its length: from {LEVELS[0]} (shortest) through "
+        f"{' '.join(LEVELS[1:-1])} to {LEVELS[-1]} (longest)"
     )
 
 

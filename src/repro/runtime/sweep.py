@@ -9,10 +9,12 @@ Peak rates and memory traffic are measured alone, and so are compiled networks.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ import psutil
 
 from repro.errors import InputError
 from repro.fingerprint import code_of
+from repro.interrupt import kept_from_children
 from repro.records import (
     Device,
     Machine,
@@ -49,6 +52,8 @@ from repro.runtime.worker import Remote, Worker, WorkerDied
 
 GROUP = 4
 """Networks that take turns."""
+PRELOADED = ("repro.runtime.worker", "repro.runtime.measure", "repro.models.builder")
+"""What `Worker` has imported before it forks processes for a CPU."""
 
 
 @dataclass
@@ -114,9 +119,11 @@ def _existing(out: Path | None) -> dict[str, Any]:
     """Records of a file by key; torn lines are warned about, foreign ones refused."""
     if out is None:
         return {}
+    if not out.parent.is_dir():
+        raise InputError(f"records file {str(out)!r}: there is no folder {str(out.parent)!r}")
+    if not os.access(out if out.exists() else out.parent, os.W_OK):
+        raise InputError(f"records file {str(out)!r} cannot be written")
     if not out.exists():
-        if not out.parent.is_dir():
-            raise InputError(f"records file {str(out)!r}: there is no folder {str(out.parent)!r}")
         return {}
     records, problems = scan(out)
     report(problems)
@@ -161,8 +168,13 @@ class _Crew:
     def worker(self, device: Device) -> Worker:
         """A process of its own on a CPU, the one that all share on a GPU."""
         if device == "cuda":
-            self.shared = self.shared or Worker(device)
+            with kept_from_children():
+                self.shared = self.shared or Worker(device)
             return self.shared
+        # Not all of Worker: it waits for imports, and Ctrl-C should not wait with it.
+        with kept_from_children():
+            forkserver.set_forkserver_preload(list(PRELOADED))
+            forkserver.ensure_running()
         self.workers.append(Worker(device))
         return self.workers[-1]
 
