@@ -11,7 +11,14 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 
 from repro.arch import alpha_strategy, get, parse_strategy
 from repro.errors import InputError, did_you_mean
@@ -49,7 +56,7 @@ class Parameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
     tiers: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
-    """What a tier changes; a tier that is not here runs with the defaults."""
+    """What a tier changes, beside what the tiers below it do."""
 
 
 def _differing(scales: list[float]) -> list[float]:
@@ -104,7 +111,11 @@ def _known_alpha(text: str) -> str:
     return text
 
 
-AlphaText = Annotated[str, AfterValidator(_known_alpha)]
+def _as_text(value: object) -> object:
+    return str(value) if isinstance(value, int | float) else value
+
+
+AlphaText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_known_alpha)]
 
 
 class FastCompoundScaling(Parameters):
@@ -359,6 +370,13 @@ def check(chapter: str, **values: Any) -> Parameters:
         ) from None
 
 
+def same_as(chapter: str, tier: str) -> str:
+    """The least tier in which a chapter computes the same as in this one."""
+    tiers = parameters_of(chapter).tiers
+    below = TIERS[: TIERS.index(tier) + 1]
+    return next((t for t in reversed(below) if tiers.get(t)), TIERS[0])
+
+
 def parse_value(text: str) -> Any:
     """A value from the command line: Python or YAML notation, else plain text.
 
@@ -380,7 +398,7 @@ def resolve(chapter: str, assignments: list[str], tier: str) -> dict[str, Any]:
     """The parameters that a run changes, from ``-p NAME=VALUE`` words and a tier.
 
     Returns:
-        What the tier changes, overridden by the assignments; validated.
+        What the tier and those below it change, overridden by the assignments; validated.
 
     Raises:
         InputError: unknown chapter, tier or name; malformed assignment; wrong type or range.
@@ -388,11 +406,15 @@ def resolve(chapter: str, assignments: list[str], tier: str) -> dict[str, Any]:
     model = parameters_of(chapter)
     if tier not in TIERS:
         raise InputError(f"unknown tier {tier!r}; allowed: {', '.join(TIERS)}")
-    values: dict[str, Any] = dict(model.tiers.get(tier, {}))
+    values: dict[str, Any] = {}
+    for lower in TIERS[: TIERS.index(tier) + 1]:
+        values |= model.tiers.get(lower, {})
     for assignment in assignments:
         name, equals, text = assignment.partition("=")
         if not equals or not name:
             raise InputError(f"-p {assignment!r} is not of the form NAME=VALUE")
         values[name.strip()] = parse_value(text)
-    check(chapter, **values)
-    return values
+    checked = check(chapter, **values)
+    # Whole numbers stay whole; what the model reads as something else (0.5 as "0.5") does not.
+    made = {name: getattr(checked, name) for name in values}
+    return {name: value if made[name] == value else made[name] for name, value in values.items()}
