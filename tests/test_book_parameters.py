@@ -1,6 +1,7 @@
 """Chapter parameters: strict, typed, and refused before anything starts."""
 
 import datetime
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -13,6 +14,7 @@ from repro.book.parameters import (
     parameters_of,
     parse_value,
     resolve,
+    same_as,
 )
 from repro.errors import InputError
 
@@ -142,3 +144,22 @@ def test_defaults_and_tiers_are_valid_and_described(chapter):
 def test_a_network_stands_in_a_list_once():
     with pytest.raises(InputError, match=r"'ResNet-50' stands there twice; each network once"):
         resolve("scaling-real-networks", ["bases=[ResNet-50, ResNet-50]"], "smoke")
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_larger_tier_computes_no_less(chapter):
+    for below, above in pairwise(TIERS):
+        less, more = resolve(chapter, [], below), resolve(chapter, [], above)
+        assert set(less) <= set(more)
+        assert all(len(more[k]) >= len(less[k]) for k in less if isinstance(less[k], list))
+        assert (less == more) == (same_as(chapter, above) != above)
+
+
+def test_alphas_are_text_or_numbers():
+    def alphas(text):
+        return resolve("fast-compound-scaling", [f"alphas={text}"], "smoke")["alphas"]
+
+    assert alphas("[0, 0.5, 2/3, '1']") == ["0", "0.5", "2/3", "1"]
+    for wrong in ("2", "true", "two", "null"):
+        with pytest.raises(InputError, match=r"alphas\.1"):
+            alphas(f"[0, {wrong}]")

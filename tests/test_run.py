@@ -1,6 +1,10 @@
 """Running a chapter: into a folder of its own, strictly, and compared with the stored one."""
 
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -121,6 +125,48 @@ def test_a_kernel_that_dies_is_reported_too(project, capfd):
     nbformat.write(notebook, path)
     assert run_chapter("tiny", [], out=project / "mine") == 1
     assert "error: tiny stopped: Kernel died" in capfd.readouterr().err
+
+
+PROGRAM = """
+import sys; sys.path.insert(0, sys.argv.pop(1))
+from repro.book import parameters
+from repro.cli import main
+from test_run import Tiny
+parameters.CHAPTERS = {"tiny": Tiny}
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def process(*arguments):
+    """``repro`` with the throw-away chapter, as a terminal starts it."""
+    command = [sys.executable, "-c", PROGRAM, str(Path(__file__).parent), *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, text=True, start_new_session=True, **pipes)
+
+
+def test_every_declared_parameter_can_be_set_without_a_warning(project):
+    running = process("run", "tiny", "-p", "names=None", "--out", "mine")
+    out, err = running.communicate()
+    assert (running.returncode, err) == (0, "")
+    assert out.startswith("Done: mine/tiny.ipynb")
+
+
+def test_ctrl_c_says_where_the_notebook_is(project):
+    path = project / "chapters" / "tiny.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(
+        new_code_cell("import time\nPath('here').touch()\nfor _ in range(600): time.sleep(0.1)")
+    )
+    nbformat.write(notebook, path)
+    running = process("run", "tiny", "--out", "mine")
+    while not (project / "chapters" / "here").exists():
+        assert running.poll() is None, running.communicate()
+        time.sleep(0.05)
+    os.killpg(running.pid, signal.SIGINT)
+    out, err = running.communicate()
+    assert (running.returncode, out) == (130, "")
+    assert err == "stopped; the notebook up to here is mine/tiny.unfinished.ipynb\n"
+    assert inside("mine") == ["tiny.unfinished.ipynb"]
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from repro.book.parameters import parameters_of, resolve
+from repro.book.parameters import resolve, same_as
 from repro.errors import InputError
 from repro.paths import root
 
@@ -81,13 +82,15 @@ def run_chapter(
         raise InputError(f"--out {folder} cannot be made: {error.strerror}") from None
     if not os.access(folder, os.W_OK | os.X_OK):
         raise InputError(f"--out {folder} cannot be written to")
-    if tier != "smoke" and tier not in parameters_of(chapter).tiers:
-        print(f"{chapter} computes the same in tier {tier} as in smoke.", file=sys.stderr)
+    if (same := same_as(chapter, tier)) != tier:
+        print(f"{chapter} computes the same in tier {tier} as in {same}.", file=sys.stderr)
 
     import nbformat
     import papermill
     from nbclient.exceptions import CellControlSignal, DeadKernelError
 
+    # It warns of parameters that it cannot read, such as str | None; names were checked above.
+    logging.getLogger("papermill").setLevel(logging.ERROR)
     # Papermill saves after every cell: under this name until the whole chapter has run.
     partial = folder / f"{chapter}.unfinished.ipynb"
     try:
@@ -100,13 +103,18 @@ def run_chapter(
             language="python",
             progress_bar=sys.stderr.isatty(),
             log_output=False,
-            # The kernel would warn of its unencrypted local connection on every run.
-            extra_arguments=["--IPKernelApp.log_level=40"],
+            # The kernel would warn of its unencrypted local connection on every run, and log a
+            # traceback of its own on Ctrl-C. What fails in a cell is reported all the same.
+            extra_arguments=["--IPKernelApp.log_level=50"],
         )
     except papermill.PapermillExecutionError as error:
         return _stopped(chapter, f"{error.ename}: {error.evalue}", partial)
     except (DeadKernelError, CellControlSignal) as error:  # out of memory, for example
         return _stopped(chapter, str(error), partial)
+    except KeyboardInterrupt:
+        kept = f"the notebook up to here is {partial}" if partial.exists() else "nothing was kept"
+        print("\n" * sys.stderr.isatty() + f"stopped; {kept}", file=sys.stderr)
+        raise
     partial.replace(target)
 
     rerun = key_numbers(nbformat.read(target, as_version=4))
