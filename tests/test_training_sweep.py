@@ -103,6 +103,12 @@ def test_stored_sweeps_can_be_planned(name):
     assert len(per_data) == len({job.run.setting.data for job in jobs})  # the same for all
 
 
+def test_the_sweep_that_is_shown_is_the_one_that_is_stored():
+    shown = (root() / "chapters/how-to-use.md").read_text().split("```yaml\n")[1].split("```")[0]
+    stored = (root() / "data/sweeps/first.yaml").read_text()
+    assert shown == re.sub("^#.*\n", "", stored, flags=re.MULTILINE)
+
+
 def test_memory_decides_how_many_run_at_a_time(file, monkeypatch):
     jobs = s.read(file)
     room = psutil.virtual_memory()._replace(available=int(100e9))
@@ -138,6 +144,8 @@ def test_sweep_stopped_and_gone_on_with(tmp_path, file):
     assert len(records) == len({record.key for record in records}) == 4
     assert done < {record.key for record in records}
     (row,) = [line for line in output.splitlines() if line.startswith("digits  proxy-EN  w ")]
+    bases = [line.split()[2] for line in output.splitlines() if line.startswith("digits  proxy-EN")]
+    assert bases == ["-", "w"]  # in the file's order, whoever came first
     errors = [100 * r.test.error for r in records if r.subject.scale == 2]
     assert f"{sum(errors) / 2:.2f}" in row and row.split()[-2] == "2"
 

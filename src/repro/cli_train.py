@@ -226,6 +226,7 @@ def sweep(
 
     \b
     Examples:
+      repro sweep data/sweeps/first.yaml --out runs/first
       repro sweep data/sweeps/proxy_cpu.yaml --root data/cifar --out runs/proxy-cpu
       repro sweep mine.yaml --out runs/mine --jobs 4 --dry-run
     """
