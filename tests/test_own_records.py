@@ -173,7 +173,7 @@ def test_a_file_that_is_not_there_is_one_line_before_anything_starts(chapter, na
         (b"", "holds no timing"),
         (b"{}\n", "line 1: not a record: no schema_version"),
         (b'{"schema_version": 99}\n', "line 1: a record of version 99"),
-        (b"\xff\xfe\n", "holds no timing"),
+        (b"\xff\xfe\n", "line 1 is no JSON"),
     ],
 )
 def test_a_file_of_something_else_is_refused_in_one_line(content, said, tmp_path):

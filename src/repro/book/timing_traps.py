@@ -428,7 +428,7 @@ def series_figure(record: TrapRecord, process: int = 0) -> Figure:
     fig, axes = plt.subplots(1, 2, figsize=(7.6, 2.9), sharey=True)
     for ax, (way, processes) in zip(axes, ways.items(), strict=True):
         samples = [t / truth for t in processes[process]]
-        ax.plot(range(1, len(samples) + 1), samples, "o", ms=3.2, mew=0, color=A, alpha=0.75)
+        ax.plot(range(1, len(samples) + 1), samples, "o", ms=4, mew=0, color=A)
         for line, style, label in ((mean, "--", "mean"), (median, "-", "median")):
             ax.axhline(line(samples), color=B, ls=style, lw=1.5, label=label)
         ax.set(title=way, xlabel="sample")
