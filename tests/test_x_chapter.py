@@ -8,7 +8,7 @@ from made_up_timings import GPU, by_acts, records
 from repro import reference
 from repro.arch import get
 from repro.book import x_figures, x_network, x_numbers, x_records, x_tables
-from repro.book.figures import show
+from repro.book.figures import show, use_house_style
 from repro.book.parameters import check
 from repro.complexity import complexity
 from repro.errors import InputError
@@ -199,6 +199,7 @@ def test_every_way_of_timing_is_compared(on_a_gpu):
     spent = x_records.activations()
     assert {"EN-X-B0", "EN-X-GPU-B4"} <= set(spent.network)
     assert all(text.startswith("1.00 (") for text in spent.swish if text != "–")
+    use_house_style()
     for frame, panels in ((rows, rows.groupby("way").ngroups), (rows[:0], 1)):
         svg = show(x_figures.speedups_figure(frame, x_tables.bars()), "s", alt="x", caption="x").svg
         assert svg.count("times as fast") == -(-panels // 2)

@@ -333,16 +333,12 @@ def _names(found: Files) -> set[str]:
 def single_choices(found: Files) -> pd.DataFrame:
     """`measured` for `choices`, on maps of every size that was timed."""
     sizes = sorted({int(name.rpartition("@")[2]) for name in _names(found)}, reverse=True)
-    tables = [
-        measured(found, choices(size)).assign(comparison=lambda t, s=size: t.comparison + _at(t, s))
-        for size in sizes
-    ]
-    return pd.concat(tables).drop_duplicates() if tables else measured(found, {})
-
-
-def _at(table: pd.DataFrame, size: int) -> pd.Series:
-    """What a comparison's title says of its map; the first stages have their own."""
-    return table.comparison.map(lambda title: "" if "stages" in title else f", {size} × {size}")
+    wanted = {}
+    for size in sizes:
+        for title, pair in choices(size).items():
+            own = "stages" in title  # the first stages bring their map along
+            wanted[title if own else f"{title}, {size} × {size}"] = pair
+    return measured(found, wanted)
 
 
 def fused_gains(found: Files) -> pd.DataFrame:
@@ -392,7 +388,7 @@ def _listed(where: pd.Series) -> str:
     """The channels at which something holds; three or more neighbours as a range."""
     runs: list[list[int]] = []
     before = False
-    for channels, holds in where.items():
+    for channels, holds in zip(map(int, where.index), where, strict=True):
         if holds:
             runs = [*runs[:-1], [*runs[-1], channels]] if before else [*runs, [channels]]
         before = bool(holds)

@@ -424,9 +424,10 @@ def counted_traffic(found: Files) -> pd.DataFrame:
             title: roofline_of(net, any_device, r.batch, p.dtype, fusion=fusion).intensity
             for title, fusion in FUSIONS.items()
         }
-        row = {"machine": r.machine.device_name, "network": r.subject.name, "batch": r.batch}
         counted = 2 * complexity(net).macs * r.batch / moved
-        rows.append({**row, "GB moved": moved / 1e9, "counted": counted, **model})
+        row: dict[str, object] = {"machine": r.machine.device_name, "network": r.subject.name}
+        row |= {"batch": r.batch, "GB moved": moved / 1e9, "counted": counted}
+        rows.append(row | model)
     columns = ["machine", "network", "batch", "GB moved", "counted", *FUSIONS]
     return pd.DataFrame(rows, columns=columns)
 
@@ -526,7 +527,10 @@ def numbers() -> dict[str, float | str]:
         result[f"wfm_r_bytes_{short}"] = log_correlation(table["GB moved"], table[device])
         result[f"wfm_misled_flops_{short}"] = 100 * misled(table.flops, table[device])
         result[f"wfm_misled_bytes_{short}"] = 100 * misled(table["GB moved"], table[device])
-    for title, rows in recorded(records()).items():
+    found = records()
+    if roofs := [r for r in recorded_roofs(found) if r.dtype == "fp32"]:
+        result["wfm_ridge_cpu"] = roofs[0].ridge
+    for title, rows in recorded(found).items():
         if rows.device.iloc[0] == "cpu":
             result |= {
                 "wfm_cpu": title,

@@ -161,21 +161,24 @@ def speedups_figure(frame: pd.DataFrame, printed: Mapping[str, pd.Series]) -> Fi
     down = -(-len(panels) // across)
     size = (6.6, 4.2) if len(panels) == 1 else (7.6, 3.1 * down + 0.8)
     fig, grid = plt.subplots(down, across, figsize=size, squeeze=False, sharex=True, sharey=True)
-    levels = [f"B{i}" for i in range(8)]
+    levels = sorted(set(frame.level)) or ["B0"]
     for ax, (title, part) in zip(grid.flat, panels, strict=False):
-        shown = printed.items() if "128" in title[1] else ()  # the paper's batch
+        machine, way = map(str, title)
+        shown = printed.items() if "128" in way else ()  # the paper's batch
         for (name, bars), style in zip(shown, ("-", "--"), strict=False):
             values = [bars[level] for level in levels]
-            ax.plot(range(8), values, style, color="#8c8c8c", lw=1.2, label=name)
-        for (family, activation), line in part.groupby(["family", "activation"], sort=False):
-            colour, marker = _LINES.get((family, activation), ("#8c8c8c", "x"))
-            at = [levels.index(level) for level in line.level]
+            ax.plot(range(len(levels)), values, style, color="#8c8c8c", lw=1.2, label=name)
+        lines = list(part.groupby(["family", "activation"], sort=False))
+        for i, ((family, activation), line) in enumerate(lines):
+            colour, marker = _LINES.get((str(family), str(activation)), ("#8c8c8c", "x"))
+            aside = 0.06 * (i - (len(lines) - 1) / 2)  # that intervals do not hide each other
+            at = [levels.index(level) + aside for level in line.level]
             ax.vlines(at, line.low, line.high, color=colour, lw=3, alpha=0.3)
             label = f"{family}, {activation}"
             ax.plot(at, line.times, marker=marker, color=colour, label=label)
         ax.axhline(1, color=plt.rcParams["text.color"], lw=0.9, ls=":")
-        ax.set_xticks(range(8), levels)
-        ax.set_title("\n".join(title), fontsize=10)
+        ax.set_xticks(range(len(levels)), levels)
+        ax.set_title(f"{machine}\n{way}", fontsize=10)
     for ax in grid[:, 0]:
         ax.set_ylabel("times as fast")
     for ax in grid[-1]:

@@ -16,7 +16,7 @@ import psutil
 from repro.arch import Network
 from repro.errors import InputError, did_you_mean
 from repro.records import Device, Protocol, Subject
-from repro.runtime.worker import Remote, _Office
+from repro.runtime.worker import Remote, Worker, _Office
 
 PREFIX = "timm/"
 HERE = "repro.runtime.timm_networks"
@@ -146,8 +146,14 @@ def ask(method: str, *arguments: Any) -> Any:
 class TimmRemote(Remote):
     """A network from timm in a worker, able to take turns with described ones."""
 
+    def __init__(
+        self, worker: Worker, number: int, net: TimmNetwork, protocol: Protocol, guess: int
+    ) -> None:
+        self.worker, self.number = worker, number
+        self.asked = (net, protocol, guess)
+
     def prepare(self) -> None:
-        self._ask("prepare", *self.job)
+        self._ask("prepare", *self.asked)
 
     def sample(self, count: int) -> None:
         self._ask("sample", count)

@@ -64,7 +64,7 @@ def measure_traffic(job: TrafficJob, limit_s: float = 300) -> TrafficRecord:
         **stamp(TrafficRecord.entry, job.inputs(), machine),
         subject=job.subject,
         protocol=job.protocol,
-        batch=job.protocol.batch,
+        batch=int(job.protocol.batch),
         **totals(done.stdout),
     )
 
