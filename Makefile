@@ -74,6 +74,8 @@ $(STAMP): pyproject.toml constraints.txt
 	    $(PYTHON) -m venv $(VENV); }
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt uv
 	$(BIN)/uv pip install --python $(VENV) -q -c constraints.txt -e '.[book,test]'
+	@mkdir -p $(VENV)/etc/ipython  # else each kernel warns of its unencrypted local connection
+	@echo 'c.IPKernelApp.log_level = "ERROR"' > $(VENV)/etc/ipython/ipython_kernel_config.py
 	touch $@
 
 # jupyter-cache looks at code cells alone and Sphinx at pages alone: when something

@@ -147,12 +147,16 @@ def test_a_network_stands_in_a_list_once():
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
-def test_a_larger_tier_computes_no_less(chapter):
+def test_a_tier_keeps_what_those_below_it_change(chapter):
     for below, above in pairwise(TIERS):
         less, more = resolve(chapter, [], below), resolve(chapter, [], above)
-        assert set(less) <= set(more)
-        assert all(len(more[k]) >= len(less[k]) for k in less if isinstance(less[k], list))
-        assert (less == more) == (same_as(chapter, above) != above)
+        own = parameters_of(chapter).tiers.get(above, {})
+        assert more == {**less, **own}
+        assert same_as(chapter, above) == (above if own else same_as(chapter, below))
+
+
+def test_large_tiers_of_a_chapter_with_a_laptop_tier_alone_are_like_it():
+    assert resolve("fast-compound-scaling", [], "paper")["resamples"] == 20_000
 
 
 def test_alphas_are_text_or_numbers():

@@ -1,5 +1,6 @@
 """The files around the code agree with each other."""
 
+import logging
 import os
 import re
 import stat
@@ -211,6 +212,21 @@ class TestCommands:
         assert message in first
         assert all(line.startswith("make") for line in rest)
         assert not environment.exists()
+
+    def test_kernels_of_the_environment_keep_warnings_to_themselves(self, tmp_path):
+        from ipykernel.kernelapp import IPKernelApp
+        from traitlets.config import PyFileConfigLoader
+
+        commands = tmp_path / "environment" / "bin"
+        commands.mkdir(parents=True)
+        for name in ("python", "uv"):
+            (commands / name).write_text("#!/bin/sh\n")
+            (commands / name).chmod(0o755)
+        done = self.make("setup", PYTHON=commands / "python", VENV=commands.parent)
+        assert done.returncode == 0
+        folder = commands.parent / "etc" / "ipython"  # in which every kernel looks
+        config = PyFileConfigLoader("ipython_kernel_config.py", str(folder)).load_config()
+        assert IPKernelApp(config=config).log_level == logging.ERROR
 
     def test_a_missing_python_is_named(self, tmp_path):
         done = self.make("setup", PYTHON="python3.none", VENV=tmp_path / "environment")
