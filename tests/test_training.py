@@ -428,6 +428,7 @@ def test_two_processes_refuse_together(tmp_path):
         (["--holdout", "1"], "holdout"),
         (["--out", "/proc/run"], "folder '/proc/run' cannot be used"),
         (["--resolution", "0"], "resolution"),
+        (["--skip-corrupt"], "--skip-corrupt is for images on disk; of digits all have to be"),
     ],
 )
 def test_bad_input(arguments, says, tmp_path, monkeypatch, capsys):
@@ -658,6 +659,15 @@ def test_module_import_is_light():
     """Counting and listing must not wait for torch: `repro.cli` imports the verbs' module."""
     code = "import sys, repro.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_workers_are_shared_by_the_processes_of_a_machine(monkeypatch):
+    from repro.cli_train import _workers
+
+    monkeypatch.setattr(os, "cpu_count", lambda: 64)
+    assert _workers("here", 1) == 64 and _workers("slurm", 12) == 12
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
+    assert _workers("here", 1) == 8
 
 
 def test_tensorboard_gets_the_curve(tmp_path, monkeypatch):

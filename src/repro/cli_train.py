@@ -97,7 +97,11 @@ def train(
     ] = "none",
     workers: Annotated[
         int | None,
-        typer.Option(metavar="N", min=0, help="Processes that decode. [default: one per core]"),
+        typer.Option(
+            metavar="N",
+            min=0,
+            help="That decode images, for each process. [default: one per core, shared evenly]",
+        ),
     ] = None,
     skip_corrupt: Annotated[
         bool, typer.Option("--skip-corrupt", help="Go on without images that cannot be decoded.")
@@ -145,9 +149,12 @@ def train(
       repro train EN-B0 --data imagenet --root /data/imagenet --executor slurm --ranks 8
     """
     from repro.catalog import read_scale
+    from repro.training.names import IN_MEMORY
     from repro.training.plan import plan
 
     device = device or _device(executor)
+    if skip_corrupt and data in IN_MEMORY:
+        raise InputError(f"--skip-corrupt is for images on disk; of {data} all have to be whole")
     run = plan(
         name,
         data,
@@ -175,7 +182,7 @@ def train(
     options = {
         "root": None if root is None else str(root),
         "download": download,
-        "workers": (os.cpu_count() or 1) if workers is None else workers,
+        "workers": _workers(executor, cores) if workers is None else workers,
         "skip_corrupt": skip_corrupt,
         "resume": resume,
         "device": device,
@@ -323,6 +330,13 @@ def _amp(device: str, executor: str) -> str:
     return "fp16" if here and torch.cuda.get_device_capability() < (8,) else "bf16"
 
 
+def _workers(executor: str, cores: int) -> int:
+    """How many decode images for each process: they share the machine, or have a job's cores."""
+    if executor != "here":
+        return cores
+    return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
+
+
 def _new_folder(name: str) -> Path:
     """runs/train/NAME, or with the next free number behind it."""
     folder, number = Path("runs", "train", name), 1
@@ -369,8 +383,8 @@ def _train(run: Any, path: Path, options: dict[str, Any], tensorboard: bool, as_
     if isinstance(result, Stopped):
         if leads:
             print(
-                f"stopped after update {result.step}; {path} holds the state, "
-                "and --resume goes on from there",
+                f"stopped after update {result.step}; the same command goes on from there with "
+                f"--resume --out {path}",
                 file=sys.stderr,
             )
         return 128 + result.signal
