@@ -17,8 +17,6 @@ from dataclasses import dataclass
 from statistics import fmean, variance
 from typing import Any
 
-from scipy import stats
-
 from repro.records import TrainingRecord
 from repro.stored import stored
 
@@ -159,6 +157,8 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     Returns:
         None where fewer than two pairs of one base are there.
     """
+    from scipy.special import stdtrit  # Student's quantile; scipy.stats takes a second to import
+
     pairs = {
         base: [seeds[seed] - b[base][seed] for seed in seeds if seed in b[base]]
         for base, seeds in a.items()
@@ -171,7 +171,7 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     means = {base: fmean(found) for base, found in pairs.items()}
     squares = sum((len(f) - 1) * variance(f) for f in pairs.values() if len(f) > 1)
     share = sum(1 / len(found) for found in pairs.values()) / len(pairs) ** 2
-    half = float(stats.t.ppf((1 + CONFIDENCE) / 2, freedom)) * math.sqrt(squares / freedom * share)
+    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(squares / freedom * share)
     mean = fmean(means.values())
     number = sum(map(len, pairs.values()))
     return Difference(mean, mean - half, mean + half, len(pairs), number, means)

@@ -86,8 +86,8 @@ def counts() -> dict[str, int]:
     """What the page says about claims in numbers.
 
     Returns:
-        ``use_claims``, ``use_open`` (no verdict), ``use_untimed`` (of those, the ones that wait
-        for timings alone), and ``use_failed_<paper>``, not reproduced.
+        ``use_claims``, ``use_open`` (no verdict), ``use_unrecorded`` (of those, the ones that
+        wait for records alone), and ``use_failed_<paper>``, not reproduced.
 
     Raises:
         ValueError: the ledger has claims of a paper that the page does not name.
@@ -100,7 +100,7 @@ def counts() -> dict[str, int]:
     numbers = {
         "use_claims": len(judged),
         "use_open": len(waiting),
-        "use_untimed": sum(j.why.startswith("Needs timings of") for j in waiting),
+        "use_unrecorded": sum("records them: repro " in j.why for j in waiting),
     }
     return numbers | {f"use_failed_{paper}": failed[paper] for paper in PAPERS}
 
