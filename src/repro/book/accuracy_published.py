@@ -8,8 +8,9 @@ multiply-add is one flop.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,12 @@ from numpy.typing import NDArray
 from repro import reference
 from repro.book.fast_scaling import rounded
 from repro.book.words import count_text
+
+
+def each(frame: pd.DataFrame) -> Iterator[Any]:
+    """The rows, by name; what is in them is not known to a type checker."""
+    yield from frame.itertuples()
+
 
 BASES = ("EN-B0", "RegNetY-500MF", "RegNetZ-500MF")
 """The networks that the paper scales in several ways, in the order of the figures."""
@@ -156,8 +163,8 @@ def longer_training() -> pd.DataFrame:
 
 READINGS: Mapping[str, float] = {
     "standard deviation of the three": 1.0,
+    "standard deviation, dividing by 3 instead of 2": math.sqrt(3 / 2),
     "half the distance of best and worst": 2 / math.sqrt(2 + 3 * math.sqrt(3) / math.pi),
-    "the same, dividing by 3 and not by 2": math.sqrt(3 / 2),
     "standard error of their mean": math.sqrt(3),
 }
 """What ± may mean, and by what to multiply its root mean square to get the deviation of one run.
@@ -211,7 +218,10 @@ def drawn_twice() -> pd.DataFrame:
     both = both.rename(columns={"error": "one"})[["base", "s", "flops", "one", "three"]]
     both["difference"] = both.one - both.three
     # B0 reads the same in both kinds of figure to every digit: there its mean is drawn in both.
-    return both[both.difference != 0].reset_index(drop=True)
+    both = both[both.difference != 0]
+    rank = {base: i for i, base in enumerate(BASES)}
+    order = both.base.map(rank).sort_values(kind="stable").index
+    return both.loc[order].reset_index(drop=True)
 
 
 def noise_table() -> pd.DataFrame:
@@ -251,11 +261,18 @@ def noise() -> Noise:
 
 
 @dataclass(frozen=True)
-class _Curve:
+class Curve:
     """Points of one strategy on one base, by rising flops."""
 
     flops: NDArray[np.float64]
     error: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, flops: Sequence[float], error: Sequence[float]) -> Curve:
+        """From points in any order."""
+        x, y = np.asarray(flops, float), np.asarray(error, float)
+        order = np.argsort(x)
+        return cls(x[order], y[order])
 
     def at(self, flops: float) -> tuple[float, NDArray[np.float64]]:
         """Error at other flops, and how much each point's error moves it.
@@ -287,13 +304,13 @@ def gaps() -> pd.DataFrame:
     for base in BASES:
         mine = frame[(frame.base == base) & (frame.strategy != "orig") & (frame.flops < TOP)]
         single = mine[mine.runs == 1]
-        reference_ = single[single.strategy == REFERENCE].sort_values("flops")
-        curve = _Curve(reference_.flops.to_numpy(), reference_.error.to_numpy())
+        known = single[single.strategy == REFERENCE]
+        curve = Curve.of(list(known.flops), list(known.error))
         others = {str(name): part for name, part in single.groupby("strategy", sort=False)}
         del others[REFERENCE]
         others[MEANS] = mine[mine.runs == TRIALS]
         for strategy, part in others.items():
-            for point in part[part.s > 1].sort_values("flops").itertuples():
+            for point in each(part[part.s > 1].sort_values("flops")):
                 there, weights = curve.at(float(point.flops))
                 gap, gain = float(point.error) - there, float(curve.error[0]) - there
                 rows.append(
@@ -341,6 +358,61 @@ def along(found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def beside_original() -> pd.DataFrame:
+    """dWr on EN-B0 against the original EfficientNets at equal flops: both are means of three.
+
+    Returns:
+        Columns s, flops (G), error, orig (read between B0 to B5), gap, gain (of orig over B0,
+        points), share (gap over gain), unit (as in `gaps`). Only where orig was trained.
+    """
+    frame = points()
+    frame = frame[(frame.base == "EN-B0") & (frame.runs == TRIALS)]
+    original = frame[frame.strategy == "orig"]
+    curve = Curve.of(list(original.flops), list(original.error))
+    rows = []
+    for point in each(frame[(frame.strategy == "dWr") & (frame.s > 1)]):
+        if float(point.flops) > original.flops.max():
+            continue
+        there, weights = curve.at(float(point.flops))
+        gap, gain = float(point.error) - there, float(curve.error[0]) - there
+        unit = math.sqrt((1 + float((weights**2).sum())) / TRIALS)
+        rows.append(
+            {"s": point.s, "flops": point.flops, "error": point.error, "orig": there}
+            | {"gap": gap, "gain": gain, "share": gap / gain, "unit": unit}
+        )
+    return pd.DataFrame(rows)
+
+
+def original_table(found: pd.DataFrame, noise: Noise) -> pd.DataFrame:
+    """`beside_original` for a page."""
+    return pd.DataFrame(
+        {
+            "s": found.s,
+            "flops, G": found.flops,
+            "dWr": found.error,
+            "orig": found.orig,
+            "gap": found.gap,
+            "95 %": [_halves(float(u), noise) for u in found.unit],
+            "% of gain": [_whole(100 * float(share)) for share in found.share],
+            "verdict": [
+                verdict(float(g), float(u), noise)
+                for g, u in zip(found.gap, found.unit, strict=True)
+            ],
+        }
+    )
+
+
+def _whole(value: float) -> float:
+    """Rounded, and never minus zero."""
+    return round(value) + 0.0
+
+
+def _halves(unit: float, noise: Noise) -> str:
+    """Half widths of the 95 % interval at the two noises."""
+    low, high = (1.96 * unit * deviation for deviation in (noise.low, noise.high))
+    return f"± {low:.2f} to {high:.2f}"
+
+
 def verdict(value: float, unit: float, noise: Noise, z: float = 1.96) -> str:
     """What noise leaves of a difference.
 
@@ -358,21 +430,20 @@ def gap_table(found: pd.DataFrame, noise: Noise) -> pd.DataFrame:
     """The largest networks beside dwr at their flops, a row each.
 
     Returns:
-        Columns strategy, network, flops, G, gap, two errors (1.96 standard errors at the two
-        noises, as text), of the gain (percent), along the curve (mean gap), and what it is.
+        Columns strategy, network, flops, gap, 95 % (half widths at the two noises, as text), % of
+        gain, mean gap (along the curve), verdict.
     """
     means = along(found).set_index(["strategy", "base"])["mean"]
     rows = []
-    for row in at_the_top(found).itertuples():
-        low, high = (1.96 * float(row.unit) * n for n in (noise.low, noise.high))
+    for row in each(at_the_top(found)):
         rows.append(
             {
                 "strategy": row.strategy,
                 "network": row.base,
                 "flops, G": row.flops,
                 "gap": row.gap,
-                "95 %": f"± {low:.2f} to {high:.2f}",
-                "of the gain, %": 100 * float(row.share),
+                "95 %": _halves(float(row.unit), noise),
+                "% of gain": _whole(100 * float(row.share)),
                 "mean gap": means[row.strategy, row.base],
                 "verdict": verdict(float(row.gap), float(row.unit), noise),
             }
@@ -385,7 +456,7 @@ def pooled(found: pd.DataFrame, noise: Noise) -> pd.DataFrame:
 
     Returns:
         Columns strategy, networks, gap, low (95 % half width at the smaller noise), high (at the
-        larger), of the gain (percent), verdict.
+        larger), % of gain, verdict.
     """
     rows = []
     for strategy, part in at_the_top(found).groupby("strategy", sort=False):
@@ -398,7 +469,7 @@ def pooled(found: pd.DataFrame, noise: Noise) -> pd.DataFrame:
                 "gap": mean,
                 "low": 1.96 * unit * noise.low,
                 "high": 1.96 * unit * noise.high,
-                "of the gain, %": 100 * float(part.share.mean()),
+                "% of gain": _whole(100 * float(part.share.mean())),
                 "verdict": verdict(mean, unit, noise),
             }
         )
@@ -479,7 +550,7 @@ def stated_table() -> pd.DataFrame:
     for words, worse, better in STATED:
         row: dict[str, object] = {"difference": words}
         for x in SCHEDULES:
-            a, b = frame.loc[worse], frame.loc[better]
+            a, b = (dict(frame.loc[name]) for name in (worse, better))
             spread = math.hypot(float(a[f"spread_{x}"]), float(b[f"spread_{x}"]))
             low, high = 1.96 * spread / math.sqrt(TRIALS), 1.96 * spread
             gap = float(a[f"error_{x}"]) - float(b[f"error_{x}"])
@@ -491,7 +562,7 @@ def stated_table() -> pd.DataFrame:
 # ------------------------------------------------------------------------------- numbers
 
 
-def numbers() -> dict[str, float | str]:
+def numbers() -> dict[str, float]:
     """What the chapter's prose quotes from the published errors, by glue name."""
     found, between = gaps(), noise()
     out: dict[str, float] = {"das_points": len(points()), "das_networks": len(networks())}
@@ -516,18 +587,24 @@ def numbers() -> dict[str, float | str]:
             f"das_{key}_gap": float(pools.gap[name]),
             f"das_{key}_low": float(pools.low[name]),
             f"das_{key}_high": float(pools.high[name]),
-            f"das_{key}_gain": float(pools["of the gain, %"][name]),
+            f"das_{key}_gain": 100 * float(top[top.strategy == name].share.mean()),
         }
-    two_thirds = pools.loc["alpha=2/3"]
-    out |= {"das_23_gap": float(two_thirds.gap), "das_23_high": float(two_thirds.high)}
+    out["das_fast_most"] = out["das_fast_gap"] + out["das_fast_high"]
+    far = beside_original().iloc[-1]
+    out |= {"das_orig_flops": float(far.flops), "das_orig_gap": float(far.gap)}
+    out |= {f"das_orig_{k}": 1.96 * float(far.unit) * n for k, n in vars(between).items()}
+    out["das_orig_gain"] = 100 * float(far.share)
+    slopes = per_doubling()
+    r_loss = slopes[slopes.strategy == "r"].loss
+    out |= {"das_r_loss_low": float(r_loss.min()), "das_r_loss_high": float(r_loss.max())}
+    fast_loss = slopes[slopes.strategy.isin(["dWr", "alpha=2/3"])].loss
+    out["das_fast_loss"] = float(fast_loss.max())
+    out["das_comparisons"] = len(top)
     out["das_gain"] = float(top[top.strategy == "dWr"].gain.mean())
     longer = longer_training().set_index("schedules")["mean"]
     out |= {"das_longer_2": float(longer["1x to 2x"]), "das_longer_4": float(longer["2x to 4x"])}
     residual = per_doubling().drop_duplicates("base").residual
     out |= {"das_fit_low": float(residual.min()), "das_fit_high": float(residual.max())}
-    y2 = found[(found.base == "RegNetY-500MF") & (found.s == 2) & (found.runs == 1)]
-    others = y2[y2.strategy != "r"]
-    out |= {"das_lucky_n": int((others.gap < 0).sum()), "das_lucky_of": len(others)}
     return rounded(out)
 
 
@@ -539,18 +616,13 @@ def words() -> dict[str, str]:
     said = [
         verdict(float(g), float(u), between) for g, u in zip(single.gap, single.unit, strict=True)
     ]
-    one = single.strategy.isin(["d", "w", "r"])
-    sure = sum(v == "worse" for v in said)
-    maybe = sum(v == "worse?" for v in said)
-    of_r = [v for v, s in zip(said, single.strategy, strict=True) if s == "r"]
     of_dw = [v for v, s in zip(said, single.strategy, strict=True) if s in ("d", "w")]
     fast = [v for v, s in zip(said, single.strategy, strict=True) if s in ("dWr", "alpha=2/3")]
+    unlucky = found[(found.base == "RegNetY-500MF") & (found.s == 2) & (found.runs == 1)]
+    unlucky = unlucky[unlucky.strategy != "r"]
     return {
-        "das_sure_text": count_text(sure, len(said)),
-        "das_maybe_text": str(maybe),
-        "das_r_sure_text": count_text(of_r.count("worse"), len(of_r)),
+        "das_lucky_text": count_text(int((unlucky.gap < 0).sum()), len(unlucky)),
         "das_dw_sure_text": count_text(of_dw.count("worse"), len(of_dw)),
         "das_dw_some_text": count_text(len(of_dw) - of_dw.count("within noise"), len(of_dw)),
         "das_fast_text": count_text(fast.count("within noise"), len(fast)),
-        "das_one_text": count_text(sum(one), len(said)),
     }

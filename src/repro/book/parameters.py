@@ -18,6 +18,8 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    ValidationInfo,
+    field_validator,
 )
 
 from repro.arch import alpha_strategy, get, parse_strategy
@@ -302,6 +304,77 @@ class FastScalingInPractice(Parameters):
     )
 
 
+def _file_of_trainings(path: str) -> str:
+    from repro.book.accuracy_proxy import read_trainings
+
+    read_trainings(path)
+    return path
+
+
+def _known_proxy(name: str) -> str:
+    from repro.training.proxy import PROXIES
+
+    if name not in PROXIES:
+        raise ValueError(f"{', '.join(PROXIES)} are there.{did_you_mean(name, PROXIES)}")
+    return name
+
+
+Way = Literal["d", "w", "r", "dwr", "alpha=2/3", "dWr"]
+Ways = Annotated[list[Way], Field(min_length=1), AfterValidator(_no_repeats)]
+Proxies = Annotated[
+    list[Annotated[str, AfterValidator(_known_proxy)]],
+    Field(min_length=1),
+    AfterValidator(_no_repeats),
+]
+_WAYS: list[Way] = ["d", "w", "r", "dwr", "alpha=2/3", "dWr"]
+
+
+class DoesAccuracySurvive(Parameters):
+    """Chapter "Does accuracy survive?"."""
+
+    records: Annotated[str, AfterValidator(_file_of_trainings)] | None = Field(
+        None, description="Your file of training runs; None: the book's own"
+    )
+    data: Literal["digits", "cifar10", "tiny-imagenet"] = Field(
+        "digits", description="What the page itself trains on"
+    )
+    root: str | None = Field(
+        None, validate_default=True, description="Folder of these images; digits need none"
+    )
+    proxies: Proxies = Field(["proxy-EN"], description="Bases that the page itself trains")
+    ways: Ways = Field(["w", "dwr"], description="How it scales them, to four times the flops")
+    seeds: int = Field(1, ge=1, le=20, description="Runs of each")
+    epochs: int = Field(3, ge=1, le=1000, description="Of each of these runs")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Where the page itself trains")
+    network: NetworkName = Field("EN-B0", description="Zoo network to price on ImageNet")
+    scale: Scale = Field(11, description="Factor on its flops")
+    strategies: Ways = Field(["dwr", "dWr"], description="How it is scaled")
+    imagenet_epochs: int = Field(
+        200, ge=1, le=10_000, description="Of one training there; the paper's 2x schedule"
+    )
+    tiers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "laptop": {"ways": _WAYS, "seeds": 3, "epochs": 10},
+        "gpu": {"proxies": ["proxy-EN", "proxy-Y", "proxy-Z"], "epochs": 20, "device": "cuda"},
+        # Commands for all strategies; what the page itself trains is as in smoke again.
+        "paper": {
+            "strategies": _WAYS,
+            "proxies": ["proxy-EN"],
+            "ways": ["w", "dwr"],
+            "seeds": 1,
+            "epochs": 3,
+            "device": "cpu",
+        },
+    }
+
+    @field_validator("root")
+    @classmethod
+    def _root_where_needed(cls, root: str | None, info: ValidationInfo) -> str | None:
+        data = info.data.get("data", "digits")
+        if data != "digits" and root is None:
+            raise ValueError(f"data set {data!r} needs its folder")
+        return root
+
+
 class EfficientNetX(Parameters):
     """Chapter "EfficientNet-X"."""
 
@@ -318,6 +391,7 @@ CHAPTERS: Mapping[str, type[Parameters]] = {
     "accelerator-search-space": AcceleratorSearchSpace,
     "what-predicts-runtime": WhatPredictsRuntime,
     "fast-scaling-in-practice": FastScalingInPractice,
+    "does-accuracy-survive": DoesAccuracySurvive,
     "efficientnet-x": EfficientNetX,
     "counting-conventions": CountingConventions,
     "timing-honestly": TimingHonestly,
