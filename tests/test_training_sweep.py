@@ -177,3 +177,15 @@ def test_dry_run(file, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "4 runs" in out and "nothing was run" in out and not (tmp_path / "out").exists()
     assert "digits-proxy-EN-w-x2-r8-seed-1" in out  # by the paper's short names
+
+
+def test_updates_are_timed_without_training(file, tmp_path, capsys):
+    out = tmp_path / "out"
+    assert main(["sweep", str(file), "--out", str(out), "--time"]) == 0
+    assert [path.name for path in out.iterdir()] == ["times.jsonl"]
+    timed = read_records(out / "times.jsonl")
+    assert [r.subject.strategy for r in timed] == [None, "w"]  # seeds share a network
+    assert {(r.protocol.mode, r.batch, r.protocol.threads) for r in timed} == {("step", 16, 1)}
+    assert {r.subject.resolution for r in timed} == {8}
+    assert main(["sweep", str(file), "--out", str(out), "--time"]) == 0
+    assert "2 were there already" in capsys.readouterr().err

@@ -161,7 +161,7 @@ def time(
     if dry_run:
         print(_plan(tasks))
         return 0
-    return _run(tasks, out, figure, group, minutes)
+    return measure(tasks, out, figure, group, minutes)
 
 
 def compare(
@@ -255,7 +255,7 @@ def _plan(tasks: list[Any]) -> str:
     return f"{table}\n\n{len(tasks)} measurements, about {total:.3g} minutes; nothing was run"
 
 
-def _run(
+def measure(
     tasks: list[Any], out: Path | None, figure: Path | None, group: int, minutes: float | None
 ) -> int:
     """Measure with a progress bar, then print what came out."""

@@ -210,6 +210,10 @@ def sweep(
             metavar="N", min=1, help="Runs at a time, memory permitting. [default: one per core]"
         ),
     ] = None,
+    time: Annotated[
+        bool,
+        typer.Option("--time", help="Time an update of each network, alone; train nothing."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="List the runs and what they cost; train nothing.")
     ] = False,
@@ -231,6 +235,9 @@ def sweep(
     picks factors near the scales for which flops come out alike after rounding. Other keys
     are the options of `repro train`; set: {lr: 0.2} changes the recipe.
 
+    Runs side by side slow each other down, so their own seconds compare badly: --time measures
+    as `repro time` does, into times.jsonl in --out.
+
     \b
     Examples:
       repro sweep data/sweeps/first.yaml --out runs/first
@@ -247,6 +254,8 @@ def sweep(
         print(_listing(planned))
         return 0
     device = device or _device("here")
+    if time:
+        return _time_updates(planned, out, device, threads)
     together = s.at_a_time(planned, device, jobs)
     bar = tqdm(total=len(planned), unit="run", disable=None, file=sys.stderr)
     written = {r.key for r in records.read(out / "records.jsonl")} if _has_records(out) else set()
@@ -291,6 +300,30 @@ def sweep(
     counts = f"{len(summary.records)} of {len(planned)} runs are complete"
     print(f"{counts}; records are in {out / 'records.jsonl'}", file=sys.stderr)
     return 1 if summary.failures else 0
+
+
+def _time_updates(planned: list[Any], out: Path, device: Any, threads: int) -> int:
+    """One update of each network of a sweep, as it trains; networks take turns."""
+    from repro.cli_time import measure
+    from repro.records import Protocol
+    from repro.runtime.jobs import Job, resolved, subject_of, unique
+
+    jobs = []
+    for planned_run in planned:
+        run, setting = planned_run.run, planned_run.run.setting
+        protocol = Protocol(
+            device=device,
+            mode="step",
+            batch=setting.recipe.batch,
+            dtype="fp32" if setting.amp == "none" else setting.amp,
+            memory_format=setting.memory_format,
+            compile=setting.compile,
+            threads=threads if device == "cpu" else None,
+        )
+        subject = subject_of(run.net, run.base, run.strategy, run.scale)
+        jobs.append(Job(run.net, subject, resolved(protocol)))
+    out.mkdir(parents=True, exist_ok=True)
+    return measure(unique(jobs), out / "times.jsonl", None, group=13, minutes=None)
 
 
 def _has_records(out: Path) -> bool:
