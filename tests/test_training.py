@@ -586,6 +586,7 @@ def test_accumulation_keeps_the_update(tmp_path):
         {"preset_name": "efficientnet-x", "changes": ["lr=0.001"]},
         {"preset_name": "fast-scaling", "changes": ["lr=0.5"]},
         {"amp": "bf16"},
+        {"amp": "fp16"},
         {"memory_format": "contiguous"},
         {"strategy": "dWr", "factor": 2},
         {"changes": ["ema=none"]},

@@ -61,8 +61,9 @@ class Trainer:
         )
         self.model.to(world.device).to(memory_format=setting.torch_memory_format())
         self.average = None if recipe.ema == "none" else Average(self.model)
-        self.optimizer = make_optimizer(self.model, recipe, weight_decay_of(recipe, net.is_mbconv))
         fp16 = setting.amp == "fp16"
+        decay = weight_decay_of(recipe, net.is_mbconv)
+        self.optimizer = make_optimizer(self.model, recipe, decay, scaled=fp16)
         self.scaler = torch.amp.GradScaler(world.device.type, enabled=fp16)
         self.forward: nn.Module = self.model
         if world.size > 1:
@@ -221,8 +222,15 @@ def _exchanging(model: nn.Module, world: World) -> nn.Module:
     )
 
 
-def make_optimizer(model: nn.Module, recipe: Recipe, decay: float) -> torch.optim.Optimizer:
-    """The recipe's optimizer; weight decay on everything but batch norm, as in both papers."""
+def make_optimizer(
+    model: nn.Module, recipe: Recipe, decay: float, scaled: bool = False
+) -> torch.optim.Optimizer:
+    """The recipe's optimizer; weight decay on everything but batch norm, as in both papers.
+
+    Args:
+        scaled: gradients come from a loss that is scaled up, and an update where they overflow is
+            left out. Torch's fused SGD then starts from momenta that nobody has written.
+    """
     norms = [p for m in model.modules() if isinstance(m, nn.BatchNorm2d) for p in m.parameters()]
     of_norms = {id(p) for p in norms}
     groups = [
@@ -244,5 +252,5 @@ def make_optimizer(model: nn.Module, recipe: Recipe, decay: float) -> torch.opti
         lr=recipe.lr,
         momentum=recipe.momentum,
         nesterov=recipe.nesterov and recipe.momentum > 0,
-        fused=True,
+        fused=not scaled,
     )
