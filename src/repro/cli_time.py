@@ -27,7 +27,7 @@ def time(
     ] = None,
     strategy: Annotated[
         list[str] | None,
-        typer.Option(metavar="S", help="Also time them scaled so, see above; may be repeated."),
+        typer.Option(metavar="S", help="Time them scaled so, see above; may be repeated."),
     ] = None,
     scale: Annotated[
         list[str] | None,
@@ -39,7 +39,7 @@ def time(
     ] = None,
     sweep: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="A named sweep, see below, or a file."),
+        typer.Option(metavar="NAME", help="A named sweep, see above, or a file."),
     ] = None,
     chunk: Annotated[
         str | None,
