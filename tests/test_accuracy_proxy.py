@@ -125,10 +125,11 @@ def test_a_verdict_that_fails_or_stays_open_is_said(made):
     found = proxy.against(runs(law(turned)), "cifar10")
     meaning = proxy.meaning(judgements, found, "cifar10")
     assert "is **not** less accurate than dwr" in meaning
+    assert "r alone is **not** less accurate than dwr but more: -1.00" in meaning
     assert "dWr is **not** about as accurate as dwr" in meaning
     noisy = runs(law(GAINS, noise=9.0))
     open_ = proxy.meaning(said(noisy), proxy.against(noisy, "cifar10"), "cifar10")
-    assert open_.count("**open**") == 3
+    assert open_.count("**open**") == 6
     table = proxy.verdict_table(said(noisy))
     assert not table.found.str.contains("More seeds").any()
 
@@ -139,15 +140,65 @@ def test_a_reader_s_runs_are_judged_and_the_project_s_are_back_afterwards(made):
     assert proxy.judged(None, "cifar10") == before
 
 
+def test_differences_in_a_sentence(made):
+    text = proxy.in_points(proxy.against(made, "cifar10"))
+    assert text == (
+        "At the largest scale they find d 1.0, w 1.0 and r 2.0 points worse than dwr, "
+        "alpha=2/3 and dWr not told apart from it."
+    )
+    assert proxy.in_points(pd.DataFrame()) == ""
+
+
+def with_losses(records, loss):
+    """The same records with training losses that a law states, from the strategy and the error."""
+
+    def changed(record):
+        last = record.curve[-1]
+        value = loss(record.subject.strategy, 100 * record.test.error)
+        epoch = last.model_copy(update={"train_loss": value})
+        return record.model_copy(update={"curve": (epoch,)})
+
+    return [changed(r) for r in records]
+
+
+def test_each_reason_is_given_where_the_runs_support_it(made):
+    found = proxy.against(made, "cifar10")
+    follows = with_losses(made, lambda _, error: error / 30)
+    text = proxy.diagnosis(follows, "cifar10", found)
+    assert "(r = 1.000)" in text and "250,200" in text
+    assert "**Depth.**" not in text and "**Resolution.**" not in text
+    behind = with_losses(made, lambda strategy, error: error / 30 + (strategy == "d"))
+    assert "**Depth.**" in proxy.diagnosis(behind, "cifar10", found)
+    assert "Over all" not in proxy.diagnosis(behind, "cifar10", found)
+    better = runs(law({**GAINS, "r": 8.0}))
+    text = proxy.diagnosis(better, "cifar10", proxy.against(better, "cifar10"))
+    assert "**Resolution.**" in text
+
+
+def test_losses_are_above_the_bases(made):
+    table = proxy.losses(with_losses(made, lambda s, _: 2.0 if s == "d" else 1.5), "cifar10")
+    by = table.set_index("strategy")
+    assert by["mean"]["d"] == pytest.approx(0.5) and by["mean"]["w"] == pytest.approx(0)
+
+
+def test_updates_are_counted():
+    (record, *_) = runs(lambda *_: 50.0)
+    assert proxy.updates(record) == record.setting["recipe"]["epochs"] * (9 // 64)
+    assert proxy.paper_updates() == 200 * 1251
+
+
 def test_thresholds_come_from_the_ledger():
     assert proxy.thresholds() == {"worse": 0.05, "alike": 0.15}
 
 
 def test_the_control_says_what_resolution_gained(with_digits):
     text = proxy.control(with_digits, "cifar10", "digits")
-    assert "on digits r lowers the error by" in text and "does not exclude" in text
+    assert "on digits r lowers the error by" in text and "neither can dwr" in text
     gaining = runs(law({**GAINS}), data="digits")
     both = (*runs(law(GAINS)), *gaining)
+    without = runs(law({**GAINS, "r": 0.0}), data="digits")
+    text = proxy.control((*runs(law(GAINS)), *without), "cifar10", "digits")
+    assert "it is the pixels" in text
     assert "r gains on digits too" in proxy.control(both, "cifar10", "digits")
 
 
@@ -179,8 +230,8 @@ def test_a_reader_s_file(file, tmp_path):
 
 
 PIECES = ("files", "errors_figure", "errors_table", "forest_figure", "effects_table", "verdicts")
-TEXTS = ("status", "sentence", "meaning", "control", "same", "limits")
-COSTS = ("costs_table", "pareto_figure")
+TEXTS = ("status", "sentence", "meaning", "diagnosis", "control", "same", "limits")
+COSTS = ("costs_table", "pareto_figure", "loss_figure")
 
 
 @pytest.mark.parametrize("what", ["nothing", "one data set", "two data sets", "one seed"])

@@ -206,11 +206,15 @@ def power_table(
         rows.append(
             {
                 "gap, points": gap,
-                "runs of each": f"{few} to {many}",
-                "V100-hours": f"{few * both:,.0f} to {many * both:,.0f}",
+                "runs of each": _span(few, many),
+                "V100-hours": _span(few * both, many * both),
             }
         )
     return pd.DataFrame(rows)
+
+
+def _span(low: float, high: float) -> str:
+    return f"{low:,.0f}" if low == high else f"{low:,.0f} to {high:,.0f}"
 
 
 def whole_study(epochs: int = 200) -> tuple[int, float]:

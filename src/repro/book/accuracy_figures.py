@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 GREY = "#909090"
+BASE_COLOUR = "#777777"
 MEANS_STYLE: Mapping[str, Any] = {"linestyle": "--", "fillstyle": "none"}
 
 
@@ -188,7 +189,7 @@ def runs_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
 
 def _network(ax: Axes, x: float, row: Any, errors: Sequence[float], full: bool) -> None:
     """One network: a dot for each seed, a line for the interval, the mean as a marker."""
-    colour = STRATEGY_COLOURS.get(str(row.strategy), "#777777")
+    colour = STRATEGY_COLOURS.get(str(row.strategy), BASE_COLOUR)
     if row.half == row.half:
         low, high = row.error - row.half, row.error + row.half
         ax.plot([x, x], [low, high], color=colour, linewidth=1.3)
@@ -252,6 +253,40 @@ def forest_figure(found: Mapping[str, pd.DataFrame], limits: Mapping[str, float]
     return fig
 
 
+def loss_figure(runs: pd.DataFrame) -> Figure:
+    """Test error against the last training loss, a panel for each proxy.
+
+    Args:
+        runs: from `repro.book.accuracy_proxy.runs_frame`, of one data set.
+    """
+    import matplotlib.pyplot as plt
+
+    bases = list(dict.fromkeys(runs.base))
+    fig, axes = plt.subplots(
+        1, len(bases), figsize=(1.2 + 2.25 * len(bases), 3.5), squeeze=False, sharey=True
+    )
+    largest = runs.times.max()
+    for ax, base in zip(axes.flat, bases, strict=True):
+        mine = runs[runs.base == base]
+        for (strategy, times), part in mine.groupby(["strategy", "times"], sort=False):
+            style = {**_style(str(strategy)), "linestyle": ""}
+            if strategy == UNSCALED:
+                style |= {"color": BASE_COLOUR}
+            full = times in (1, largest)
+            ax.plot(
+                part.loss, part.error, markersize=5, fillstyle="full" if full else "none", **style
+            )
+        ax.set_title(base)
+    axes[0, 0].set_ylabel("test error, %")
+    fig.supxlabel("training loss in the last epoch", fontsize=10)
+    known = [s for s in WAYS if (runs.strategy == s).any()]
+    handles = [plt.Line2D([], [], color=BASE_COLOUR, marker="o", label=UNSCALED), *_handles(known)]
+    for handle in handles:
+        handle.set_linestyle("")
+    fig.legend(handles=handles, loc="outside upper center", ncols=7, columnspacing=1.2)
+    return fig
+
+
 PARETO: Mapping[str, str] = {"flops": "flops, M", "acts": "acts, M", "ms": "training, ms per image"}
 
 
@@ -292,7 +327,7 @@ def pareto_figure(means: pd.DataFrame) -> Figure:
                     linewidth=1.1,
                     **_style(strategy),
                 )
-            ax.plot([start[cost]], [start.error], "o", color="#777777", markersize=6)
+            ax.plot([start[cost]], [start.error], "o", color=BASE_COLOUR, markersize=6)
             log_axis(ax, "x")
         axes[0].set_title(base)
     for ax, label in zip(grid[-1], PARETO.values(), strict=True):
@@ -325,7 +360,7 @@ def curves_figure(curves: pd.DataFrame) -> Figure:
         seen: set[str] = set()
         for (_, strategy, _), line in curves.groupby(["base", "strategy", "seed"], sort=False):
             name = str(strategy)
-            style = _style(name) if name != UNSCALED else {"color": "#777777", "marker": "o"}
+            style = _style(name) if name != UNSCALED else {"color": BASE_COLOUR, "marker": "o"}
             ax.plot(
                 line.epoch,
                 line[what],

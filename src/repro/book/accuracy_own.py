@@ -72,8 +72,9 @@ class OwnRuns:
     # ------------------------------------------------------------------------------ pieces
 
     def sentence(self) -> str:
-        """How the paper's statements fared; plain text."""
-        return proxy.in_a_sentence(self.judgements, self.main)
+        """How the paper's statements fared, and the differences behind; plain text."""
+        said = proxy.in_a_sentence(self.judgements, self.main)
+        return f"{said} {proxy.in_points(self.found.get(self.main, pd.DataFrame()))}".strip()
 
     def status(self) -> str:
         """What is recorded, and how it was trained, as Markdown."""
@@ -167,8 +168,34 @@ class OwnRuns:
     def meaning(self) -> str:
         """What follows about the paper's claims, as Markdown."""
         found = self.found.get(self.main, pd.DataFrame())
-        parts = [self.sentence(), proxy.meaning(self.judgements, found, self.main)]
+        parts = [
+            proxy.in_a_sentence(self.judgements, self.main),
+            proxy.meaning(self.judgements, found, self.main),
+        ]
         return "\n\n".join(dict.fromkeys(parts))
+
+    def loss_figure(self) -> Shown:
+        """How far the networks learned."""
+        if self.main not in self.found:
+            return NOTHING
+        runs = self.runs[self.main]
+        return show(
+            figures.loss_figure(runs),
+            "losses",
+            alt="Test error of every run against its training loss in the last epoch, a panel for "
+            f"each proxy; over all runs they correlate with r = {runs.loss.corr(runs.error):.3f}.",
+            caption=f"{proxy.DATA[self.main]}: test error against the training loss of the last "
+            "epoch, a marker for each run. Filled: the bases and the largest scale; open: smaller "
+            "scales. On one rising line networks differ in how far they learned; one below it "
+            "generalises better than its training loss says.",
+        )
+
+    def diagnosis(self) -> str:
+        """What may be behind the differences, as Markdown."""
+        if self.main not in self.found:
+            return NOTHING.text
+        text = proxy.diagnosis(self.records, self.main, self.found[self.main])
+        return text or "The training losses show no reason."
 
     def control(self) -> str:
         """What resolution gains where there is no detail to gain, as Markdown."""
@@ -188,7 +215,8 @@ class OwnRuns:
             proxy.cost_table(self.means[self.main]),
             "The proxies at the largest scale: resolution, flops (one multiply-add is one flop), "
             "and flops, acts and params relative to the base. Milliseconds of training on one "
-            "image, median over seeds, of runs that may have shared their machine.",
+            "image: timed alone where that is recorded of all, else in the runs, which may have "
+            "shared their machine.",
             formats={"flops, M": ".2f", "ms per image": ".2f"}
             | dict.fromkeys(("× flops", "× acts", "× params"), ".1f"),
         )

@@ -21,7 +21,8 @@ from repro.claims import Judgement, judge, load
 from repro.errors import InputError
 from repro.evidence import Cells, Difference, Trained, cells, difference, gain, trained
 from repro.paths import root
-from repro.records import TrainingRecord, changed_code, read
+from repro.records import TimingRecord, TrainingRecord, changed_code, read
+from repro.runtime.frame import IMAGENET_IMAGES
 from repro.stored import record_files, stored
 
 UNSCALED = "base"
@@ -74,12 +75,19 @@ def runs_frame(records: Sequence[TrainingRecord], data: str) -> pd.DataFrame:
 
     Returns:
         Columns base, strategy, times, seed, error, flops, acts, params (M), resolution, ms (of
-        training on one image), network (a text that is the same for the same network).
+        training on one image: timed alone, where that is recorded of all; runs side by side slow
+        each other down), loss (of the last epoch, in training), network (a text that is the same
+        for the same network).
     """
+    alone = _updates()
     rows = []
     for run in trained(data, records):
         subject, record = run.record.subject, run.record
-        images = len(record.curve) * record.data.train
+        seconds = record.train_s / (len(record.curve) * record.data.train)
+        setting, amp = record.setting, record.setting["amp"]
+        threads = record.threads if record.machine.device == "cpu" else None
+        dtype = "fp32" if amp == "none" else amp
+        how = (setting["recipe"]["batch"], threads, dtype, setting["compile"])
         rows.append(
             {
                 "base": run.base,
@@ -91,11 +99,16 @@ def runs_frame(records: Sequence[TrainingRecord], data: str) -> pd.DataFrame:
                 "acts": (subject.acts or 0) / 1e6,
                 "params": subject.params / 1e6,
                 "resolution": subject.resolution,
-                "ms": 1e3 * record.train_s / images,
+                "ms": 1e3 * seconds,
+                "alone": 1e3 * alone.get(_conditions(record, *how), math.nan),
+                "loss": record.curve[-1].train_loss,
                 "network": repr((subject.description, subject.resolution)),
             }
         )
     frame = pd.DataFrame(rows)
+    timed = frame.pop("alone")
+    if timed.notna().all():
+        frame["ms"] = timed
     rank = {name: i for i, name in enumerate((UNSCALED, *WAYS))}
     order = frame.strategy.map(lambda s: rank.get(s, len(rank)))
     return (
@@ -104,6 +117,23 @@ def runs_frame(records: Sequence[TrainingRecord], data: str) -> pd.DataFrame:
         .drop(columns="rank")
         .reset_index(drop=True)
     )
+
+
+def _updates() -> dict[str, float]:
+    """Seconds per image of every training update that was timed, by `_conditions`."""
+    return {
+        _conditions(r, r.batch, r.protocol.threads, r.protocol.dtype, r.protocol.compile): (
+            r.quartiles[1] / r.batch
+        )
+        for r in stored()
+        if isinstance(r, TimingRecord) and r.protocol.mode == "step"
+    }
+
+
+def _conditions(record: TimingRecord | TrainingRecord, *how: object) -> str:
+    """A network, a machine, and how an update runs there, as one text."""
+    subject = record.subject
+    return repr((subject.description, subject.resolution, record.machine.device_name, *how))
 
 
 def by_network(runs: pd.DataFrame) -> pd.DataFrame:
@@ -178,8 +208,7 @@ def same_networks(means: pd.DataFrame) -> str:
 
 
 def _listed(names: Sequence[str]) -> str:
-    names = [f"`{n}`" for n in names]
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return _and([f"`{n}`" for n in names])
 
 
 # ----------------------------------------------------------------------------- differences
@@ -370,6 +399,12 @@ SINGLE: Mapping[str, str] = {
     "fails": "On average, scaling a single dimension is **not** less accurate than dwr",
     "open": "Whether single dimensions are less accurate than dwr on average is **open**",
 }
+ALONE: Mapping[str, str] = {
+    "holds": "{} alone **is** less accurate than dwr",
+    "better": "{} alone is **not** less accurate than dwr but more",
+    "fails": "{} alone is **not** less accurate than dwr, by the threshold set before",
+    "open": "Whether {} alone is less accurate than dwr is **open**",
+}
 ALIKE: Mapping[str, str] = {
     "holds": "{} **is** about as accurate as dwr, by the threshold set before",
     "fails": "{} is **not** about as accurate as dwr, by the threshold set before",
@@ -381,20 +416,130 @@ def meaning(judgements: Sequence[Judgement], found: pd.DataFrame, data: str) -> 
     """What the verdicts say about the paper's two claims, as Markdown; none of it is typed."""
     if found.empty:
         return in_a_sentence(judgements, data)
-    text = {
-        row.strategy: f"{row.strategy} {_interval(row.mean, row.low, row.high)}"
-        for row in each(found[found["where"] == "as trained"])
-    }
+    by = {row.strategy: row for row in each(found[found["where"] == "as trained"])}
+    text = {name: f"{_interval(row.mean, row.low, row.high)} points" for name, row in by.items()}
     lines = []
-    single = [text[name] for name in evidence.SINGLE if name in text]
-    if single:
-        says = SINGLE[verdict_of(judgements, "single-dimension")]
-        lines.append(f"- {says}. Points above dwr: {'; '.join(single)}.")
+    if all(name in by for name in evidence.SINGLE):
+        lines.append(f"- {SINGLE[verdict_of(judgements, 'single-dimension')]}.")
+    for name in evidence.SINGLE:
+        if name in by:
+            word = verdict_of(judgements, f"{name}-alone")
+            word = "better" if word == "fails" and by[name].high < 0 else word
+            lines.append(f"- {ALONE[word].format(name)}: {text[name]}.")
     for name, ending in (("dWr", "fast-alike"), ("alpha=2/3", "two-thirds-alike")):
-        if name in text:
+        if name in by:
             says = ALIKE[verdict_of(judgements, ending)].format(name)
-            lines.append(f"- {says}. Points above dwr: {text[name]}.")
+            lines.append(f"- {says}: {text[name]}.")
     return "\n".join(lines)
+
+
+def in_points(found: pd.DataFrame) -> str:
+    """Which strategies differ from dwr at the largest scale, in one sentence; plain text."""
+    if found.empty:
+        return ""
+    rows = list(each(found[found["where"] == "as trained"]))
+    better = [f"{r.strategy} {-r.mean:.1f}" for r in rows if r.high < 0]
+    worse = [f"{r.strategy} {r.mean:.1f}" for r in rows if r.low > 0]
+    same = [r.strategy for r in rows if r.low <= 0 <= r.high]
+    parts = [f"{_and(worse)} points worse than dwr"] if worse else []
+    parts += [f"{_and(better)} points better than dwr"] if better else []
+    parts += [f"{_and(same)} not told apart from it"] if same else []
+    text = f"At the largest scale they find {', '.join(parts)}."
+    if any(r.strategy == "r" and r.high < 0 for r in rows):
+        text += (
+            " But these bases are starved of pixels and trained briefly, which turns out to decide "
+            "the ranking: they are no stand-in for balanced networks that are trained to the end."
+        )
+    return text
+
+
+def _and(names: Sequence[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+# ------------------------------------------------------------------------------- diagnosis
+
+
+def losses(records: Sequence[TrainingRecord], data: str) -> pd.DataFrame:
+    """Training loss at the end of training above that of the bases, at the largest scale.
+
+    Returns:
+        Columns strategy, mean, low, high: averaged over proxies, intervals as for errors.
+    """
+    runs = trained(data, records)
+    times = max((r.times for r in runs), default=1)
+
+    def of(strategy: str | None, scale: int) -> Cells:
+        found: Cells = {}
+        for run in runs:
+            if run.strategy == strategy and run.times == scale:
+                found.setdefault(run.base, {})[run.seed] = run.record.curve[-1].train_loss
+        return found
+
+    rows = []
+    for strategy in WAYS:
+        found = difference(of(strategy, times), of(None, 1))
+        if found:
+            rows.append(
+                {"strategy": strategy, "mean": found.mean, "low": found.low, "high": found.high}
+            )
+    return pd.DataFrame(rows, columns=["strategy", "mean", "low", "high"])
+
+
+def updates(record: TrainingRecord) -> int:
+    """How many times a run changed its weights."""
+    recipe = record.setting["recipe"]
+    return int(recipe["epochs"]) * (record.data.train // int(recipe["batch"]))
+
+
+def paper_updates(epochs: int = 200, batch: int = 1024) -> int:
+    """The same of the paper's runs at its default schedule (section 6.1)."""
+    return epochs * (IMAGENET_IMAGES // batch)
+
+
+def diagnosis(records: Sequence[TrainingRecord], data: str, found: pd.DataFrame) -> str:
+    """What may be behind the differences, as Markdown; each part only where the runs support it.
+
+    Args:
+        found: from `against`.
+    """
+    runs, loss = runs_frame(records, data), losses(records, data).set_index("strategy")
+    by = {row.strategy: row for row in each(found[found["where"] == "as trained"])}
+    parts = []
+    r = float(runs.loss.corr(runs.error))
+    if r > 0.8:
+        ours = updates(trained(data, records)[0].record)
+        parts.append(
+            f"Over all {len(runs)} runs the test error follows the *training* loss (r = {r:.3f}). "
+            "What separates these networks is how far they learned, not how they generalise: a "
+            f"run here makes {ours:,} updates of the weights, one of the paper's "
+            f"{paper_updates():,}."
+        )
+    if "d" in loss.index and loss.low["d"] > 0:
+        mean, low, high = (float(loss[c]["d"]) for c in ("mean", "low", "high"))
+        above = _interval(mean, low, high)
+        parts.append(
+            f"**Depth.** Scaled by d, the networks end with a training loss {above} above that of "
+            "the bases, although each contains its base and more blocks besides. They could fit "
+            "the images better and have not got there: deep networks learn slowly at first, or "
+            "want another learning rate than the one for all, and so short a training judges that. "
+            "Whatever spends flops on depth, dwr among them, pays a part of it."
+        )
+    if "r" in by and by["r"].high < 0:
+        parts.append(
+            "**Resolution.** Scaled by r, a network has no weight more to train, and sees what it "
+            "was denied: the bases are fed fewer pixels than the images have, so that resolution "
+            "has something to gain. The paper's bases are another start. They were found by search "
+            "at the resolution that they are fed; there no dimension is especially scarce. That "
+            "scaling a single dimension loses is a statement about such balanced networks."
+        )
+    pair = [by[name] for name in ("w", "dWr") if name in by]
+    if len(pair) == 2 and pair[0].low <= pair[1].high and pair[1].low <= pair[0].high:
+        parts.append(
+            "**dWr and w** cannot be told apart here, and hardly could be: at these sizes dWr is w "
+            "with a block more."
+        )
+    return "\n\n".join(parts)
 
 
 # ---------------------------------------------------------------------------------- status
@@ -415,7 +560,8 @@ def files_table(path: str | None = None) -> pd.DataFrame:
         known = [r for r in read(file) if isinstance(r, TrainingRecord)]
         for data in dict.fromkeys(r.setting["data"] for r in known):
             mine = [r for r in known if r.setting["data"] == data]
-            changed = sorted({module for r in mine for module in changed_code(r)})
+            modules = {module for r in mine for module in changed_code(r)}
+            changed = sorted(module.removeprefix("repro.") for module in modules)
             rows.append(
                 {
                     "file": str(file).rpartition("/")[2],
@@ -446,14 +592,25 @@ def control(records: Sequence[TrainingRecord], main: str, other: str, strategy: 
         )
         parts.append(f"on {DATA[data]} {strategy} lowers the error by {mine} points, dwr by {dwr}")
     text = "; ".join(parts)
-    nothing = tables[other].low[strategy] <= 0
-    found = (
-        f"On {DATA[other]} the interval of {strategy} does not exclude that it gains nothing."
-        if nothing
-        else f"{strategy} gains on {DATA[other]} too, where its pixels hold nothing new: more "
-        "arithmetic on a larger map is worth something by itself, and part of its gain on "
-        f"{DATA[main]} may be of that kind."
-    )
+    low = {name: float(tables[other].low[name]) for name in (strategy, "dwr")}
+    if low[strategy] > 0:
+        found = (
+            f"{strategy} gains on {DATA[other]} too, where its pixels hold nothing new: more "
+            "arithmetic on a larger map is worth something by itself, and part of its gain on "
+            f"{DATA[main]} may be of that kind."
+        )
+    elif low["dwr"] > 0:
+        found = (
+            f"So on {DATA[other]} {strategy} cannot be shown to gain anything, and dwr can: it is "
+            "the pixels that make the difference."
+        )
+    else:
+        left = float(by_network(runs_frame(records, other)).query("times == 1").error.mean())
+        found = (
+            f"So on {DATA[other]} {strategy} cannot be shown to gain anything, as expected. But "
+            f"neither can dwr: with {left:.1f} % error the bases leave little to gain, and the "
+            "control is a weak one."
+        )
     return f"{text[0].upper()}{text[1:]}. {found}"
 
 
