@@ -1,4 +1,4 @@
-"""A reader's records laid over the book's: chapter "Time your own GPU".
+"""A reader's records laid over the book's: chapter "Time your own machine".
 
 Two timings of one network are laid over each other by the time that one image takes, whatever the
 batch. What else differs between them is listed, not corrected for.

@@ -250,7 +250,7 @@ def _file_of_timings(path: str) -> str:
 
 
 class TimeYourOwn(Parameters):
-    """Chapter "Time your own GPU"."""
+    """Chapter "Time your own machine"."""
 
     records: Annotated[str, AfterValidator(_file_of_timings)] | None = Field(
         None, description="Your records file; None: the book's own"
