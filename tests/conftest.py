@@ -1,6 +1,7 @@
 """What several test files share: reference rows, and one hypothesis profile."""
 
 import json
+import signal
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,11 @@ from hypothesis import settings
 # The same examples at each run: a test that fails here fails everywhere.
 settings.register_profile("repro", deadline=None, derandomize=True, max_examples=150)
 settings.load_profile("repro")
+
+# Where tests run in the background, Ctrl-C is ignored, and programs that they start would inherit
+# that: some tests are about what Ctrl-C does.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
