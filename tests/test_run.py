@@ -1,6 +1,7 @@
 """Running a chapter: into a folder of its own, strictly, and compared with the stored one."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from pydantic import Field
 from repro.book import parameters
 from repro.book.parameters import Parameters
 from repro.book.run import compare, key_numbers, run_chapter
+from repro.cli import main
 from repro.errors import InputError
 
 
@@ -187,6 +189,24 @@ def test_bad_arguments_stop_it_before_anything_starts(project, words, tier, mess
 def test_an_unknown_chapter_is_bad_input(project):
     with pytest.raises(InputError, match="Did you mean 'tiny'"):
         run_chapter("tinny", [])
+
+
+def test_a_path_names_a_chapter_and_a_path_to_elsewhere_does_not(project):
+    for path in ("tiny.ipynb", "chapters/tiny.ipynb", str(project / "chapters" / "tiny")):
+        with pytest.raises(InputError, match="chapter tiny has no parameter 'm'"):
+            run_chapter(path, ["m=1"])
+    with pytest.raises(InputError, match=r"unknown chapter 'runs/mine/tiny\.ipynb'"):
+        run_chapter("runs/mine/tiny.ipynb", [])
+
+
+@pytest.mark.parametrize("words", [["run"], ["run", "--help"]])
+def test_the_command_lists_the_chapters(words, capsys):
+    status = main(words)
+    out, err = capsys.readouterr()
+    assert status == (0 if "--help" in words else 2)
+    shown = (out + err).split("hapters:\n" if "--help" in words else "CHAPTER: ")[1]
+    names = re.split(r",\s+", shown.split("\n\n")[0].strip())
+    assert names == list(parameters.CHAPTERS)
 
 
 def test_a_missing_chapter_file_is_bad_input(project):

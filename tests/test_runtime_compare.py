@@ -3,7 +3,7 @@ from test_records import MACHINE, peak, timing
 
 from repro.errors import InputError
 from repro.records import Protocol, State, append
-from repro.runtime.compare import CONDITIONS, differences, explain, select, verdict
+from repro.runtime.compare import CONDITIONS, differences, explain, select, select_both, verdict
 
 
 def conditions(a, b):
@@ -82,9 +82,11 @@ def test_selectors(tmp_path):
     assert select(f"{path}:2").subject.name == "b"
     assert select(f"{path}:a").subject.name == "a"
     assert select(f"{path}:{timing('b').key[:12]}x"[:-1]).subject.name == "b"
-    for wrong, words in (("", "2 timings"), (":z", "no timings"), (":3", "no timings")):
+    for wrong, words in (("", "2 timings"), (":z", "no timings")):
         with pytest.raises(InputError, match=f"has {words} that fit"):
             select(f"{path}{wrong}")
+    with pytest.raises(InputError, match=r"there is no line 3 in .*records.jsonl'; it has 2 lines"):
+        select(f"{path}:3")
     alone = tmp_path / "one.jsonl"
     append(alone, timing("only"))
     assert select(str(alone)).subject.name == "only"
@@ -143,3 +145,25 @@ def test_a_text_is_one_error_and_a_torn_line_one_warning(tmp_path, capsys):
     assert set(lines) == {
         f"warning: {records}, line 2: not a complete JSON line; its writer was probably killed"
     }
+
+
+def test_a_missing_file_is_told_before_what_is_ambiguous_in_the_other(tmp_path):
+    path = tmp_path / "records.jsonl"
+    append(path, timing("a"))
+    append(path, timing("a", protocol=Protocol(threads=2)))
+    for pair in ((path, tmp_path / "none.jsonl"), (tmp_path / "none.jsonl:a", path)):
+        with pytest.raises(InputError, match=r"none.jsonl' cannot be read"):
+            select_both(*map(str, pair))
+
+
+def described(**description):
+    subject = timing().subject.model_copy(update={"description": description})
+    return timing().model_copy(update={"subject": subject})
+
+
+def test_what_is_nested_only_differs():
+    a, b = described(stages=[{"width": 8}], head=1), described(stages=[{"width": 16}], head=1)
+    assert " ".join(explain(a, b).splitlines()[-1].split()) == (
+        "subject.description differs differs another network"
+    )
+    assert "head 1  head 2  another network" in explain(described(head=1), described(head=2))

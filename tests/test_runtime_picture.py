@@ -1,6 +1,7 @@
+import pytest
 from test_records import peak, timing
 
-from repro.runtime.picture import bars, save_figure, summary, table, trace
+from repro.runtime.picture import bars, number, save_figure, summary, table, trace
 
 
 def test_a_table_has_medians_quartiles_and_memory():
@@ -46,3 +47,16 @@ def test_a_figure_is_the_same_for_the_same_records(tmp_path):
         save_figure([timing("a"), timing("b", (0.5,))], path)
     first, second = (path.read_bytes() for path in paths)
     assert first == second and b"ms per image (infer, a processor)" in first
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(19162.3, "19,160"), (999.96, "1,000"), (200.0, "200"), (0.00000123, "0.00000123")],
+)
+def test_numbers_have_four_digits_and_no_exponent(value, text):
+    assert number(value) == text
+
+
+def test_one_iteration_is_singular():
+    assert "samples of 1 iteration, " in trace(timing(iterations=1))
+    assert "samples of 3 iterations, " in trace(timing(iterations=3))

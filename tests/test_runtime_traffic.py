@@ -121,4 +121,4 @@ def test_a_sweep_counts_traffic_once(fake_ncu, tmp_path, monkeypatch):
     out = tmp_path / "records.jsonl"
     assert [r.kind for r in sweep(tasks, out).records] == ["traffic"]
     assert sweep(tasks, out).skipped == 1
-    assert "EN-B0, fp32 batch 64: 1.124e-06 GB read" in summary(read(out))
+    assert "EN-B0, fp32 batch 64: 0.000001124 GB read" in summary(read(out))

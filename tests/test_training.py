@@ -461,9 +461,12 @@ def test_a_mistake_takes_no_folder(tmp_path, capsys):
     assert (tmp_path / "run" / "notes").exists()  # what somebody else put there stays
     capsys.readouterr()
     assert main([*command, "--resume"]) == 0
-    assert "holds no run; this one starts at its beginning" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "holds no run; this one starts at its beginning" in told
+    assert "everything is kept in" in told
     assert main(command) == 2
-    assert "holds a finished run" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "holds a finished run" in told and "everything is kept in" not in told
 
 
 def test_no_memory_left(tmp_path, monkeypatch, capsys):

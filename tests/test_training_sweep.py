@@ -69,9 +69,13 @@ def test_blocks_that_differ_in_the_recipe_alone(tmp_path):
     [
         ("- data: digits\n  base: [proxy-EN]", "block 1: unknown key 'base'. Did you mean 'bases'"),
         ("- data: digits", "block 1: 'bases' is missing"),
-        ("- data: digits\n  bases: [proxy-E]", "unknown network 'proxy-E'"),
+        ("- data: digits\n  bases: [proxy-E]", "'proxy-E'. Did you mean 'proxy-EN'?"),
         ("- data: digits\n  bases: [proxy-EN]\n  epochs: none", "block 1: recipe: epochs"),
         ("- data: digits\n  bases: [proxy-EN]\n  set: {rl: 1}", "no 'rl'"),
+        (
+            "- data: digits\n  bases: [proxy-EN]\n  set: {learning_rate: 1}",
+            "no 'learning_rate'; it has epochs, batch,",
+        ),
         ("data: digits", "is not a list of blocks"),
         ("- [", "is not YAML"),
     ],

@@ -169,7 +169,9 @@ app.command()(cli_train.sweep)
 
 @app.command()
 def run(
-    chapter: Annotated[str, typer.Argument(metavar="CHAPTER", help="Name of a chapter.")],
+    chapter: Annotated[
+        str | None, typer.Argument(metavar="CHAPTER", help="Name of a chapter; see above.")
+    ] = None,
     parameters: Annotated[
         list[str] | None,
         typer.Option("-p", metavar="NAME=VALUE", help="Set a parameter; may be repeated."),
@@ -188,12 +190,22 @@ def run(
     The result gets a folder of its own; the stored chapter stays as it is.
 
     \b
+    Chapters:
+      what-scaling-costs, scaling-real-networks, fast-compound-scaling,
+      why-flops-mislead, accelerator-search-space, what-predicts-runtime,
+      fast-scaling-in-practice, does-accuracy-survive, efficientnet-x,
+      counting-conventions, timing-honestly, time-your-own, scoreboard
+
+    \b
     Examples:
       repro run scaling-real-networks
       repro run scaling-real-networks -p 'scales=[1, 2, 4]' --tier laptop --out runs/mine
     """
+    from repro.book.parameters import CHAPTERS
     from repro.book.run import run_chapter
 
+    if chapter is None:
+        raise InputError(f"give a CHAPTER: {', '.join(CHAPTERS)}")
     return run_chapter(chapter, parameters or [], tier, out)
 
 

@@ -177,9 +177,9 @@ def compare(
       repro compare mine.jsonl:EN-B0 theirs.jsonl:EN-B0
       repro compare mine.jsonl:1 mine.jsonl:2
     """
-    from repro.runtime.compare import explain, select
+    from repro.runtime.compare import explain, select_both
 
-    print(explain(select(a), select(b)))
+    print(explain(*select_both(a, b)))
 
 
 def _batch(text: str | None) -> int | str | None:

@@ -388,9 +388,15 @@ def _train(run: Any, path: Path, options: dict[str, Any], tensorboard: bool, as_
     from repro.training.watch import Terminal
 
     leads = os.environ.get("RANK", "0") == "0"
-    watch = Terminal(path / "tensorboard" if tensorboard and leads else None)
-    if leads:
-        print(_plan_text(run, path, options["device"]), file=sys.stderr)
+
+    class Announced(Terminal):
+        """Says what is trained once nothing stands in its way."""
+
+        def begin(self, step: int, steps: int) -> None:
+            print(_plan_text(run, path, options["device"]), file=sys.stderr)
+            super().begin(step, steps)
+
+    watch = Announced(path / "tensorboard" if tensorboard and leads else None)
     complete = (path / "record.jsonl").exists()
     try:
         result = carry_out(run, path, Options(**options), watch)

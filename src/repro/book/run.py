@@ -47,13 +47,19 @@ def _free_folder(chapter: str) -> Path:
     return folder
 
 
+def _stem(chapter: str) -> str:
+    """A chapter's name, also from its path; a path to elsewhere stays, for it is no chapter."""
+    path = Path(chapter)
+    return path.name.removesuffix(".ipynb") if path.parent.name in ("", "chapters") else chapter
+
+
 def run_chapter(
     chapter: str, parameters: list[str], tier: str = "smoke", out: Path | None = None
 ) -> int:
     """Execute a chapter through papermill into a folder of its own.
 
     Args:
-        chapter: the file's stem in ``chapters/``.
+        chapter: the file's stem in ``chapters/``, or its path there.
         parameters: ``NAME=VALUE`` words.
         tier: ``smoke``, ``laptop``, ``gpu`` or ``paper``.
         out: folder for the result; ``runs/<chapter>-<n>`` when left out.
@@ -64,6 +70,7 @@ def run_chapter(
     Raises:
         InputError: before anything starts, when an argument cannot be used.
     """
+    chapter = _stem(chapter)
     values = resolve(chapter, parameters, tier)
     source = root() / "chapters" / f"{chapter}.ipynb"
     if not source.is_file():

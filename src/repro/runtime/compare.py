@@ -13,6 +13,7 @@ from typing import Any
 from repro.console import aligned
 from repro.errors import InputError
 from repro.records import TimingRecord, report, scan
+from repro.runtime.picture import number
 
 CONDITIONS: tuple[tuple[str, str], ...] = (
     ("subject.description", "another network"),
@@ -122,7 +123,8 @@ def _line(r: TimingRecord) -> str:
     low, middle, high = (1e3 * t for t in r.quartiles)
     return (
         f"{r.subject.name}, {r.protocol.mode} {r.protocol.dtype}, batch {r.batch} on "
-        f"{r.machine.device_name}: {middle:.4g} ms ({low:.4g} to {high:.4g}), {r.when:%Y-%m-%d}"
+        f"{r.machine.device_name}: {number(middle)} ms ({number(low)} to {number(high)}), "
+        f"{r.when:%Y-%m-%d}"
     )
 
 
@@ -136,8 +138,31 @@ def explain(a: TimingRecord, b: TimingRecord) -> str:
 
 
 def _cell(value: Any) -> str:
+    """A value in a table; what is nested or long in a description only differs."""
+    if isinstance(value, dict):
+        text = ", ".join(f"{k} {_cell(v)}" for k, v in value.items())
+        nested = any(isinstance(v, dict | list | tuple) for v in value.values())
+        return "differs" if nested or len(text) > 40 else text
     text = f"{value:.6g}" if isinstance(value, float) else str(value)
     return text if len(text) <= 40 else text[:37] + "..."
+
+
+def select_both(a: str, b: str) -> tuple[TimingRecord, TimingRecord]:
+    """Two timings; a missing file is told before anything else that is wrong.
+
+    Raises:
+        InputError: see `select`.
+    """
+    for selector in (a, b):
+        if not Path(path := _parts(selector)[0]).exists():
+            scan(path)  # raises, in its own words
+    return select(a), select(b)
+
+
+def _parts(selector: str) -> tuple[str, str]:
+    """The file, and which of its records or nothing."""
+    path, _, which = ("", "", "") if Path(selector).exists() else selector.rpartition(":")
+    return path or selector, which if path else ""
 
 
 def select(selector: str) -> TimingRecord:
@@ -150,8 +175,7 @@ def select(selector: str) -> TimingRecord:
     Raises:
         InputError: no such file or record, or more than one.
     """
-    path, _, which = ("", "", "") if Path(selector).exists() else selector.rpartition(":")
-    path = path or selector
+    path, which = _parts(selector)
     found, problems = scan(path)
     report(problems)
     timings = {n: r for n, r in found.items() if isinstance(r, TimingRecord)}
@@ -166,6 +190,10 @@ def select(selector: str) -> TimingRecord:
     if which.isdigit() and int(which) in found:
         kind = found[int(which)].kind
         raise InputError(f"line {which} of {path!r} is a {kind} record; timings can be compared")
+    lines = len(Path(path).read_bytes().splitlines())
+    if which.isdigit() and not 1 <= int(which) <= lines:
+        number_of = f"{lines} line{'s' * (lines != 1)}"
+        raise InputError(f"there is no line {which} in {path!r}; it has {number_of}")
     names = list(dict.fromkeys(r.subject.name for r in (fits or timings).values()))
     if fits and len(names) == 1:
         choices = [f"{path}:{n} ({how})" for n, how in _apart(fits).items()]

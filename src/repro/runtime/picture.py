@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from pathlib import Path
 
 from repro.console import aligned
@@ -12,6 +13,11 @@ WIDTH = 40
 LEVELS = "_.-=+*#"
 
 
+def number(value: float) -> str:
+    """Four significant digits, thousands apart, never with an exponent: 19,160 or 0.00123."""
+    return f"{Decimal(f'{value:.4g}'):,f}"
+
+
 def table(records: Sequence[TimingRecord]) -> str:
     """Medians with quartiles, throughput and memory, one line per record."""
     header = ("<model", "<mode", "<dtype", "batch", "ms", "quartiles", "images/s", "memory (MB)")
@@ -19,7 +25,7 @@ def table(records: Sequence[TimingRecord]) -> str:
 
 
 def _cells(record: TimingRecord) -> tuple[str, ...]:
-    low, middle, high = (f"{1e3 * t:.4g}" for t in record.quartiles)
+    low, middle, high = (number(1e3 * t) for t in record.quartiles)
     memory = record.peak_rss if record.peak_allocated is None else record.peak_allocated
     return (
         record.subject.name,
@@ -28,7 +34,7 @@ def _cells(record: TimingRecord) -> tuple[str, ...]:
         f"{record.batch}" + "*" * bool(record.halvings),
         middle,
         f"{low} to {high}",
-        f"{record.images_per_s:.4g}",
+        number(record.images_per_s),
         "-" if memory is None else f"{memory / 1e6:.0f}",
     )
 
@@ -41,7 +47,7 @@ def bars(records: Sequence[TimingRecord]) -> str:
     for record, (low, middle, high) in zip(records, times, strict=True):
         bar = list("=" * max(1, round(middle * unit)) + " " * (WIDTH + 2))
         bar[round(low * unit)], bar[round(high * unit)] = "[", "]"
-        rows.append((record.subject.name, f"{1e3 * middle:.4g}", "".join(bar).rstrip()))
+        rows.append((record.subject.name, number(1e3 * middle), "".join(bar).rstrip()))
     return aligned(("<model", "ms/image", "<median and quartiles"), rows)
 
 
@@ -53,8 +59,9 @@ def trace(record: TimingRecord) -> str:
     drawn = "".join(LEVELS[round((t - least) / step)] for t in both)
     cut = len(record.warmup_s)
     return (
-        f"{drawn[:cut]}|{drawn[cut:]}   warm-up | samples of {record.iterations} iterations, "
-        f"{1e3 * least:.4g} to {1e3 * most:.4g} ms\n"
+        f"{drawn[:cut]}|{drawn[cut:]}   warm-up | samples of {record.iterations} "
+        f"iteration{'s' * (record.iterations > 1)}, "
+        f"{number(1e3 * least)} to {number(1e3 * most)} ms\n"
         f"each mark is one time, the height its length: from {LEVELS[0]} (shortest) through "
         f"{' '.join(LEVELS[1:-1])} to {LEVELS[-1]} (longest)"
     )
@@ -76,15 +83,15 @@ def summary(records: Sequence[object]) -> str:
         if isinstance(r, PeakRecord):
             paragraphs.append(
                 f"{r.machine.device_name}, {r.protocol.dtype}: at best "
-                f"{max(r.matmul_flops) / 1e12:.4g} TFLOP/s in a matrix product, "
-                + (f"{max(r.conv_flops) / 1e12:.4g} in a conv, " if r.conv_flops else "")
-                + f"{max(r.copy_bytes) / 1e9:.4g} GB/s in a copy"
+                f"{number(max(r.matmul_flops) / 1e12)} TFLOP/s in a matrix product, "
+                + (f"{number(max(r.conv_flops) / 1e12)} in a conv, " if r.conv_flops else "")
+                + f"{number(max(r.copy_bytes) / 1e9)} GB/s in a copy"
             )
         if isinstance(r, TrafficRecord):
             paragraphs.append(
                 f"{r.subject.name}, {r.protocol.dtype} batch {r.batch}: "
-                f"{r.read_bytes / 1e9:.4g} GB read and {r.written_bytes / 1e9:.4g} GB written "
-                f"in {r.launches} kernels"
+                f"{number(r.read_bytes / 1e9)} GB read and "
+                f"{number(r.written_bytes / 1e9)} GB written in {r.launches} kernels"
             )
     return "\n\n".join(paragraphs)
 

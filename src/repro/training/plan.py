@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from repro.arch import Network, Strategy, get, scale
+from repro.arch import NAMES, Network, Strategy, get, scale
 from repro.complexity import complexity
-from repro.errors import InputError
+from repro.errors import InputError, did_you_mean
 from repro.records import checked
 from repro.runtime.jobs import short_strategy
 from repro.training.names import CLASSES, IN_MEMORY, RESOLUTION, check_name
 from repro.training.proxy import PROXIES
-from repro.training.recipe import preset
+from repro.training.recipe import Recipe, preset
 from repro.training.spec import Setting
 
 PRESET = {name: "small-data" for name in IN_MEMORY}
@@ -55,8 +55,20 @@ class Run:
 
 
 def find(name: str) -> Network:
-    """A zoo network or one of the small proxies, by name."""
-    return PROXIES[name] if name in PROXIES else get(name)
+    """A zoo network or one of the small proxies, by name.
+
+    Raises:
+        InputError: neither; the message suggests the nearest of both.
+    """
+    if name in PROXIES:
+        return PROXIES[name]
+    try:
+        return get(name)
+    except InputError:
+        near = did_you_mean(name, PROXIES)
+        if not near or near != did_you_mean(name, [*NAMES, *PROXIES]):
+            raise
+    raise InputError(f"unknown network {name!r}.{near} Proxies: {', '.join(PROXIES)}")
 
 
 def plan(
@@ -108,12 +120,22 @@ def plan(
         net = scale(base, parsed, factor)
     if batch is None and preset_name is None:
         batch = BATCH.get(data)
+    _check_keys(changes)
     recipe = preset(
         preset_name or PRESET.get(data, "fast-scaling"), changes, epochs=epochs, batch=batch
     )
     given = {key: value for key, value in setting.items() if value is not None}
     values = {"holdout": HOLDOUT.get(data, 0.02), **given, "data": data, "recipe": recipe}
     return Run(net, name, parsed, factor, checked(Setting, values, "setting"))
+
+
+def _check_keys(changes: Sequence[str]) -> None:
+    """Where no key of a recipe is near the one that was given, list them all."""
+    for change in changes:
+        key, equals, _ = change.partition("=")
+        keys = Recipe.model_fields
+        if equals and key not in keys and not did_you_mean(key, keys):
+            raise InputError(f"--set: a recipe has no {key!r}; it has {', '.join(keys)}")
 
 
 def matching_factor(base: Network, strategy: Strategy, factor: float) -> float:
