@@ -183,6 +183,8 @@ def runs_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
                 range(len(names)), [n.replace("alpha=", "α ") for n in names], rotation=90
             )
             ax.grid(axis="x", visible=False)
+        if axes[0].get_ylim()[0] < 0:  # an interval may reach where no error can be
+            axes[0].set_ylim(bottom=0)
     fig.supylabel("test error, %", fontsize=10)
     return fig
 

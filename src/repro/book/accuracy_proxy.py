@@ -550,7 +550,7 @@ def files_table(path: str | None = None) -> pd.DataFrame:
 
     Returns:
         Columns file, data, runs, compared (how many of them this page compares; others tried out
-        a learning rate, for example), networks, seeds, machine, code unchanged (``"yes"``, or
+        a learning rate, for example), networks, machine, code unchanged (``"yes"``, or
         which modules of this project have changed since).
     """
     rows = []
@@ -569,13 +569,11 @@ def files_table(path: str | None = None) -> pd.DataFrame:
                     "runs": len(mine),
                     "compared": sum(r.key in compared for r in mine),
                     "networks": len({r.subject.name for r in mine}),
-                    "seeds": len({r.setting["seed"] for r in mine}),
                     "machine": " and ".join(dict.fromkeys(r.machine.device_name for r in mine)),
                     "code unchanged": f"no: {', '.join(changed)}" if changed else "yes",
                 }
             )
-    columns = ["file", "data", "runs", "compared", "networks", "seeds", "machine"]
-    columns.append("code unchanged")
+    columns = ["file", "data", "runs", "compared", "networks", "machine", "code unchanged"]
     return pd.DataFrame(rows, columns=columns)
 
 

@@ -69,7 +69,7 @@ def trained_alike(
     runs = trained(data)
     found = _against(runs, data, times, [strategy], other)
     most = share * _needed(gain(runs, other, times), data).mean
-    required = f"within {most:.2f} points of {other}"
+    required = f"an error within {most:.2f} points of {other}'s"
     return [
         _decided(
             strategy,
