@@ -9,6 +9,7 @@ Peak rates and memory traffic are measured alone, and so are compiled networks.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -158,6 +159,7 @@ class _Crew:
         self.workers: list[Worker] = []
         self.shared: Worker | None = None
         self.machines: dict[str, Machine] = {}
+        self.serving = False
 
     def __enter__(self) -> _Crew:
         return self
@@ -171,11 +173,14 @@ class _Crew:
             with kept_from_children():
                 self.shared = self.shared or Worker(device)
             return self.shared
-        # Not all of Worker: it waits for imports, and Ctrl-C should not wait with it.
         with kept_from_children():
             forkserver.set_forkserver_preload(list(PRELOADED))
             forkserver.ensure_running()
-        self.workers.append(Worker(device))
+        # The first waits for the server's imports, and Ctrl-C should not wait with it. Later ones
+        # take milliseconds, in which an interrupted handshake would have the server complain.
+        with kept_from_children() if self.serving else contextlib.nullcontext():
+            self.workers.append(Worker(device))
+        self.serving = True
         return self.workers[-1]
 
     def dismiss(self, everyone: bool = False) -> None:
