@@ -15,7 +15,10 @@ import pytest
 from repro.book.parameters import CHAPTERS
 from repro.paths import root
 
-PART_ONE = ("what-scaling-costs", "scaling-real-networks", "fast-compound-scaling")
+PART_ONE = (
+    *("what-scaling-costs", "scaling-real-networks", "fast-compound-scaling"),
+    *("what-predicts-runtime", "fast-scaling-in-practice", "does-accuracy-survive"),
+)
 TEXT_PAGES = ("welcome", "how-to-use")
 WIDTH = 80
 """Columns of code that a page shows without scrolling."""

@@ -258,14 +258,16 @@ def sweep(
         return _time_updates(planned, out, device, threads)
     together = s.at_a_time(planned, device, jobs)
     bar = tqdm(total=len(planned), unit="run", disable=None, file=sys.stderr)
-    written = {r.key for r in records.read(out / "records.jsonl")} if _has_records(out) else set()
+    # Rounding can make one network of two strategies, whose runs then have one key.
+    there = records.read(out / "records.jsonl") if _has_records(out) else ()
+    written = {(r.key, r.subject.name) for r in there}
 
     def done(job: Any, answer: Any) -> None:
         bar.update()
         if isinstance(answer, str):
             tqdm.write(f"not completed: {job.name}: {answer}", file=sys.stderr)
             return
-        if answer.key not in written:
+        if (answer.key, answer.subject.name) not in written:
             records.append(out / "records.jsonl", answer)
         if bar.disable:
             error = f"test error {100 * answer.test.error:.2f} %"
