@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -97,7 +98,8 @@ def run(
     """
     with connect(options.device) as world, contextlib.ExitStack() as stack:
         watch = watch if world.leads else Silent()
-        threads = options.threads or _threads(options.device, world.size)
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", world.size))
+        threads = options.threads or _threads(options.device, here)
         place = Place(device=options.device, ranks=world.size, threads=threads)
         folder = _together(world, lambda: _begin(run, path, options, place, watch, stack))
         if done := world.from_leader(folder and folder.record()):
@@ -148,7 +150,7 @@ def _give_back() -> None:
 
 
 def _threads(device: str, processes: int) -> int:
-    """Of each process: all cores, shared out."""
+    """Of each process: all cores, shared out among those on this machine."""
     import psutil
 
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
