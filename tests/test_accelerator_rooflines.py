@@ -156,6 +156,7 @@ def test_counted_traffic_beside_the_models():
 
 
 def test_networks_of_timms_stand_among_the_recorded():
+    use_house_style()
     found = {"x": tuple(records("efficientnet-x", by_acts, GPU))}
     table = a.recorded(found)["Made-up H200, fp16, batch 128"]
     assert "timm/nasnetalarge" in set(table.model)
