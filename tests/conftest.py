@@ -27,3 +27,15 @@ def reference_folder():
 def reference_rows(reference_folder):
     """Rows made by the authors' own code: base, scale_type, scale, config, exact counts."""
     return json.loads((reference_folder / "scaled_model_complexity.json").read_text())
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Sets the records that frames of the runtime chapters see."""
+    from repro.book import runtime_frames
+
+    def set_records(*made):
+        everything = tuple(record for part in made for record in part)
+        monkeypatch.setattr(runtime_frames, "stored", lambda *files: everything)
+
+    return set_records

@@ -2,7 +2,7 @@
 
 import pandas as pd
 import pytest
-from made_up_timings import CPU, GPU, by_acts, by_flops, records
+from made_up_timings import CPU, GPU, by_acts, by_all, by_flops, records
 
 from repro.book import practice_frames as pf
 from repro.book import runtime_frames as rf
@@ -11,17 +11,12 @@ from repro.errors import InputError
 from repro.runtime.roofline import kernel_count
 
 
-def by_all(subject):
-    return 1e-9 * subject.acts + 3e-12 * subject.flops + 3e-5 * subject.kernels
-
-
 @pytest.fixture
-def held(monkeypatch):
+def held(held):
     """Sets the records that frames see, and returns the training sets."""
 
     def set_records(*made):
-        everything = tuple(record for part in made for record in part)
-        monkeypatch.setattr(rf, "stored", lambda *files: everything)
+        held(*made)
         return rf.best_training()
 
     return set_records

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made_up_timings import CPU, GPU, by_acts, by_flops, records, write
+from made_up_timings import CPU, GPU, by_acts, by_all, by_flops, records, write
 
 from repro.book import runtime_frames as rf
 from repro.errors import InputError
@@ -11,21 +11,6 @@ from repro.runtime.roofline import device_peaks
 
 DRAWS = {"seed": 0, "resamples": 200}
 ASSUMED = {"figure2": "fp16", "zoo-train": "fp32"}
-
-
-def by_all(subject):
-    return 1e-9 * subject.acts + 3e-12 * subject.flops + 3e-5 * subject.kernels
-
-
-@pytest.fixture
-def held(monkeypatch):
-    """Sets the records that frames see."""
-
-    def set_records(*made):
-        everything = tuple(record for part in made for record in part)
-        monkeypatch.setattr(rf, "stored", lambda *files: everything)
-
-    return set_records
 
 
 @pytest.fixture(scope="module")

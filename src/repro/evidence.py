@@ -20,6 +20,9 @@ from typing import Any
 from repro.records import TrainingRecord
 from repro.stored import stored
 
+RECORD = "repro sweep data/sweeps/proxy_cpu.yaml --root DIR --out runs/proxy-cpu"
+RECORD_GPU = "repro sweep data/sweeps/proxy_gpu.yaml --root DIR --out runs/proxy-gpu"
+"""What records the runs; a folder's records.jsonl then goes into data/records."""
 CONFIDENCE = 0.95
 SINGLE = ("d", "w", "r")
 """Ways to scale that leave two of the three dimensions alone."""
@@ -127,6 +130,13 @@ def averaged(parts: Sequence[Cells]) -> Cells:
     }
 
 
+def quantile(freedom: int) -> float:
+    """How many standard errors an interval reaches to either side, by Student's t."""
+    from scipy.special import stdtrit  # scipy.stats takes a second to import
+
+    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
+
+
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A mean difference of errors in points, with its confidence interval.
@@ -157,8 +167,6 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     Returns:
         None where fewer than two pairs of one base are there.
     """
-    from scipy.special import stdtrit  # Student's quantile; scipy.stats takes a second to import
-
     pairs = {
         base: [seeds[seed] - b[base][seed] for seed in seeds if seed in b[base]]
         for base, seeds in a.items()
@@ -171,7 +179,7 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     means = {base: fmean(found) for base, found in pairs.items()}
     squares = sum((len(f) - 1) * variance(f) for f in pairs.values() if len(f) > 1)
     share = sum(1 / len(found) for found in pairs.values()) / len(pairs) ** 2
-    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(squares / freedom * share)
+    half = quantile(freedom) * math.sqrt(squares / freedom * share)
     mean = fmean(means.values())
     number = sum(map(len, pairs.values()))
     return Difference(mean, mean - half, mean + half, len(pairs), number, means)

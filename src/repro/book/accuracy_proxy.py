@@ -37,8 +37,7 @@ DATA: Mapping[str, str] = {
 }
 """Data sets as the page calls them, the one that the claims are about first."""
 JUDGES = ("trained_gain", "trained_worse", "trained_alike")
-RECORD = "repro sweep data/sweeps/proxy_cpu.yaml --root DIR --out runs/proxy-cpu"
-RECORD_GPU = "repro sweep data/sweeps/proxy_gpu.yaml --root DIR --out runs/proxy-gpu --jobs 8"
+RECORD_GPU = f"{evidence.RECORD_GPU} --jobs 8"
 
 
 def read_trainings(path: str) -> tuple[TrainingRecord, ...]:
@@ -143,15 +142,12 @@ def by_network(runs: pd.DataFrame) -> pd.DataFrame:
         Columns base, strategy, times, seeds, error, half (half width of the 95 % interval by
         Student's t; NaN for one seed), flops, acts, params, resolution, ms (median), network.
     """
-    from scipy.stats import t
-
     rows = []
     for (base, strategy, times), part in runs.groupby(["base", "strategy", "times"], sort=False):
         n, first = len(part), part.iloc[0]
         half = math.nan
         if n > 1:
-            width = t.ppf((1 + evidence.CONFIDENCE) / 2, n - 1)
-            half = float(width * part.error.std() / math.sqrt(n))
+            half = float(evidence.quantile(n - 1) * part.error.std() / math.sqrt(n))
         rows.append(
             {"base": base, "strategy": strategy, "times": times, "seeds": n}
             | {"error": float(part.error.mean()), "half": half}
@@ -618,7 +614,7 @@ def status(records: Sequence[TrainingRecord]) -> str:
     if not known:
         return (
             "**No training runs are recorded yet.** This records them, on a CPU in hours and "
-            f"on a GPU in less:\n\n```console\n$ {RECORD}\n$ {RECORD_GPU}\n```"
+            f"on a GPU in less:\n\n```console\n$ {evidence.RECORD}\n$ {RECORD_GPU}\n```"
         )
     text = f"Recorded: runs on {' and '.join(DATA[d] for d in known)}."
     if "tiny-imagenet" not in known:

@@ -17,15 +17,19 @@ from pydantic import Field
 
 from repro.claims.judging import NotTestable, Point, holds, judge_function
 from repro.claims.ledger import Claim
-from repro.evidence import Difference, Trained, averaged, cells, difference, gain, trained
+from repro.evidence import (
+    RECORD,
+    RECORD_GPU,
+    Difference,
+    Trained,
+    averaged,
+    cells,
+    difference,
+    gain,
+    trained,
+)
 
 Share = Annotated[float, Field(gt=0, lt=1)]
-HOW = {
-    "cifar10": "repro sweep data/sweeps/proxy_cpu.yaml --root DIR --out runs/proxy-cpu",
-    "digits": "repro sweep data/sweeps/proxy_cpu.yaml --root DIR --out runs/proxy-cpu",
-    "tiny-imagenet": "repro sweep data/sweeps/proxy_gpu.yaml --root DIR --out runs/proxy-gpu",
-}
-"""What records a data set's runs; its records.jsonl then goes into data/records."""
 
 
 @judge_function
@@ -91,9 +95,10 @@ def _against(
 
 def _needed(found: Difference | None, data: str) -> Difference:
     if found is None:
+        how = RECORD_GPU if data == "tiny-imagenet" else RECORD
         raise NotTestable(
             f"Needs training runs of the proxies on {data} with several seeds, and none are "
-            f"recorded. This records them: {HOW.get(data, HOW['cifar10'])}"
+            f"recorded. This records them: {how}"
         )
     return found
 
