@@ -52,7 +52,7 @@ refresh: $(STAMP)
 	    --ExecutePreprocessor.record_timing=False $(CHAPTERS)
 
 documents: $(STAMP)
-	$(BIN)/python -m repro.book.documents
+	$(BIN)/python -m repro.cli.documents
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/counting.py

@@ -98,6 +98,6 @@ if __name__ == "__main__":
     bare = seconds(lambda: subprocess.run([sys.executable, "-c", ""], check=True))
     print(f"interpreter alone: {bare:.3f} s")
     print(f"import repro.complexity: {import_time('repro.complexity'):.3f} s more")
-    if find_spec("repro.cli"):
+    if find_spec("repro.cli.app"):
         print(f"repro complexity --grid, 3,000 models: {grid():.2f} s wall")
     per_model()

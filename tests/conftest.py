@@ -32,7 +32,7 @@ def reference_rows(reference_folder):
 @pytest.fixture
 def held(monkeypatch):
     """Sets the records that frames of the runtime chapters see."""
-    from repro.book import runtime_frames
+    from repro.analysis.timing import correlates as runtime_frames
 
     def set_records(*made):
         everything = tuple(record for part in made for record in part)

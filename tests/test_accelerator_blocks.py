@@ -5,14 +5,14 @@ import pytest
 from made_up_timings import GPU, by_acts, records
 
 from repro import reference
+from repro.analysis.accelerators import blocks as b
 from repro.arch import get
-from repro.book import accelerator_blocks as b
-from repro.book.accelerator_figures import gains_figure, widths_figure
-from repro.book.figures import show, use_house_style
+from repro.book.chapters.why_flops_mislead import gains_figure, widths_figure
+from repro.book.kit.figures import show, use_house_style
 from repro.complexity import complexity
+from repro.runtime.blocks import break_even, cost, fused_gain
 from repro.runtime.plans import MAPS, WIDTHS
 from repro.runtime.roofline import device_peaks, roofline
-from repro.search import break_even, cost, fused_gain
 
 
 def test_widths_agree_with_the_search_module_and_with_algebra():

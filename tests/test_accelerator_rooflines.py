@@ -4,15 +4,15 @@ import pytest
 from made_up_timings import GPU, by_acts, records
 
 from repro import reference
+from repro.analysis.accelerators import roofs as a
 from repro.arch import get
-from repro.book import accelerator_rooflines as a
-from repro.book.accelerator_figures import (
+from repro.book.chapters.why_flops_mislead import (
     efficiency_figure,
     recorded_figure,
     roofline_figure,
     times_figure,
 )
-from repro.book.figures import show, use_house_style
+from repro.book.kit.figures import show, use_house_style
 from repro.claims.accelerators import result_of
 from repro.complexity import complexity
 from repro.errors import InputError

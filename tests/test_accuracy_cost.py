@@ -5,9 +5,9 @@ import shlex
 import numpy as np
 import pytest
 
-from repro.book import accuracy_cost as ac
-from repro.book.accuracy_published import Noise
-from repro.cli import main
+from repro.analysis.accuracy import cost as ac
+from repro.analysis.accuracy.published import Noise
+from repro.cli.app import main
 from repro.complexity import complexity
 from repro.training.plan import plan
 

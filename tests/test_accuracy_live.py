@@ -2,7 +2,7 @@
 
 import pytest
 
-from repro.book import accuracy_live as live
+from repro.analysis.accuracy import live
 from repro.errors import InputError
 from repro.training.spec import Setting
 

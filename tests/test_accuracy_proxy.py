@@ -7,11 +7,11 @@ import pytest
 from made_up_trainings import runs
 from test_evidence import BASES, GAINS, law
 
-from repro import evidence
-from repro.book import accuracy_figures as figures
-from repro.book import accuracy_own as own
-from repro.book import accuracy_proxy as proxy
+from repro.analysis.accuracy import proxies as proxy
+from repro.book.chapters import accuracy_own as own
+from repro.book.chapters import does_accuracy_survive as figures
 from repro.errors import InputError
+from repro.evidence import trainings as evidence
 from repro.records import append
 
 
@@ -264,7 +264,7 @@ def test_the_front_holds_what_nothing_beats():
 
 
 def test_published_figures_draw_every_curve():
-    from repro.book import accuracy_published as ap
+    from repro.analysis.accuracy import published as ap
 
     fig = figures.published_figure(ap.panels())
     drawn = [ax for ax in fig.axes if ax.lines]

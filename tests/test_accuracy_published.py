@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repro.book import accuracy_published as ap
+from repro.analysis.accuracy import published as ap
 
 
 def test_every_plotted_error_is_there_once():

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from repro.book import all_or_some, glue, setup
-from repro.book.chapter import setup as same_setup
+from repro.book.kit.chapter import setup as same_setup
 
 
 def test_setup_silences_two_import_warnings_and_no_others():

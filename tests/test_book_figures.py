@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from repro.book import STRATEGY_COLOURS, STRATEGY_MARKERS, log_axis, show
-from repro.book.figures import FAMILY_COLOURS, curves, use_house_style
+from repro.book.kit.figures import FAMILY_COLOURS, curves, use_house_style
 
 
 @pytest.fixture(autouse=True)

@@ -2,8 +2,8 @@
 
 import pytest
 
+from repro.analysis.frames import counts, family, log_slope, scaled
 from repro.arch import NAMES, PAPER, get
-from repro.book.frames import counts, family, log_slope, scaled
 from repro.complexity import complexity
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.book import beside, table
-from repro.book.tables import LONG, agrees_as_printed
+from repro.book.kit.tables import LONG, agrees_as_printed
 
 
 def test_numbers_are_set_right_and_formatted():

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro.arch import NAMES
-from repro.catalog import describe, grid_rows, read_resolution, read_scale, zoo_rows
+from repro.cli.rows import describe, grid_rows, read_resolution, read_scale, zoo_rows
 from repro.errors import InputError
 
 KEYS = {

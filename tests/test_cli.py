@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import repro.catalog
+import repro.cli.rows
 from repro.arch import NAMES, PAPER
-from repro.catalog import describe, grid_rows, zoo_rows
-from repro.cli import main
+from repro.cli.app import main
+from repro.cli.rows import describe, grid_rows, zoo_rows
 
 VERBS = ("list", "complexity", "run", "claims")
 
@@ -351,7 +351,7 @@ def test_ctrl_c_is_130(run, monkeypatch):
     def interrupted():
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(repro.catalog, "zoo_rows", interrupted)
+    monkeypatch.setattr(repro.cli.rows, "zoo_rows", interrupted)
     assert run("list") == (130, "", "")
 
 
@@ -449,6 +449,6 @@ def test_whoever_imports_the_command_line_keeps_their_own_ctrl_c():
 
 def test_warnings_of_a_command_are_one_line(run, monkeypatch):
     monkeypatch.setattr(
-        repro.catalog, "zoo_rows", lambda: warnings.warn("so so", stacklevel=2) or []
+        repro.cli.rows, "zoo_rows", lambda: warnings.warn("so so", stacklevel=2) or []
     )
     assert run("list", "--json")[2] == "warning: so so\n"

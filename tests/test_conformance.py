@@ -4,8 +4,8 @@ import dataclasses
 
 import pytest
 
+from repro.analysis.scaling import counting as conformance
 from repro.arch import get
-from repro.book import conformance
 from repro.complexity import complexity
 from repro.counters import Comparison, explain
 

@@ -11,11 +11,14 @@ from docutils import nodes
 from docutils.utils import new_document
 
 from repro.arch import PAPER, get, scale
-from repro.book import documents, guide, lead, site
-from repro.book.figures import STRATEGY_COLOURS
-from repro.book.parameters import CHAPTERS, resolve
-from repro.catalog import grid_rows
+from repro.book import site
+from repro.book.chapters import how_to_use as guide
+from repro.book.chapters import welcome as lead
+from repro.book.kit.figures import STRATEGY_COLOURS
+from repro.book.parameters import chapters, parameters_of, resolve
 from repro.claims import VERDICTS, judge_all
+from repro.cli import documents
+from repro.cli.rows import grid_rows
 from repro.complexity import complexity
 from repro.paths import root
 
@@ -151,7 +154,7 @@ def test_the_welcome_numbers():
 
 def test_the_guides_tables_cover_every_parameter_and_verdict():
     frame = guide.parameters()
-    assert len(frame) == sum(len(model.model_fields) for model in CHAPTERS.values())
+    assert len(frame) == sum(len(parameters_of(c).model_fields) for c in chapters())
     assert frame.meaning.str.len().min() > 5
     assert set(guide.tiers().tier) <= {"laptop", "gpu", "paper"}
     verdicts = guide.verdicts()

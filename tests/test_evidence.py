@@ -4,8 +4,8 @@ import pytest
 from made_up_trainings import runs
 from scipy import stats
 
-from repro import evidence as e
 from repro.claims import accuracy, judge, load
+from repro.evidence import trainings as e
 
 GAINS = {None: 0.0, "d": 4.0, "w": 4.0, "r": 3.0, "dwr": 5.0, "alpha=2/3": 5.0, "dWr": 5.0}
 BASES = {"proxy-EN": 30.0, "proxy-Y": 36.0, "proxy-Z": 40.0}

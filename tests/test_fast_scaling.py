@@ -10,12 +10,12 @@ import pandas as pd
 import pytest
 
 from repro import reference
+from repro.analysis.frames import scaled
+from repro.analysis.scaling import alpha_family as fast
+from repro.analysis.timing import figure2 as published
 from repro.arch import PAPER, get
-from repro.book import fast_scaling as fast
-from repro.book import fast_scaling_figures as figures
-from repro.book import published_times as published
-from repro.book.figures import show, use_house_style
-from repro.book.frames import scaled
+from repro.book.chapters import the_dial as figures
+from repro.book.kit.figures import show, use_house_style
 from repro.book.parameters import check
 from repro.complexity import complexity
 from repro.errors import InputError
@@ -332,10 +332,10 @@ def test_figures_are_deterministic_and_label_what_they_show(
 
 
 def test_parameters_are_checked() -> None:
-    check("fast-compound-scaling", alphas=["1/2", "0.9"], scales=[1, 2.5])
+    check("the-dial", alphas=["1/2", "0.9"], scales=[1, 2.5])
     with pytest.raises(InputError, match=r"alpha '4/3' is not between 0 and 1"):
-        check("fast-compound-scaling", alphas=["1", "4/3"])
+        check("the-dial", alphas=["1", "4/3"])
     with pytest.raises(InputError, match="two different scales"):
-        check("fast-compound-scaling", scales=[4, 4])
+        check("the-dial", scales=[4, 4])
     with pytest.raises(InputError, match="resamples"):
-        check("fast-compound-scaling", resamples=5)
+        check("the-dial", resamples=5)

@@ -6,7 +6,7 @@ import matplotlib.pyplot as plt
 import pytest
 from test_records import MACHINE, timing
 
-from repro.book import own_records as page
+from repro.analysis.timing import overlay as page
 from repro.book.parameters import check, resolve
 from repro.errors import InputError
 from repro.records import Protocol, append

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import pytest
 import yaml
 
-from repro.book.parameters import CHAPTERS
+from repro.book.parameters import chapters
 from repro.paths import root
 
 HTML = root() / "_build" / "html"
@@ -241,7 +241,7 @@ def test_nothing_on_a_page_went_wrong(name):
         assert sign not in text, sign
 
 
-@pytest.mark.parametrize("stem", CHAPTERS)
+@pytest.mark.parametrize("stem", chapters())
 def test_executable_pages_offer_their_command_and_their_notebook(stem):
     here = page(f"chapters/{stem}")
     assert f"repro run {stem}" in here.text

@@ -4,8 +4,8 @@ import pandas as pd
 import pytest
 from made_up_timings import CPU, GPU, by_acts, by_all, by_flops, records
 
-from repro.book import practice_frames as pf
-from repro.book import runtime_frames as rf
+from repro.analysis.timing import correlates as rf
+from repro.analysis.timing import practice as pf
 from repro.complexity import complexity
 from repro.errors import InputError
 from repro.runtime.roofline import kernel_count

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from repro import reference
+from repro.analysis.scaling import printed as published
+from repro.analysis.scaling.printed import Published
 from repro.arch import PAPER, get, scale
-from repro.book import published_networks as published
-from repro.book.published_networks import Published
 from repro.errors import InputError
 
 

@@ -8,9 +8,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from repro.arch import PAPER, Network, ResStage, get, scale
-from repro.arch.strategy import Multipliers
-from repro.book.real_networks import (
+from repro.analysis.scaling.rounding import (
     COSTS,
     before_rounding,
     changes,
@@ -24,6 +22,8 @@ from repro.book.real_networks import (
     span_of,
     spans,
 )
+from repro.arch import PAPER, Network, ResStage, get, scale
+from repro.arch.strategy import Multipliers
 from repro.complexity import complexity
 from repro.errors import InputError
 

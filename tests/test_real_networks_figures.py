@@ -2,11 +2,11 @@
 
 import pytest
 
-from repro.book import real_networks_figures as figures
-from repro.book.chapter import setup
-from repro.book.figures import show
-from repro.book.real_networks import exponents, sawtooth
-from repro.book.recovery import head_scan, heads_that_fit
+from repro.analysis.scaling.recovery import head_scan, heads_that_fit
+from repro.analysis.scaling.rounding import exponents, sawtooth
+from repro.book.chapters import rounding_and_tables as figures
+from repro.book.kit.chapter import setup
+from repro.book.kit.figures import show
 
 
 @pytest.fixture(autouse=True)

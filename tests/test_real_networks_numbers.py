@@ -2,10 +2,10 @@
 
 import pandas as pd
 
-from repro.book import published_networks as published
-from repro.book import real_networks as real
-from repro.book import real_networks_numbers as numbers
-from repro.book import recovery
+from repro.analysis.scaling import printed as published
+from repro.analysis.scaling import recovery
+from repro.analysis.scaling import rounding as real
+from repro.book.chapters import real_networks_numbers as numbers
 
 
 def test_names_carry_the_chapter_and_values_are_plain():

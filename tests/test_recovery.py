@@ -6,11 +6,11 @@ from itertools import product
 import numpy as np
 import pytest
 
+from repro.analysis.scaling import recovery
+from repro.analysis.scaling.printed import in_print_units, printed_rows
+from repro.analysis.scaling.recovery import Space, candidate, matching, neighbours, scales_to
 from repro.arch import get
-from repro.book import recovery
-from repro.book.published_networks import in_print_units, printed_rows
-from repro.book.recovery import Space, candidate, matching, neighbours, scales_to
-from repro.book.tables import agrees_as_printed
+from repro.book.kit.tables import agrees_as_printed
 from repro.errors import InputError
 
 SMALL = Space(

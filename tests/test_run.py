@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -14,13 +15,13 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from pydantic import Field
 
 from repro.book import parameters
-from repro.book.parameters import Parameters
+from repro.book.parameters import ChapterParameters
 from repro.book.run import compare, key_numbers, run_chapter
-from repro.cli import main
+from repro.cli.app import main
 from repro.errors import InputError
 
 
-class Tiny(Parameters):
+class Tiny(ChapterParameters):
     n: int = Field(2, ge=0, description="A number")
     names: list[str] | None = Field(["a"], description="Some names")
 
@@ -71,7 +72,8 @@ def project(tmp_path, monkeypatch):
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
     nbformat.write(new_notebook(cells=cells, metadata=metadata), chapters / "tiny.ipynb")
     monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
-    monkeypatch.setattr(parameters, "CHAPTERS", {"tiny": Tiny})
+    monkeypatch.setattr(parameters, "chapters", lambda: ("tiny",))
+    monkeypatch.setitem(sys.modules, "repro.book.chapters.tiny", SimpleNamespace(Parameters=Tiny))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
@@ -133,8 +135,10 @@ PROGRAM = """
 import sys; sys.path.insert(0, sys.argv.pop(1))
 from repro.book import parameters
 from repro.cli import main
+from types import SimpleNamespace
 from test_run import Tiny
-parameters.CHAPTERS = {"tiny": Tiny}
+parameters.chapters = lambda: ("tiny",)
+sys.modules["repro.book.chapters.tiny"] = SimpleNamespace(Parameters=Tiny)
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -206,7 +210,7 @@ def test_the_command_lists_the_chapters(words, capsys):
     assert status == (0 if "--help" in words else 2)
     shown = (out + err).split("hapters:\n" if "--help" in words else "CHAPTER: ")[1]
     names = re.split(r",\s+", shown.split("\n\n")[0].strip())
-    assert names == list(parameters.CHAPTERS)
+    assert names == list(parameters.chapters())
 
 
 def test_a_missing_chapter_file_is_bad_input(project):

@@ -93,7 +93,7 @@ def test_selectors(tmp_path):
 
 
 def test_the_command(tmp_path, capsys):
-    from repro.cli import main
+    from repro.cli.app import main
 
     path = tmp_path / "records.jsonl"
     append(path, timing("a"))
@@ -130,7 +130,7 @@ def test_a_line_that_is_no_timing_says_what_it_is(tmp_path):
 
 
 def test_a_text_is_one_error_and_a_torn_line_one_warning(tmp_path, capsys):
-    from repro.cli import main
+    from repro.cli.app import main
 
     notes, records = tmp_path / "notes.txt", tmp_path / "records.jsonl"
     notes.write_text("first\nsecond\n")

@@ -5,10 +5,10 @@ import re
 import pytest
 from made_up_timings import CPU, GPU, by_acts, by_flops, records
 
-from repro.book import practice_frames as pf
-from repro.book import runtime_figures as figures
-from repro.book import runtime_frames as rf
-from repro.book.figures import show, use_house_style
+from repro.analysis.timing import correlates as rf
+from repro.analysis.timing import practice as pf
+from repro.book.chapters import what_predicts_runtime as figures
+from repro.book.kit.figures import show, use_house_style
 
 ASSUMED = {"figure2": "fp16", "zoo-train": "fp32"}
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from made_up_timings import CPU, GPU, by_acts, by_all, by_flops, records, write
 
-from repro.book import runtime_frames as rf
+from repro.analysis.timing import correlates as rf
 from repro.errors import InputError
 from repro.runtime.roofline import device_peaks
 

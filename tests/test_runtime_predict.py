@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from repro.runtime.predict import COUNTS, fit, held_out, report, with_counts
+from repro.analysis.timing.predict import COUNTS, fit, held_out, report, with_counts
 
 
 @pytest.fixture(scope="module")

@@ -15,10 +15,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from repro.analysis.timing.sets import frame
 from repro.arch import Network, ResStage
 from repro.errors import InputError
 from repro.records import Protocol, TornLine, append, read, scan
-from repro.runtime.frame import frame
 from repro.runtime.jobs import PeakJob, job
 from repro.runtime.sweep import PRELOADED, Outcome, _Crew, sweep
 from repro.runtime.worker import Worker, WorkerDied
@@ -315,7 +315,7 @@ def test_a_dry_run_runs_nothing(out):
     ],
 )
 def test_bad_input_is_one_line_and_status_2(arguments, words, capsys):
-    from repro.cli import main
+    from repro.cli.app import main
 
     assert main(["time", *arguments]) == 2
     errors = capsys.readouterr().err
@@ -324,7 +324,7 @@ def test_bad_input_is_one_line_and_status_2(arguments, words, capsys):
 
 
 def test_a_text_is_not_appended_to(tmp_path, monkeypatch, capsys):
-    from repro.cli import main
+    from repro.cli.app import main
 
     notes = tmp_path / "notes.txt"
     notes.write_text("do not touch\n")
@@ -342,7 +342,7 @@ def test_a_file_that_may_not_be_written_is_refused_before_anything_runs(out, mon
 
 @pytest.mark.parametrize("busy, warnings", [(80.0, 1), (3.0, 0)])
 def test_a_busy_machine_is_one_line_of_warning(busy, warnings, monkeypatch, capsys):
-    from repro.cli import main
+    from repro.cli.app import main
 
     def measured(tasks, out, group, minutes, started, done):
         started(len(tasks))
@@ -365,7 +365,7 @@ def test_a_busy_machine_is_one_line_of_warning(busy, warnings, monkeypatch, caps
     ],
 )
 def test_a_grid_that_cannot_be_used(rows, words, tmp_path, capsys):
-    from repro.cli import main
+    from repro.cli.app import main
 
     grid = tmp_path / "grid.json"
     grid.write_text(json.dumps(rows))

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 import pytest
 
 from repro import claims
-from repro.book import scoreboard
-from repro.book.folds import PageBlock, fold
+from repro.book.chapters import scoreboard
+from repro.book.kit.folds import PageBlock, fold
 from repro.book.parameters import check, resolve
 from repro.claims import VERDICTS, Claim, Judgement, Point
 from repro.errors import InputError

@@ -11,8 +11,8 @@ from repro.arch import BlockChoice, get
 from repro.arch.efficientnet_x import Coefficients, coefficients
 from repro.complexity import complexity
 from repro.errors import InputError
+from repro.runtime.blocks import break_even, cost, equation2, fused_gain, grid
 from repro.runtime.roofline import Peaks
-from repro.search import break_even, cost, equation2, fused_gain, grid
 from repro.search import lacs as search
 
 UNIT = Peaks("one operation and one byte a second", {"fp16": 1.0}, 1.0)

@@ -7,10 +7,12 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repro.analysis.scaling import stage
+from repro.analysis.scaling.stage import ALPHA, COSTS, Stage, counted, derive
 from repro.arch import PAPER
-from repro.book import show, stage, stage_figures
-from repro.book.figures import use_house_style
-from repro.book.stage import ALPHA, COSTS, Stage, counted, derive
+from repro.book import show
+from repro.book.chapters import what_scaling_costs as stage_figures
+from repro.book.kit.figures import use_house_style
 from repro.errors import InputError
 from repro.theory import GROUP_SCALING, Growth, family_powers, growth, strategy_powers
 

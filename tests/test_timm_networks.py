@@ -6,11 +6,11 @@ import pytest
 import timm
 import torch
 
-from repro.cli import main
+from repro.analysis.timing.sets import frame
+from repro.cli.app import main
 from repro.errors import InputError
 from repro.records import Protocol, read
 from repro.runtime import timm_networks
-from repro.runtime.frame import frame
 from repro.runtime.jobs import Job, estimated_s, guess_batch, job, named_sweep
 from repro.runtime.sweep import sweep
 from repro.runtime.timm_networks import create, find, is_timm_name

@@ -3,11 +3,11 @@
 import pytest
 from torch import nn
 
+from repro.analysis.accelerators.timm_x import TIMM_MODELS, both, params_of, timm_differences
 from repro.arch import get
 from repro.complexity import complexity
 from repro.counters import count
 from repro.models import Block
-from repro.models.timm_x import TIMM_MODELS, both, params_of, timm_differences
 
 # timm's parameters, and its conv outputs in millions at a resolution: its own result files print
 # 13.3, 33.44 and 45.88 M, and 15.6, 68.87 and 73.9 M.

@@ -265,7 +265,7 @@ def test_submitit_on_this_machine(whole_pair, tmp_path):
 
 def test_submitit_asks_slurm(tmp_path, monkeypatch, capsys):
     """With stand-ins for Slurm's commands: what would be asked of a cluster."""
-    from repro.cli import main
+    from repro.cli.app import main
 
     for name, answer in (("sbatch", "Submitted batch job 4711"), ("srun", ""), ("scancel", "")):
         command = tmp_path / name
@@ -432,7 +432,7 @@ def test_two_processes_refuse_together(tmp_path):
     ],
 )
 def test_bad_input(arguments, says, tmp_path, monkeypatch, capsys):
-    from repro.cli import main
+    from repro.cli.app import main
 
     if says == "needs TensorBoard" and _has("tensorboard"):
         pytest.skip("TensorBoard is installed")
@@ -448,7 +448,7 @@ def test_bad_input(arguments, says, tmp_path, monkeypatch, capsys):
 
 def test_a_mistake_takes_no_folder(tmp_path, capsys):
     """The same folder can be given again when the mistake is put right."""
-    from repro.cli import main
+    from repro.cli.app import main
 
     small = ["--resolution", "8", "--images", "64", "--epochs", "1", "--threads", "1"]
     command = ["train", "proxy-EN", *small, "--out", str(tmp_path / "run"), "--device", "cpu"]
@@ -470,7 +470,7 @@ def test_a_mistake_takes_no_folder(tmp_path, capsys):
 
 
 def test_no_memory_left(tmp_path, monkeypatch, capsys):
-    from repro.cli import main
+    from repro.cli.app import main
     from repro.training import run
 
     def hungry(*_):
@@ -660,13 +660,13 @@ def test_on_a_gpu(tmp_path, compile_, amp):
 
 
 def test_module_import_is_light():
-    """Counting and listing must not wait for torch: `repro.cli` imports the verbs' module."""
+    """Counting and listing must not wait for torch: `repro.cli.app` imports the verbs' module."""
     code = "import sys, repro.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 def test_workers_are_shared_by_the_processes_of_a_machine(monkeypatch):
-    from repro.cli_train import _workers
+    from repro.cli.training import _workers
 
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     assert _workers("here", 1) == 64 and _workers("slurm", 12) == 12

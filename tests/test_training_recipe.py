@@ -7,10 +7,10 @@ import pytest
 import torch
 from torch import nn
 
+from repro.arch.proxies import PROXIES
 from repro.errors import InputError
 from repro.training.ema import Average
 from repro.training.plan import matching_factor, plan
-from repro.training.proxy import PROXIES
 from repro.training.recipe import (
     IMAGENET_IMAGES,
     PRESETS,

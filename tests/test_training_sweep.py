@@ -8,7 +8,7 @@ import psutil
 import pytest
 from training_child import Child, wait_for
 
-from repro.cli import main
+from repro.cli.app import main
 from repro.errors import InputError
 from repro.paths import root
 from repro.records import read as read_records

@@ -12,7 +12,7 @@ import pytest
 import torch
 from test_records import MACHINE, timing
 
-from repro.book import timing_traps as page
+from repro.analysis.timing import traps as page
 from repro.errors import InputError
 from repro.records import Protocol, State, stamp
 from repro.runtime import trap_record, traps

@@ -2,7 +2,7 @@
 
 import pytest
 
-from repro.book.words import at_start, count_text
+from repro.text import at_start, count_text
 
 
 @pytest.mark.parametrize(

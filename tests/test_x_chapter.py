@@ -6,9 +6,19 @@ import pytest
 from made_up_timings import GPU, by_acts, records
 
 from repro import reference
+from repro.analysis.accelerators import (
+    efficientnet_x as x_tables,
+)
+from repro.analysis.accelerators import (
+    x_network,
+)
+from repro.analysis.accelerators import (
+    x_times as x_records,
+)
 from repro.arch import get
-from repro.book import x_figures, x_network, x_numbers, x_records, x_tables
-from repro.book.figures import show, use_house_style
+from repro.book.chapters import efficientnet_x as x_figures
+from repro.book.chapters import x_numbers
+from repro.book.kit.figures import show, use_house_style
 from repro.book.parameters import check
 from repro.complexity import complexity
 from repro.errors import InputError

@@ -8,7 +8,7 @@ import socket
 import sys
 import time
 
-PRELOAD = ["repro.training.run", "repro.training.watch", "repro.cli", "timm.data.auto_augment"]
+PRELOAD = ["repro.training.run", "repro.training.watch", "repro.cli.app", "timm.data.auto_augment"]
 
 
 def _main(arguments, folder, environment, file_limit):
@@ -19,7 +19,7 @@ def _main(arguments, folder, environment, file_limit):
     os.dup2(out, 2)
     if file_limit:
         resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
-    from repro.cli import main
+    from repro.cli.app import main
 
     sys.exit(main(arguments))
 

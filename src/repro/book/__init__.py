@@ -1,15 +1,16 @@
 """What chapters need: parameters, figures, tables, key numbers, and running a chapter."""
 
-from repro.book.chapter import all_or_some, glue, setup
-from repro.book.figures import (
+from repro.book.kit.chapter import glue, setup
+from repro.book.kit.figures import (
     FAMILY_COLOURS,
     STRATEGY_COLOURS,
     STRATEGY_MARKERS,
     log_axis,
     show,
 )
+from repro.book.kit.tables import beside, table
 from repro.book.parameters import check
-from repro.book.tables import beside, table
+from repro.text import all_or_some
 
 __all__ = [
     "FAMILY_COLOURS",

@@ -7,7 +7,7 @@ from typing import Any
 
 from docutils import nodes
 
-from repro.book.parameters import CHAPTERS
+from repro.book.parameters import chapters
 
 HELP_PAGE = "chapters/how-to-use"
 
@@ -51,7 +51,7 @@ def add_run_menu(
 ) -> None:
     """Put the menu before the theme's own buttons, on pages that can be run."""
     stem = pagename.rpartition("/")[2]
-    if stem in CHAPTERS and "header_buttons" in context:
+    if stem in chapters() and "header_buttons" in context:
         help_url = context["pathto"](HELP_PAGE) + "#rerun"
         context["header_buttons"].insert(0, run_menu(stem, help_url))
 

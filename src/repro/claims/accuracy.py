@@ -17,7 +17,7 @@ from pydantic import Field
 
 from repro.claims.judging import NotTestable, Point, holds, judge_function
 from repro.claims.ledger import Claim
-from repro.evidence import (
+from repro.evidence.trainings import (
     RECORD,
     RECORD_GPU,
     Difference,

@@ -12,8 +12,8 @@ from repro.claims.accelerators import result_of
 from repro.claims.counting import select
 from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
 from repro.claims.ledger import Claim
+from repro.runtime.blocks import equation2, fused_gain
 from repro.runtime.roofline import device_peaks, layers, roofline
-from repro.search import equation2, fused_gain
 
 
 def _drawn(device: str) -> reference.DrawnRoofline:

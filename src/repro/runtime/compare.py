@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from repro.console import aligned
 from repro.errors import InputError
 from repro.records import TimingRecord, report, scan
 from repro.runtime.picture import number
+from repro.text import aligned
 
 CONDITIONS: tuple[tuple[str, str], ...] = (
     ("subject.description", "another network"),

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from repro.console import aligned
 from repro.records import PeakRecord, TimingRecord, TrafficRecord
+from repro.text import aligned
 
 WIDTH = 40
 LEVELS = "_.-=+*#"

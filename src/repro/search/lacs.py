@@ -27,8 +27,8 @@ from repro.arch import PAPER, Network, alpha_strategy
 from repro.arch.efficientnet_x import Coefficients, scaled
 from repro.errors import InputError
 from repro.records import Dtype
+from repro.runtime.blocks import peaks_of
 from repro.runtime.roofline import Fusion, Peaks, ideal_time
-from repro.search.blocks import peaks_of
 
 EXPONENT = -0.09
 """Of latency in the paper's reward."""

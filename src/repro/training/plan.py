@@ -12,12 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from repro.arch import NAMES, Network, Strategy, get, scale
+from repro.arch.proxies import PROXIES
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
 from repro.records import checked
 from repro.runtime.jobs import short_strategy
 from repro.training.names import CLASSES, IN_MEMORY, RESOLUTION, check_name
-from repro.training.proxy import PROXIES
 from repro.training.recipe import Recipe, preset
 from repro.training.spec import Setting
 

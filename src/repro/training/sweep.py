@@ -271,7 +271,7 @@ def table(summary: Summary) -> str:
     """One row per network and recipe: error over the seeds, and what it cost."""
     from statistics import fmean, stdev
 
-    from repro.console import aligned
+    from repro.text import aligned
 
     groups: dict[tuple[Any, ...], list[TrainingRecord]] = {}
     for record in summary.records.values():

@@ -1,0 +1,1 @@
+"""Rooflines, blocks and EfficientNet-X."""

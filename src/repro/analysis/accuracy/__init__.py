@@ -1,0 +1,1 @@
+"""Published errors, and those of our own runs."""

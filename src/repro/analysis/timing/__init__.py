@@ -1,0 +1,1 @@
+"""What predicts runtime, and how to time."""

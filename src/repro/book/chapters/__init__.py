@@ -1,0 +1,1 @@
+"""One file a notebook: its parameters, its figures and its tables; none imports another."""

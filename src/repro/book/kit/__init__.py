@@ -1,0 +1,1 @@
+"""How anything reaches a page: figures, tables, folds, key numbers."""

@@ -1,0 +1,32 @@
+"""The first call of every chapter, and the numbers that its prose quotes."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+
+from repro.book.kit.figures import use_house_style
+
+
+def setup() -> None:
+    """Make a chapter's output the same on every machine: house style, no stray warnings.
+
+    Only warnings that libraries raise while being imported are silenced, by their text.
+    """
+    warnings.filterwarnings("ignore", message="IProgress not found")
+    warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated")
+    logging.getLogger("fvcore").setLevel(logging.ERROR)
+    use_house_style()
+
+
+def glue(**numbers: object) -> None:
+    """Store a chapter's key numbers, so that its prose can quote them and reruns be compared.
+
+    Args:
+        numbers: name and value; prose writes ``{glue:text}`name:.2f` ``.
+    """
+    from myst_nb import glue as store
+
+    for name, value in numbers.items():
+        # numpy scalars print differently across versions; plain numbers do not
+        store(name, value.item() if hasattr(value, "item") else value, display=False)

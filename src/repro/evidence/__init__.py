@@ -1,0 +1,1 @@
+"""Printed values with the network behind each, recorded timings and trainings."""
