@@ -6,15 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from made_up_records import MACHINE, timing
 
 from repro.errors import InputError
 from repro.records import (
-    Machine,
-    PeakRecord,
     Protocol,
-    State,
-    Subject,
-    TimingRecord,
     TornLine,
     append,
     changed_code,
@@ -22,52 +18,7 @@ from repro.records import (
     commit,
     read,
     scan,
-    stamp,
-    timing_inputs,
 )
-
-MACHINE = Machine(
-    device="cpu",
-    device_name="a processor",
-    memory_bytes=8,
-    compute_units=2,
-    capability="AVX2",
-    python="3.11",
-    system="Linux",
-    torch="2.15",
-    timm="1.0",
-)
-
-
-def timing(name="a network", samples=(0.2, 0.1, 0.3), **changes):
-    """A valid record, made up."""
-    subject = Subject(name=name, base=name, resolution=32, params=10, flops=4, acts=3, kernels=2)
-    protocol = changes.pop("protocol", Protocol(threads=1))
-    machine = changes.pop("machine", MACHINE)
-    fields = {
-        "batch": 2,
-        "iterations": 1,
-        "samples_s": samples,
-        "settled": True,
-        "before": State(),
-        "under_load": State(),
-    }
-    start = stamp(TimingRecord.entry, timing_inputs(subject, protocol), machine)
-    return TimingRecord(**start, subject=subject, protocol=protocol, **{**fields, **changes})
-
-
-def peak():
-    """A valid record of peak rates, made up."""
-    protocol = Protocol()
-    start = stamp(PeakRecord.entry, {"kind": "peak", "protocol": protocol.model_dump()}, MACHINE)
-    return PeakRecord(
-        **start,
-        protocol=protocol,
-        matmul_size=8,
-        copy_size=8,
-        matmul_flops=(1e12, 2e12),
-        copy_bytes=(3e9, 1e9),
-    )
 
 
 @pytest.fixture
@@ -204,7 +155,7 @@ def test_a_file_whose_only_record_is_torn_can_be_continued(file, kept):
 
 def test_two_writers_do_not_tear_a_line(file):
     program = (
-        "import sys; sys.path.insert(0, 'tests'); from test_records import timing; "
+        "import sys; sys.path.insert(0, 'tests/helpers'); from made_up_records import timing; "
         "from repro.records import append\n"
         "record = timing(sys.argv[2], samples=(0.1,) * 2000)\n"
         "for _ in range(100): append(sys.argv[1], record)"

@@ -1,11 +1,13 @@
 """What chapters need: parameters, figures, tables, key numbers, and running a chapter."""
 
-from repro.book.kit.chapter import glue, setup
+from repro.book.kit.chapter import glue, setup, span
 from repro.book.kit.figures import (
     FAMILY_COLOURS,
     STRATEGY_COLOURS,
     STRATEGY_MARKERS,
+    legend,
     log_axis,
+    panels,
     show,
 )
 from repro.book.kit.tables import beside, table
@@ -20,8 +22,11 @@ __all__ = [
     "beside",
     "check",
     "glue",
+    "legend",
     "log_axis",
+    "panels",
     "setup",
     "show",
+    "span",
     "table",
 ]

@@ -70,8 +70,16 @@ def number_repeated_ids(app: Any, doctree: Any, docname: str) -> None:
                 section["ids"][i] = f"{name}-{seen[name]}"
 
 
+def exhibit(
+    name: str, raw: str, text: str, line: int, inliner: Any, options: Any = None, content: Any = ()
+) -> tuple[list[nodes.Node], list[Any]]:
+    """The role of ``{exhibit}`fig-name` ``: a link to a figure or table of the same page."""
+    return [nodes.reference(raw, text, refuri=f"#{text}")], []
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Called by Sphinx. The theme makes its list of buttons at the default priority, 500."""
+    app.add_role("exhibit", exhibit)
     app.connect("html-page-context", add_run_menu, priority=600)
     app.connect("doctree-resolved", number_repeated_ids)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -193,10 +193,10 @@ def run(
 
     \b
     Chapters:
-      what-scaling-costs, rounding-and-tables, the-dial,
-      why-flops-mislead, accelerator-search-space, what-predicts-runtime,
-      fast-scaling-in-practice, does-accuracy-survive, efficientnet-x,
-      counting-conventions, timing-honestly, time-your-own, scoreboard
+      what-scaling-costs, the-dial, why-flops-mislead,
+      timing-honestly, what-predicts-runtime, fast-scaling-in-practice,
+      does-accuracy-survive, accelerator-search-space, efficientnet-x,
+      time-your-own, rounding-and-tables, counting-conventions, scoreboard
 
     \b
     Examples:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from collections.abc import Iterable
 
 from repro.book.kit.figures import use_house_style
 
@@ -17,6 +18,12 @@ def setup() -> None:
     warnings.filterwarnings("ignore", message=".*torch.jit.script.* is deprecated")
     logging.getLogger("fvcore").setLevel(logging.ERROR)
     use_house_style()
+
+
+def span(values: Iterable[float], spec: str) -> str:
+    """The least and the largest of some values as prose says them: ``"0.12 to 0.27"``."""
+    low, high = format(min(values := list(values)), spec), format(max(values), spec)
+    return low if low == high else f"{low} to {high}"
 
 
 def glue(**numbers: object) -> None:

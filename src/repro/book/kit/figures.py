@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,6 +134,41 @@ def log_axis(ax: Axes, axis: Literal["x", "y", "both"], ticks: Sequence[float] =
         one.set_minor_locator(NullLocator())
 
 
+def panels(
+    count: int, columns: int = 3, size: tuple[float, float] = (2.9, 2.5), **shared: Any
+) -> tuple[Figure, list[Axes]]:
+    """Panels side by side in one figure; places that the last row does not need stay blank.
+
+    Args:
+        count: of panels.
+        columns: of them side by side, at the most.
+        size: width and height of each, in inches; a single panel is as large as a figure.
+        shared: ``sharex``, ``sharey``, and what else ``subplots`` takes.
+    """
+    import matplotlib.pyplot as plt
+
+    across = min(columns, count)
+    down = -(-count // across)
+    whole = (7.2, 4.0) if count == 1 else (size[0] * across + 0.6, size[1] * down + 0.6)
+    fig, grid = plt.subplots(down, across, figsize=whole, squeeze=False, **shared)
+    for ax in grid.flat[count:]:
+        ax.set_axis_off()
+    for ax in grid.flat[max(0, count - across) : count]:
+        ax.tick_params(labelbottom=True)  # the place below it may be blank
+    return fig, list(grid.flat[:count])
+
+
+def legend(fig: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
+    """One legend above all panels: what any of them shows, each once."""
+    entries = {}
+    for ax in axes:
+        for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    fig.legend(
+        entries.values(), entries, loc="outside upper center", ncols=min(len(entries), columns)
+    )
+
+
 def curves(
     frame: DataFrame,
     *,
@@ -156,14 +191,9 @@ def curves(
         xticks: where to put ticks on x.
         columns: panels side by side.
     """
-    import matplotlib.pyplot as plt
-
-    panels = [(None, frame)] if col is None else list(frame.groupby(col, sort=False))
-    across = min(columns, len(panels))
-    down = -(-len(panels) // across)
-    size = (7.2, 4.0) if len(panels) == 1 else (2.9 * across + 0.6, 2.5 * down + 0.6)
-    fig, grid = plt.subplots(down, across, figsize=size, squeeze=False, sharex=True, sharey=True)
-    for ax, (title, part) in zip(grid.flat, panels, strict=False):
+    parts = [(None, frame)] if col is None else list(frame.groupby(col, sort=False))
+    fig, axes = panels(len(parts), columns, sharex=True, sharey=True)
+    for ax, (title, part) in zip(axes, parts, strict=True):
         for name, line in part.groupby(hue, sort=False):
             marker = STRATEGY_MARKERS.get(str(name), "o")
             ax.plot(line[x], line[y], marker=marker, color=colours[str(name)], label=name)
@@ -171,16 +201,11 @@ def curves(
         log_axis(ax, "y")
         if title is not None:
             ax.set_title(str(title))
-    for ax in grid.flat[len(panels) :]:
-        ax.set_axis_off()
-    for ax in grid.flat[max(0, len(panels) - across) : len(panels)]:
-        ax.tick_params(labelbottom=True)  # the panel below it may be empty
-    handles, labels = grid.flat[0].get_legend_handles_labels()
-    if len(panels) == 1:
-        grid.flat[0].legend()
-        grid.flat[0].set(xlabel=xlabel, ylabel=ylabel)
+    if len(parts) == 1:
+        axes[0].legend()
+        axes[0].set(xlabel=xlabel, ylabel=ylabel)
     else:
-        fig.legend(handles, labels, loc="outside upper center", ncols=min(len(labels), 8))
+        legend(fig, axes)
         fig.supxlabel(xlabel, fontsize=10)
         fig.supylabel(ylabel, fontsize=10)
     return fig

@@ -40,6 +40,7 @@ def table(
     *,
     formats: Mapping[str, str] | None = None,
     marks: Mapping[str, str] | None = None,
+    name: str = "",
 ) -> PageTable:
     """A data frame as a page's table; make it a cell's last expression.
 
@@ -48,6 +49,7 @@ def table(
         caption: what the table shows, units, source. May hold inline HTML.
         formats: column name to format spec (``",d"``, ``".2f"``). Missing values show as a dash.
         marks: cell text to CSS class (``repro-good``, ``repro-off``), for verdicts.
+        name: short and unique within the page; the anchor becomes ``tab-<name>``.
     """
     formats, marks = formats or {}, marks or {}
     numeric = {c for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c])}
@@ -64,8 +66,9 @@ def table(
             cells.append(f"<td{attribute}>{escape(text)}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     body = "\n".join(rows)
+    anchor = f' id="tab-{name}"' if name else ""
     html = (
-        '<div class="repro-table"><table>'
+        f'<div class="repro-table"{anchor}><table>'
         f"<caption>{caption}</caption>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>"
         "</table></div>"
     )

@@ -10,7 +10,7 @@ import numpy as np
 import psutil
 import pytest
 import torch
-from test_records import MACHINE, timing
+from made_up_records import MACHINE, timing
 
 from repro.analysis.timing import traps as page
 from repro.errors import InputError

@@ -1,5 +1,5 @@
 import pytest
-from test_records import MACHINE, peak, timing
+from made_up_records import MACHINE, peak, timing
 
 from repro.errors import InputError
 from repro.records import Protocol, State, append

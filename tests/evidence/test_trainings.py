@@ -1,31 +1,16 @@
 """Differences between ways to scale, their intervals, and the verdicts that follow."""
 
 import pytest
-from made_up_trainings import runs
+from made_up_trainings import GAINS, law, runs
 from scipy import stats
 
 from repro.claims import accuracy, judge, load
 from repro.evidence import trainings as e
 
-GAINS = {None: 0.0, "d": 4.0, "w": 4.0, "r": 3.0, "dwr": 5.0, "alpha=2/3": 5.0, "dWr": 5.0}
-BASES = {"proxy-EN": 30.0, "proxy-Y": 36.0, "proxy-Z": 40.0}
 CLAIMS = {
     c.id: c for c in load().claims if c.judge in ("trained_gain", "trained_worse", "trained_alike")
 }
 CIFAR = [name for name in CLAIMS if not name.startswith("proxy-tiny")]
-
-
-SPREAD = {None: 1.0, "d": -1.0, "w": 2.0, "r": -2.0, "dwr": 0.5, "alpha=2/3": -1.5, "dWr": 1.0}
-
-
-def law(gains, noise=0.1):
-    """Errors of which every way gains the same on all bases, and seeds differ in every way."""
-
-    def error(base, strategy, times, seed):
-        share = {1: 0, 2: 0.5, 4: 1}[times]
-        return BASES[base] - share * gains[strategy] + noise * SPREAD[strategy] * (seed - 1)
-
-    return error
 
 
 def test_runs_are_found_with_what_was_asked_for():

@@ -23,7 +23,7 @@ from repro.runtime.jobs import PeakJob, job
 from repro.runtime.sweep import PRELOADED, Outcome, _Crew, sweep
 from repro.runtime.worker import Worker, WorkerDied
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 QUICK = Protocol(samples=2, min_time=0, threads=1)
 NAMES = ("EN-B0", "RegNetY-500MF", "ResNet-50", "RegNetX-200MF", "RegNetY-200MF")
 TINY_OPTIONS = ["--resolution", "32", "--samples", "2", "--min-time", "0", "--threads", "1"]

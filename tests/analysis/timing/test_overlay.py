@@ -4,7 +4,7 @@ import math
 
 import matplotlib.pyplot as plt
 import pytest
-from test_records import MACHINE, timing
+from made_up_records import MACHINE, timing
 
 from repro.analysis.timing import overlay as page
 from repro.book.parameters import check, resolve

@@ -51,3 +51,18 @@ def _record(subject, setting, error, machine):
         train_s=subject.flops / 1e6,
         data_s=0.0,
     )
+
+
+GAINS = {None: 0.0, "d": 4.0, "w": 4.0, "r": 3.0, "dwr": 5.0, "alpha=2/3": 5.0, "dWr": 5.0}
+BASES = {"proxy-EN": 30.0, "proxy-Y": 36.0, "proxy-Z": 40.0}
+SPREAD = {None: 1.0, "d": -1.0, "w": 2.0, "r": -2.0, "dwr": 0.5, "alpha=2/3": -1.5, "dWr": 1.0}
+
+
+def law(gains, noise=0.1):
+    """Errors of which every way gains the same on all bases, and seeds differ in every way."""
+
+    def error(base, strategy, times, seed):
+        share = {1: 0, 2: 0.5, 4: 1}[times]
+        return BASES[base] - share * gains[strategy] + noise * SPREAD[strategy] * (seed - 1)
+
+    return error

@@ -2,7 +2,7 @@
 
 from functools import cache
 
-from test_records import MACHINE
+from made_up_records import MACHINE
 
 from repro.records import (
     PeakRecord,

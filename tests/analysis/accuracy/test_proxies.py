@@ -4,8 +4,7 @@ import math
 
 import pandas as pd
 import pytest
-from made_up_trainings import runs
-from test_evidence import BASES, GAINS, law
+from made_up_trainings import BASES, GAINS, law, runs
 
 from repro.analysis.accuracy import proxies as proxy
 from repro.book.chapters import accuracy_own as own

@@ -1,5 +1,5 @@
 import pytest
-from test_records import peak, timing
+from made_up_records import peak, timing
 
 from repro.runtime.picture import bars, number, save_figure, summary, table, trace
 

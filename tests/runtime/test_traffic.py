@@ -4,7 +4,7 @@ import json
 import stat
 
 import pytest
-from test_records import MACHINE
+from made_up_records import MACHINE
 
 from repro.errors import InputError
 from repro.records import Protocol, TrafficRecord, read
@@ -49,7 +49,7 @@ def fake_ncu(tmp_path, monkeypatch):
         )
         (tmp_path / "stand_in.py").write_text(
             "import pickle, sys\n"
-            "from test_records import MACHINE\n"
+            "from made_up_records import MACHINE\n"
             "net, protocol = pickle.load(open(sys.argv[1], 'rb'))\n"
             "assert net.name == 'EN-B0' and protocol.batch == 64\n"
             "pickle.dump(MACHINE, open(sys.argv[1] + '.machine', 'wb'))\n"
@@ -70,7 +70,7 @@ def _python():
 def _tests():
     from pathlib import Path
 
-    return Path(__file__).parent
+    return Path(__file__).parents[1] / "helpers"
 
 
 def test_a_record_is_made_of_what_ncu_prints(fake_ncu):

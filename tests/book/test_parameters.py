@@ -61,7 +61,7 @@ def test_lists_of_numbers_come_back(numbers):
 
 def test_unknown_chapter_suggests_the_nearest_and_lists_all():
     with pytest.raises(InputError, match="Did you mean 'rounding-and-tables'") as error:
-        parameters_of("scaling-real-network")
+        parameters_of("rounding-and-table")
     assert all(name in str(error.value) for name in chapters())
 
 
