@@ -160,12 +160,15 @@ def panels(
 
 def legend(fig: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
     """One legend above all panels: what any of them shows, each once."""
-    entries = {}
+    entries: dict[str, Any] = {}
     for ax in axes:
         for handle, label in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     fig.legend(
-        entries.values(), entries, loc="outside upper center", ncols=min(len(entries), columns)
+        list(entries.values()),
+        list(entries),
+        loc="outside upper center",
+        ncols=min(len(entries), columns),
     )
 
 
