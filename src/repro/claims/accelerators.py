@@ -18,7 +18,7 @@ from typing import Literal
 from repro import reference
 from repro.arch import Network, XStage, get
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
+from repro.claims.judging import Point, between, equals, holds, judge_function, rounds_to
 from repro.complexity import complexity, out_size
 from repro.errors import InputError
 from repro.reference import select
@@ -153,13 +153,6 @@ def nearest_family(claim: Claim, family: str, others: list[str], levels: list[st
 
 
 @judge_function
-def flops_ratio(claim: Claim, above: str, below: str) -> list[Point]:
-    """Printed flops of one row of Table 3 over another's, beside the ratio in the text."""
-    ratio = Fraction(result_of(above).gflops) / Fraction(result_of(below).gflops)
-    return [rounds_to(claim, f"{above} over {below}", "", claim.published[0], ratio)]
-
-
-@judge_function
 def more_flops_less_time(claim: Claim, devices: list[Device], pairs: list[Pair]) -> list[Point]:
     """In every pair the first row of Table 3 has more flops and takes less time."""
     points = []
@@ -179,24 +172,8 @@ def cost_of_all_levels(claim: Claim, devices: list[Device], low: float, high: fl
     points = []
     for device in devices:
         times = [_ms(result_of(f"EfficientNet-X-{level}"), device) for level in LEVELS]
-        ratio = float(sum(times) / times[0])
-        points.append(holds(device, f"{low:g} to {high:g}", f"{ratio:.1f}", low <= ratio <= high))
+        points.append(between(device, low, high, float(sum(times) / times[0]), ".1f"))
     return points
-
-
-@judge_function
-def steps_get_faster(claim: Claim, devices: list[Device]) -> list[Point]:
-    """Every step of Table 4 takes less time than the one before."""
-    return [
-        holds(
-            f"{b.model}, {device}",
-            "less time than before",
-            f"{float(_ms(b, device)):g} < {float(_ms(a, device)):g} ms",
-            _ms(b, device) < _ms(a, device),
-        )
-        for device in devices
-        for a, b in pairwise(reference.x_ablation())
-    ]
 
 
 @judge_function
@@ -223,18 +200,11 @@ def largest_step(claim: Claim, device: Device, step: str) -> list[Point]:
 
 @judge_function
 def speedup_mean(claim: Claim, device: Device, pairs: list[Pair]) -> list[Point]:
-    """The geometric mean of speed-ups in Table 3, in percent, beside that of the text."""
+    """The geometric mean of speed-ups in Table 3 beside that of the text, in percent or times."""
     mean = geometric_mean([_speedup(pair, device) for pair in pairs])
+    ours, what = (_percent(mean), "faster") if claim.unit == "%" else (mean, "times as fast")
     label = f"{device}, mean of {len(pairs)}"
-    return [rounds_to(claim, label, "faster", claim.published[0], _percent(mean), "%")]
-
-
-@judge_function
-def speedup_times(claim: Claim, device: Device, pairs: list[Pair]) -> list[Point]:
-    """The geometric mean of speed-ups in Table 3 as a factor, beside that of the text."""
-    mean = geometric_mean([_speedup(pair, device) for pair in pairs])
-    label = f"{device}, mean of {len(pairs)}"
-    return [rounds_to(claim, label, "times as fast", claim.published[0], mean)]
+    return [rounds_to(claim, label, what, claim.published[0], ours, claim.unit)]
 
 
 @judge_function
@@ -280,9 +250,7 @@ def bars_mean(
     mean = geometric_mean(list(_bars(device, scaling, levels).values()))
     if over:
         mean /= geometric_mean(list(_bars(device, over, levels).values()))
-    label = (
-        f"{device}, {levels[0]} to {levels[-1]}" if len(levels) > 1 else f"{device}, {levels[0]}"
-    )
+    label = f"{device}, {' to '.join(dict.fromkeys((levels[0], levels[-1])))}"
     return [rounds_to(claim, label, "faster", claim.published[0], _percent(mean), "%")]
 
 

@@ -11,6 +11,7 @@ the claim is not testable here and says how wide the interval is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
@@ -122,4 +123,5 @@ def _decided(
             f"{found.pairs} pairs of runs on {found.bases} bases. More seeds would narrow it."
         )
     machines = dict.fromkeys(run.record.machine.device_name for run in runs)
-    return holds(label, required, str(found), confirmed(found)).on(" and ".join(machines))
+    point = holds(label, required, str(found), confirmed(found))
+    return replace(point, machine=" and ".join(machines))

@@ -31,70 +31,50 @@ def counted(
 
 
 @judge_function
-def table_complexity(claim: Claim, table: int, row: str) -> list[Point]:
-    """Flops, params and acts of a row of Tables 5 to 8, from the network that makes it."""
-    (printed,) = select(reference.table_rows(), table=table, model=row)
-    net = network_of_row(table, row)
-    return [counted(claim, row, q, getattr(printed, q), net) for q in UNITS]
-
-
-@judge_function
-def early_convolutions_complexity(claim: Claim, rows: list[str]) -> list[Point]:
-    """Rows of Table 2 of "Early Convolutions"."""
+def table_complexity(
+    claim: Claim, table: Literal[5, 6, 7, 8, "Early Convolutions"], row: str | list[str]
+) -> list[Point]:
+    """Flops, params and acts of rows of Tables 5 to 8, or of `EARLY`'s Table 2."""
     points = []
-    for row in rows:
-        (printed,) = select(reference.early_convolutions(), model=row)
-        net = network_of_row(EARLY, row)
-        points += [counted(claim, row, q, getattr(printed, q), net) for q in UNITS]
+    for name in [row] if isinstance(row, str) else row:
+        printed: reference.TableRow | reference.EarlyConvolutionsRow
+        if table == EARLY:
+            (printed,) = select(reference.early_convolutions(), model=name)
+        else:
+            (printed,) = select(reference.table_rows(), table=table, model=name)
+        net = network_of_row(table, name)
+        points += [counted(claim, name, q, getattr(printed, q), net) for q in UNITS]
     return points
 
 
 @judge_function
-def figure_flops(claim: Claim, figure: str, base: str, strategy: str) -> list[Point]:
-    """Plotted flops of one curve of Figures 1 (top) and 4 to 8."""
-    curve = [
-        point
-        for point in select(reference.figure_points(), base=base, strategy=strategy)
-        if figure in point.figure.split(";")
-    ]
-    return [
-        counted(claim, f"s={p.scale:g}", "gflops", p.gflops, network(base, strategy, p.scale))
-        for p in curve
-    ]
+def drawn_counts(
+    claim: Claim,
+    points: Literal["figure_points", "original_curve", "epoch_time_points", "runtime_points"],
+    quantity: Quantity = "gflops",
+    base: str | None = None,
+    strategy: str | None = None,
+    figure: str | None = None,
+) -> list[Point]:
+    """What one curve of a figure shows, beside the networks that make its points.
 
-
-@judge_function
-def original_curve_flops(claim: Claim) -> list[Point]:
-    """Plotted flops of the curve of EfficientNet-B0 to B5."""
-    return [
-        counted(claim, p.model, "gflops", p.gflops, get(f"EN-{p.model}"))
-        for p in reference.original_curve()
-    ]
-
-
-@judge_function
-def epoch_time_flops(claim: Claim, strategy: str) -> list[Point]:
-    """Plotted flops of one curve of Figure 1, bottom right."""
-    return [
-        counted(claim, f"s={p.scale:g}", "gflops", p.gflops, network(p.base, strategy, p.scale))
-        for p in select(reference.epoch_time_points(), strategy=strategy)
-    ]
-
-
-@judge_function
-def runtime_counts(claim: Claim, base: str, strategy: str, quantity: Quantity) -> list[Point]:
-    """What Figure 2 plots of one base and strategy in the panel over one quantity."""
-    return [
-        counted(
-            claim,
-            f"s={p.scale:g}",
-            quantity,
-            getattr(p, quantity),
-            network(base, strategy, p.scale),
-        )
-        for p in select(reference.runtime_points(), base=base, strategy=strategy)
-        if p.drawn(quantity)
-    ]
+    Args:
+        points: which drawing, as `repro.reference` calls it.
+        figure: for those that were read from several; in Figure 2 a panel goes with a quantity.
+    """
+    found = []
+    for p in getattr(reference, points)():
+        if (base and p.base != base) or (strategy and p.strategy != strategy):
+            continue
+        if figure and figure not in p.figure.split(";"):
+            continue
+        if points == "runtime_points" and not p.drawn(quantity):
+            continue
+        unscaled = points == "original_curve"
+        label = p.model if unscaled else f"s={p.scale:g}"
+        net = get(f"EN-{p.model}") if unscaled else network(p.base, p.strategy, p.scale)
+        found.append(counted(claim, label, quantity, getattr(p, quantity), net))
+    return found
 
 
 @judge_function

@@ -12,7 +12,7 @@ from typing import Literal
 from repro import reference, theory
 from repro.arch.strategy import paper_strategy
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
+from repro.claims.judging import Point, between, equals, holds, judge_function, rounds_to
 from repro.evidence.printed import Quantity, count, network
 from repro.reference import select
 
@@ -106,12 +106,10 @@ def slopes_between(
     high: float,
 ) -> list[Point]:
     """On every base the measured exponent lies between two bounds."""
-    points = []
-    for base in bases:
-        found = slope(base, strategy, quantity, scales)
-        ok = low <= found <= high
-        points.append(holds(base, f"{low:g} to {high:g}", f"{found:.3f}", ok, quantity))
-    return points
+    return [
+        between(base, low, high, slope(base, strategy, quantity, scales), ".3f", quantity=quantity)
+        for base in bases
+    ]
 
 
 @judge_function

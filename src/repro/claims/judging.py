@@ -7,11 +7,11 @@ follows from the points by one rule for all claims, in `verdict_of`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from pydantic import ValidationError, validate_call
 
@@ -43,6 +43,7 @@ WORDS = {
     "tpu_activation": "TPU activation",
     "v100_fp16_ms_batch128": "milliseconds on V100",
     "tpuv3_ms_batch128": "milliseconds on TPUv3",
+    "peak_tops": "peak rate",
 }
 """What readers are shown for columns of the reference files; other names stand for themselves."""
 
@@ -85,23 +86,6 @@ class Point:
     def __str__(self) -> str:
         what = " ".join(filter(None, (self.label, self.quantity)))
         return f"{what}: {self.published} published, {self.computed} computed".lstrip(": ")
-
-    def on(self, machine: str) -> Point:
-        """The same point, measured on a machine."""
-        return replace(self, machine=machine)
-
-
-def of_machines(points: Sequence[Point], missing: str) -> list[Point]:
-    """Measured points as a judge returns them: of several machines, each with its machine.
-
-    Raises:
-        NotTestable: there are none; says what is missing.
-    """
-    if not points:
-        raise NotTestable(missing)
-    if len({point.machine for point in points}) > 1:
-        return [replace(point, label=f"{point.machine}: {point.label}") for point in points]
-    return list(points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +167,60 @@ def holds(label: str, required: str, found: str, ok: bool, quantity: str = "") -
     """A condition of a trend, with the values on which it was decided."""
     match: Match = "yes" if ok else "no"
     return Point(label, in_words(quantity), required, found, "", match, 0.0 if ok else 2.0)
+
+
+def between(
+    label: str, low: float, high: float, found: float, spec: str, unit: str = "", quantity: str = ""
+) -> Point:
+    """A condition of a trend: a value lies between two bounds."""
+    required, text = f"{low:g} to {high:g}{unit}", f"{found:{spec}}{unit}"
+    return holds(label, required, text, low <= found <= high, quantity)
+
+
+def at_least(
+    label: str,
+    bound: float,
+    found: float,
+    spec: str,
+    what: str = "",
+    unit: str = "",
+    quantity: str = "",
+) -> Point:
+    """A condition of a trend: a value reaches a bound."""
+    required, text = f"{what}at least {bound:g}{unit}", f"{found:{spec}}"
+    return holds(label, required, text, found >= bound, quantity)
+
+
+Found = TypeVar("Found")
+
+
+def on_each(
+    machines: Mapping[str, Found],
+    judged: Callable[[str, Found], Iterable[Point]],
+    missing: str,
+    named: Callable[[str, Found], str] = lambda machine, _: machine,
+) -> list[Point]:
+    """Points measured on all machines, each with its machine; of several it stands in the label.
+
+    Args:
+        machines: what was measured, by machine.
+        judged: the points of one machine; none where it lacks what the claim needs.
+        missing: what to say if no machine has any.
+        named: a machine as readers are shown it.
+
+    Raises:
+        NotTestable: no machine has any.
+    """
+    points = [
+        replace(point, machine=named(machine, found))
+        for machine, found in machines.items()
+        for point in judged(machine, found)
+    ]
+    if not points:
+        raise NotTestable(missing)
+    if len({point.machine for point in points}) > 1:
+        return [replace(point, label=f"{point.machine}: {point.label}") for point in points]
+    return points
 
 
 JudgeFunction = Callable[..., Sequence[Point]]

@@ -12,7 +12,7 @@ from typing import Literal
 from repro import reference
 from repro.arch.efficientnet_x import coefficients
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, equals, holds, judge_function
+from repro.claims.judging import Point, at_least, between, equals, holds, judge_function
 from repro.reference import select
 
 
@@ -24,28 +24,10 @@ def _bases(scaling: str) -> reference.XBases:
 @judge_function
 def bases_double_work(claim: Claim, low: float, high: float) -> list[Point]:
     """depth * width^2 * resolution^2 of every row of Table 2 lies between two bounds."""
-    points = []
-    for row in reference.x_bases():
-        work = float(row.depth * row.width**2 * row.resolution**2)
-        ok = low <= work <= high
-        points.append(holds(row.scaling, f"{low:g} to {high:g}", f"{work:.3f}", ok))
-    return points
-
-
-@judge_function
-def depth_base_largest(claim: Claim, scalings: list[str], baseline: str) -> list[Point]:
-    """In Table 2 depth grows fastest, and faster than by a baseline's bases."""
-    points = []
-    for scaling in scalings:
-        row = _bases(scaling)
-        for other in ("width", "resolution"):
-            value = getattr(row, other)
-            text = f"{row.depth} against {value}"
-            points.append(holds(scaling, f"depth above {other}", text, row.depth > value))
-        before = _bases(baseline).depth
-        text = f"{row.depth} against {before}"
-        points.append(holds(scaling, f"depth above {baseline}'s", text, row.depth > before))
-    return points
+    return [
+        between(row.scaling, low, high, float(row.depth * row.width**2 * row.resolution**2), ".3f")
+        for row in reference.x_bases()
+    ]
 
 
 @judge_function
@@ -60,9 +42,8 @@ def builder_depth_grows_fastest(
             c = coefficients(f"{family}-{level}")
             for other, value in (("width", c.width), ("resolution", c.resolution / start)):
                 found = log(c.depth) / log(value)
-                label = f"{family}-{level}"
-                ok = found >= times
-                points.append(holds(label, f"at least {times:g} times {other}", f"{found:.2f}", ok))
+                unit = f" times {other}"
+                points.append(at_least(f"{family}-{level}", times, found, ".2f", unit=unit))
     return points
 
 
@@ -155,7 +136,5 @@ def changed_by_lacs(
     points = []
     for scaling in ("LACS GPU", "LACS TPU"):
         change = abs(100 * float(Fraction(rows[scaling], rows["single objective"]) - 1))
-        text = f"{change:.1f} %"
-        ok = low <= change <= high
-        points.append(holds(f"{scaling} {level}", f"{low:g} to {high:g} %", text, ok, quantity))
+        points.append(between(f"{scaling} {level}", low, high, change, ".1f", " %", quantity))
     return points

@@ -12,7 +12,7 @@ from statistics import geometric_mean
 from typing import Any, Literal
 
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, holds, judge_function, of_machines
+from repro.claims.judging import Point, at_least, holds, judge_function, on_each
 from repro.evidence.timings import rates
 from repro.stored import RECORD_X
 
@@ -27,23 +27,18 @@ def _on_each(
     """Points of every machine on which all pairs were timed.
 
     Raises:
-        NotTestable: there is none. The text is the same for all claims of one protocol, so that
-            a page says it once.
+        NotTestable: there is none; in the same words for all claims of one protocol.
     """
-    names = list(dict.fromkeys(name for pair in pairs for name in pair))
-    by_machine = rates(protocol)
-    points = []
-    for machine, known in by_machine.items():
-        if all(name in known for name in names):
-            gains = {(a, b): known[a] / known[b] for a, b in pairs}
-            points += [point.on(machine) for point in judged(gains)]
-    conditions = ", ".join(
-        f"{k.replace('_', ' ')} {str(v).replace('_', ' ')}"
-        for k, v in protocol.items()
-        if v is not None
-    )
-    return of_machines(
-        points,
+    names = {name for pair in pairs for name in pair}
+    gains = {
+        machine: {(a, b): known[a] / known[b] for a, b in pairs}
+        for machine, known in rates(protocol).items()
+        if names <= known.keys()
+    }
+    conditions = ", ".join(f"{k} {v}".replace("_", " ") for k, v in protocol.items() if v)
+    return on_each(
+        gains,
+        lambda _, found: judged(found),
         "Needs timings of its networks, all of them together on one machine, and no machine has"
         f" them in data/records ({conditions}). This records them: {RECORD_X}",
     )
@@ -54,7 +49,7 @@ def recorded_gain(
     claim: Claim,
     pairs: list[Pair],
     which: Literal["mean", "largest"],
-    at_least: float,
+    bound: float,
     protocol: dict[str, Any],
 ) -> list[Point]:
     """The geometric mean, or the largest, of recorded speed-ups reaches a bound."""
@@ -65,8 +60,7 @@ def recorded_gain(
         else:
             best = max(gains, key=lambda pair: gains[pair])
             found, label = gains[best], f"{best[0]} over {best[1]}"
-        required = f"at least {at_least:g} times as fast"
-        yield holds(label, required, f"{found:.2f}", found >= at_least)
+        yield at_least(label, bound, found, ".2f", unit=" times as fast")
 
     return _on_each(pairs, protocol, judged)
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from fractions import Fraction
 from typing import Literal
 
 from repro import reference
 from repro.arch import get
 from repro.claims.accelerators import result_of
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
+from repro.claims.judging import Point, at_least, equals, holds, judge_function, rounds_to
 from repro.reference import select
 from repro.runtime.blocks import equation2, fused_gain
 from repro.runtime.roofline import device_peaks, layers, roofline
@@ -22,24 +21,8 @@ def _drawn(device: str) -> reference.DrawnRoofline:
 
 
 @judge_function
-def peak_over(claim: Claim, above: list[str], below: str) -> list[Point]:
-    """Drawn peak rates of Figure 2 over another device's, beside the ratio in the text."""
-    low = Fraction(_drawn(below).peak_tops)
-    return [
-        rounds_to(
-            claim,
-            f"{device} over {below}",
-            "",
-            claim.published[0],
-            Fraction(_drawn(device).peak_tops) / low,
-        )
-        for device in above
-    ]
-
-
-@judge_function
 def ridge_over_intensity(
-    claim: Claim, devices: list[str], models: list[str], at_least: float
+    claim: Claim, devices: list[str], models: list[str], bound: float
 ) -> list[Point]:
     """Figure 2's ridge points are so many times the intensity of its models."""
     points = []
@@ -47,10 +30,7 @@ def ridge_over_intensity(
         for model in models:
             (point,) = select(reference.drawn_intensities(), model=model)
             ratio = float(_drawn(device).ridge / point.operational_intensity)
-            ok = ratio >= at_least
-            points.append(
-                holds(f"{model}, {device}", f"at least {at_least:g} times", f"{ratio:.1f}", ok)
-            )
+            points.append(at_least(f"{model}, {device}", bound, ratio, ".1f", unit=" times"))
     return points
 
 

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from math import exp, inf, log
+from math import inf, log
 from statistics import correlation, linear_regression
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from repro import reference
+from repro.claims.arithmetic import below
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, holds, in_words, judge_function, of_machines
+from repro.claims.judging import Point, at_least, holds, in_words, judge_function, on_each
 from repro.evidence.printed import Quantity
 from repro.evidence.timings import WAYS, Timed, Timings, Way, timings
 from repro.records import PeakRecord
@@ -33,22 +34,21 @@ FEWEST = 8
 
 
 def _on_each(way: Way, judged: Callable[[str, Timings], Iterable[Point]]) -> list[Point]:
-    """Points of all machines, each with its machine.
+    """Points of all machines with timings of this way; timings of earlier code are named so.
 
     Raises:
         NotTestable: no machine has what the claim needs.
     """
-    points = []
-    for machine, networks in timings(way).items():
-        earlier = not all(n.current for n in networks.values())
-        on = machine + " (timed by earlier code)" * earlier
-        points += [p.on(on) for p in judged(machine, networks)]
     kind = "GPU" if way.startswith("gpu") else "CPU"
     how = RECORD_GPU if kind == "GPU" else "repro time --sweep laptop --out FILE.jsonl"
-    return of_machines(
-        points,
+    return on_each(
+        timings(way),
+        judged,
         f"Needs timings of these networks on a {kind} ({way}), and none are recorded. "
         f"This records them: {how}",
+        lambda machine, networks: (
+            machine + " (timed by earlier code)" * any(not n.current for n in networks.values())
+        ),
     )
 
 
@@ -178,7 +178,7 @@ def recorded_rising(
 
 @judge_function
 def recorded_speedup(
-    claim: Claim, way: Way, slow: Net, fast: Net, at_least: Annotated[float, Field(gt=1)]
+    claim: Claim, way: Way, slow: Net, fast: Net, bound: Annotated[float, Field(gt=1)]
 ) -> list[Point]:
     """One network takes at least so many times as long as another."""
 
@@ -186,9 +186,7 @@ def recorded_speedup(
         found = _pick(networks, [slow, fast])
         if found:
             a, b = found
-            ratio = a.seconds / b.seconds
-            label = f"{a.label} over {b.label}"
-            yield holds(label, f"at least {at_least:g}", f"{ratio:.3f}", ratio >= at_least)
+            yield at_least(f"{a.label} over {b.label}", bound, a.seconds / b.seconds, ".3f")
 
     return _on_each(way, judged)
 
@@ -230,8 +228,7 @@ def recorded_inference(claim: Claim, way: Way, inference: Way, bound: Share) -> 
         both = [net for net in training if net in other]
         if len(both) >= FEWEST:
             r = correlation([training[n].seconds for n in both], [other[n].seconds for n in both])
-            label = f"{len(both)} networks"
-            yield holds(label, f"r of at least {bound:g}", f"{r:.4f}", r >= bound)
+            yield at_least(f"{len(both)} networks", bound, r, ".4f", "r of ")
 
     return _on_each(way, judged)
 
@@ -275,29 +272,15 @@ def recorded_fastest(
     def judged(_: str, networks: Timings) -> Iterable[Point]:
         curves = {
             base: sorted(
-                (n.gflops, n.seconds)
+                (n.gflops, 1e3 * n.seconds)
                 for n in networks.values()
                 if n.base == base and n.strategy in (None, "dWr")
             )
             for base in (*fastest, *others)
         }
-        for at in gflops:
-            best = [t for base in fastest if (t := _at(curves[base], at)) is not None]
-            for base in others:
-                other = _at(curves[base], at)
-                if best and other is not None:
-                    text = f"{1e3 * min(best):.4g} < {1e3 * other:.4g} ms"
-                    yield holds(f"{at:g} GF", f"below {base}", text, min(best) < other)
+        return below(curves, fastest, others, gflops, "ms")
 
     return _on_each(way, judged)
-
-
-def _at(curve: Sequence[tuple[float, float]], x: float) -> float | None:
-    """A curve's value on the straight lines of a log-log plot; None outside of it."""
-    for (x0, y0), (x1, y1) in pairwise(curve):
-        if x0 <= x <= x1:
-            return exp(log(y0) + log(x / x0) / log(x1 / x0) * log(y1 / y0))
-    return None
 
 
 @judge_function
@@ -322,8 +305,7 @@ def recorded_ranks(
             if len(both) >= FEWEST:
                 theirs = [sum(published[n]) / len(published[n]) for n in both]
                 rho = correlation(_ranks(theirs), _ranks([networks[n].seconds for n in both]))
-                text = f"{label}, {len(both)} networks"
-                yield holds(text, f"rho of at least {bound:g}", f"{rho:.4f}", rho >= bound)
+                yield at_least(f"{label}, {len(both)} networks", bound, rho, ".4f", "rho of ")
 
     return _on_each(way, judged)
 
