@@ -46,7 +46,7 @@ def test_search_keeps_to_the_target_and_beats_the_plain_family():
     target = flops(get("EN-X-B3"))
     found = search.lacs(target, flops, steps=6)
     assert (1 - search.NEAR) * target <= found.latency <= target
-    assert found.latency == flops(found.network)
+    assert found.latency == flops(scaled(found.coefficients))
     plain = search.evaluate(coefficients("EN-X-B3"), target, flops)
     assert found.reward > plain.reward and found.error < plain.error
 
@@ -70,7 +70,7 @@ def test_search_follows_the_latency_it_is_given():
 def test_scaled_x_is_the_builders():
     net = get("EN-X-GPU-B4")
     assert scaled(coefficients("EN-X-GPU-B4")).stages == net.stages
-    assert search.Candidate(Coefficients(1.0, 1.2, 240), 1, 1, 1).network.resolution == 240
+    assert scaled(Coefficients(1.0, 1.2, 240)).resolution == 240
 
 
 def test_nothing_near_the_target():

@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations_with_replacement, product
+from typing import NamedTuple
 
 import numpy as np
 
@@ -105,19 +106,13 @@ def stand_in() -> StandIn:
     return StandIn(tuple(weights.tolist()), residual, held_out, tuple(factors.max(axis=0).tolist()))
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A scaled EfficientNet-X: its factors, its latency in seconds, and what it is worth."""
 
     coefficients: Coefficients
     latency: float
     error: float
     reward: float
-
-    @property
-    def network(self) -> Network:
-        """Its description."""
-        return scaled(self.coefficients)
 
 
 def roofline_latency(device: str | Peaks, batch: int = 128) -> Latency:

@@ -6,7 +6,7 @@ One multiply-add is one flop; the operations of intensities count it twice.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import pandas as pd
@@ -162,7 +162,7 @@ def blocks_figure(drawn: Mapping[str, str], device: str) -> Figure:
     for title, name in drawn.items():
         b, size = first_block(name)
         top = 1.4 * size / 40
-        y -= top + 0.75
+        y -= top + 0.9
         ax.text(0, y + top + 0.4, title, weight="bold", va="bottom", fontsize=10)
         x = _draw_map(ax, 0, y, b.in_width, size)
         start = x - 0.3
@@ -192,7 +192,7 @@ def blocks_figure(drawn: Mapping[str, str], device: str) -> Figure:
     return fig
 
 
-# ---------------------------------------------------------------------------- figures
+# ---------------------------------------------------------------------------- fused or not
 
 
 def widths_figure(table: pd.DataFrame) -> Figure:
@@ -201,14 +201,11 @@ def widths_figure(table: pd.DataFrame) -> Figure:
     Args:
         table: one row per number of channels; after that column one for each device.
     """
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(7.2, 3.8))
+    fig, [ax] = panels(1)
     for device, colour in zip(table.columns[1:], COLOURS * 3, strict=False):
         ax.plot(table.channels, table[device], "o-", color=colour, label=device)
     _gain_axes(ax, list(table.channels))
-    ax.set_ylabel("fused: times as fast (log)")
-    ax.legend()
+    legend(fig, [ax])
     return fig
 
 
@@ -216,7 +213,7 @@ def _gain_axes(ax: Axes, channels: Sequence[float]) -> None:
     ax.axhline(1, color=GREY, lw=1.2, ls=":")
     log_axis(ax, "x", channels)
     log_axis(ax, "y", (0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5))
-    ax.set_xlabel("channels (log)")
+    ax.set(xlabel="channels (log)", ylabel="fused: times as fast (log)")
 
 
 def gains_figure(gains: pd.DataFrame) -> Figure:
@@ -236,9 +233,9 @@ def gains_figure(gains: pd.DataFrame) -> Figure:
             line: dict[str, Any] = {"color": colour, "marker": marker, "label": f"{size} × {size}"}
             ax.plot(part.channels, part.measured, **line)
             roof = part["by roofline"].astype(float)
-            label = "by roofline" if size == sizes[0] else None
+            label = "by roofline" if size == sizes[-1] else None
             ax.plot(part.channels, roof, color=GREY, ls="--", lw=1.2, label=label)
-        ax.set(title=machine, ylabel="fused: times as fast (log)")
+        ax.set_title(machine)
         _gain_axes(ax, sorted(set(gains.channels)))
     legend(fig, axes, 6)
     return fig
@@ -246,15 +243,14 @@ def gains_figure(gains: pd.DataFrame) -> Figure:
 
 # ---------------------------------------------------------------------------- choices, and Table 4
 
-_BLOCK, _FIRST = "MBConv-c32{}@28", "{}[:2]"
 CHOICES: Mapping[str, tuple[str, str]] = {
-    "swish for ReLU, MBConv": (_BLOCK.format("-silu"), _BLOCK.format("")),
-    "swish for ReLU, fused MBConv": (f"Fused{_BLOCK}".format("-silu"), f"Fused{_BLOCK}".format("")),
-    "squeeze-excite, ratio 0.25": (_BLOCK.format("-se0.25"), _BLOCK.format("")),
-    "its ratio 1 for 0.25": (_BLOCK.format("-se1"), _BLOCK.format("-se0.25")),
-    "space-to-batch, 2 × 2 parts": (_BLOCK.format("-b2"), _BLOCK.format("")),
-    "fused for depthwise": (f"Fused{_BLOCK}".format(""), _BLOCK.format("")),
-    "space-to-depth": (_FIRST.format(STEPS[HIDDEN_STEP]), _FIRST.format(STEPS["EfficientNet-B0"])),
+    "swish for ReLU, MBConv": ("MBConv-c32-silu@28", "MBConv-c32@28"),
+    "swish for ReLU, fused MBConv": ("FusedMBConv-c32-silu@28", "FusedMBConv-c32@28"),
+    "squeeze-excite, ratio 0.25": ("MBConv-c32-se0.25@28", "MBConv-c32@28"),
+    "its ratio 1 for 0.25": ("MBConv-c32-se1@28", "MBConv-c32-se0.25@28"),
+    "space-to-batch, 2 × 2 parts": ("MBConv-c32-b2@28", "MBConv-c32@28"),
+    "fused for depthwise": ("FusedMBConv-c32@28", "MBConv-c32@28"),
+    "space-to-depth": (f"{STEPS[HIDDEN_STEP]}[:2]", f"{STEPS['EfficientNet-B0']}[:2]"),
 }
 """With a choice and without it: blocks of 32 channels at 28 x 28; stem and first two stages."""
 
@@ -266,25 +262,22 @@ def choices_table(files: Records, devices: Sequence[str], batch: int = BATCH) ->
         Columns choice, flops, bytes; least time on each device; and as text, with its interval, the
         time measured on each machine that has any of them.
     """
-    rows = []
-    for title, names in CHOICES.items():
-        a, b = (get(name) for name in names)
-        first = [on(net, devices[0], batch) for net in (a, b)]
-        row: dict[str, Any] = {"choice": title}
-        row["flops"] = complexity(a).macs / complexity(b).macs
-        row["bytes"] = first[0].bytes / first[1].bytes
-        for d in devices:
-            row[f"time, {d}"] = on(a, d, batch).ideal_s / on(b, d, batch).ideal_s
-        rows.append(row)
-    table = pd.DataFrame(rows)
+    pairs = [(get(a), get(b)) for a, b in CHOICES.values()]
+
+    def ratios(value: Callable[[Network], float]) -> list[float]:
+        return [value(a) / value(b) for a, b in pairs]
+
+    columns: dict[str, list[Any]] = {
+        "choice": list(CHOICES),
+        "flops": ratios(lambda net: complexity(net).macs),
+        "bytes": ratios(lambda net: on(net, devices[0], batch).bytes),
+    }
+    for device in devices:
+        columns[f"time, {device}"] = ratios(lambda net, d=device: on(net, d, batch).ideal_s)  # type: ignore[misc]
+    table = pd.DataFrame(columns)
     for machine, part in measured(files, CHOICES).groupby("machine", sort=False):
-        known = part.set_index("comparison")
-        table[f"{machine}"] = [
-            f"{known.measured[c]:.2f} ({known.low[c]:.2f} to {known.high[c]:.2f})"
-            if c in known.index
-            else None
-            for c in table.choice
-        ]
+        text = part.apply(lambda r: f"{r.measured:.2f} ({r.low:.2f} to {r.high:.2f})", axis=1)
+        table[machine] = table.choice.map(dict(zip(part.comparison, text, strict=True)))
     return table
 
 
@@ -295,17 +288,16 @@ def table4(device: str, batch: int = BATCH) -> pd.DataFrame:
         Columns row, TPUv3 ms and V100 ms (printed), least ms on the device's roofline, and params
         (M) and flops (G), paper and ours.
     """
-    printed = {r.model: r for r in reference.x_ablation()}
-    rows = []
-    for row, name in STEPS.items():
-        flops, params, _ = complexity(get(name)).counted_as("efficientnet-x")
-        ours = {"params, ours": params / 1e6, "flops, ours": flops / 1e9}
-        ours[f"least ms, {device}"] = 1e3 * on(get(name), device, batch).ideal_s
-        if r := printed.get(row):
-            ours |= {
-                "TPUv3 ms": float(r.tpuv3_ms_batch128),
-                "V100 ms": float(r.v100_fp16_ms_batch128),
-            }
-            ours |= {"params, paper": float(r.mparams), "flops, paper": float(r.gflops)}
-        rows.append({"row": row} | ours)
-    return pd.DataFrame(rows)
+    paper = reference.to_frame(reference.x_ablation()).set_index("model").reindex(list(STEPS))
+    nets = [get(name) for name in STEPS.values()]
+    flops, params, _ = zip(*(complexity(n).counted_as("efficientnet-x") for n in nets), strict=True)
+    columns = {
+        "TPUv3 ms": paper.tpuv3_ms_batch128,
+        "V100 ms": paper.v100_fp16_ms_batch128,
+        f"least ms, {device}": [1e3 * on(net, device, batch).ideal_s for net in nets],
+        "params, paper": paper.mparams,
+        "params, ours": [p / 1e6 for p in params],
+        "flops, paper": paper.gflops,
+        "flops, ours": [f / 1e9 for f in flops],
+    }
+    return pd.DataFrame(columns, index=paper.index).reset_index(names="row")

@@ -153,14 +153,12 @@ def kinds_figure(table: pd.DataFrame, roofs: Iterable[Roof]) -> Figure:
     Args:
         table: one row per number of channels, which is the first column; the others are kinds.
     """
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(7.2, 4.2))
+    fig, [ax] = panels(1)
     channels, *kinds = table.columns
     for kind, colour, marker in zip(kinds, COLOURS, "osD^vPX", strict=False):
         ax.plot(table[channels], table[kind], color=colour, marker=marker, label=kind)
     for roof in roofs:
-        ax.axhline(roof.ridge, color=plt.rcParams["text.color"], lw=0.9, ls=":")
+        ax.axhline(roof.ridge, color=OTHERS, lw=1.2, ls=":")
         ax.annotate(
             f"ridge of {roof.device}",
             (1, roof.ridge),
