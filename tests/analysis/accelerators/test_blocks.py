@@ -5,6 +5,7 @@ from made_up_timings import GPU, by_acts, records
 
 from repro.analysis.accelerators import blocks as b
 from repro.analysis.accelerators.roofs import measured_peaks
+from repro.analysis.accelerators.roofs import records as all_records
 from repro.arch import get
 from repro.runtime.blocks import fused_gain
 from repro.runtime.plans import MAPS, WIDTHS
@@ -25,14 +26,14 @@ def test_the_ratio_of_undisturbed_samples_ignores_what_disturbs():
 
 
 def test_every_recorded_shape_has_a_gain_with_its_interval():
-    table = b.fused_gains(b.block_records())
+    table = b.fused_gains(all_records())
     assert len(table) == len(WIDTHS) * len(MAPS)
     assert table["by roofline"].notna().all()
     assert ((table.low <= table.measured) & (table.measured <= table.high)).all()
 
 
 def test_the_machines_roofline_is_that_of_as_many_threads():
-    files = b.block_records()
+    files = all_records()
     known = peaks(files)
     assert {"AMD EPYC, 1 thread", "AMD EPYC, 2 threads"} <= set(known)
     one, two = (known[f"AMD EPYC, {n}"].operations["fp32"] for n in ("1 thread", "2 threads"))
@@ -63,3 +64,14 @@ def test_a_gpus_blocks_stand_beside_its_own_roofline():
 def test_without_records_nothing_is_claimed():
     assert b.fused_gains({}).empty
     assert b.measured({}, {"x": ("MBConv-c8@7", "MBConv-c16@7")}).empty
+
+
+def test_only_timings_of_one_file_are_compared():
+    whole = all_records()["blocks-cpu"]
+    slow, fast = "MBConv-c48@28", "FusedMBConv-c48@28"
+    halves = {
+        name: tuple(r for r in whole if r.kind == "timing" and r.subject.name == name)
+        for name in (slow, fast)
+    }
+    assert b.measured(halves, {"x": (slow, fast)}).empty
+    assert len(b.measured({"one": whole, "two": whole}, {"x": (slow, fast)})) == 1

@@ -3,7 +3,8 @@
 import pytest
 
 from repro import reference
-from repro.analysis.accelerators.blocks import block_records, fused_gains
+from repro.analysis.accelerators.blocks import fused_gains
+from repro.analysis.accelerators.roofs import records as all_records
 from repro.arch import get
 from repro.book.chapters import accelerator_search_space as c
 from repro.book.kit.figures import show, use_house_style
@@ -38,7 +39,7 @@ def test_a_drawings_flops_are_the_blocks():
 
 
 def test_choices_change_what_they_should():
-    table = c.choices_table(block_records(), ["V100"]).set_index("choice")
+    table = c.choices_table(all_records(), ["V100"]).set_index("choice")
     swish = table.loc["swish for ReLU, MBConv"]
     assert swish.flops == swish.bytes == swish["time, V100"] == 1
     cut = table.loc["space-to-batch, 2 × 2 parts"]
@@ -71,7 +72,7 @@ def test_figures_are_drawn():
     figures = {
         "blocks": c.blocks_figure({"A block": "MBConv-c24@56"}, "V100"),
         "widths": c.widths_figure(widths),
-        "gains": c.gains_figure(fused_gains(block_records())),
+        "gains": c.gains_figure(fused_gains(all_records())),
         "no gains": c.gains_figure(fused_gains({})),
     }
     drawn = {name: show(fig, name, alt="x", caption="x").svg for name, fig in figures.items()}

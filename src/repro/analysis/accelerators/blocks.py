@@ -5,14 +5,14 @@ Source of the choices: Searching for Fast Model Families on Datacenter Accelerat
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
-from repro.analysis.accelerators.roofs import Records, measured_peaks, records
+from repro.analysis.accelerators.roofs import Records, measured_peaks
 from repro.arch import blocks, get
-from repro.records import PeakRecord, TimingRecord
+from repro.records import TimingRecord
 from repro.runtime.roofline import Fusion, Peaks, roofline
 from repro.stored import machine_name
 
@@ -21,34 +21,13 @@ Pairs = Mapping[str, tuple[str, str]]
 COLUMNS = ["machine", "comparison", "by roofline", "measured", "low", "high"]
 
 
-def block_records(path: str | None = None) -> Records:
-    """Files in which blocks were timed, the reader's among them; of the others, peak rates alone.
-
-    Raises:
-        InputError: as `records`.
-    """
-
-    def has_blocks(rows: Sequence[object]) -> bool:
-        return any(isinstance(r, TimingRecord) and "@" in r.subject.name for r in rows)
-
-    return {
-        file: rows
-        if file == "yours" or has_blocks(rows)
-        else tuple(r for r in rows if isinstance(r, PeakRecord))
-        for file, rows in records(path).items()
-    }
-
-
-def timed(files: Records) -> dict[str, dict[str, TimingRecord]]:
+def timed(rows: Iterable[object], whose: str = "") -> dict[str, dict[str, TimingRecord]]:
     """Recorded inference, eager or compiled, by machine and conditions, then by name."""
     groups: dict[str, dict[str, TimingRecord]] = {}
-    for file, rows in files.items():
-        for r in rows:
-            if not isinstance(r, TimingRecord):
-                continue
-            if r.protocol.mode == "infer" and r.protocol.compile != "graph":
-                how = ", compiled" if r.protocol.compile == "inductor" else ""
-                whose = ", yours" if file == "yours" else ""
+    for r in rows:
+        if isinstance(r, TimingRecord) and r.protocol.mode == "infer":
+            how = {"none": "", "inductor": ", compiled"}.get(r.protocol.compile)
+            if how is not None:
                 title = f"{machine_name(r)}, {r.protocol.dtype}, batch {r.batch}{how}{whose}"
                 groups.setdefault(title, {})[r.subject.name] = r
     return groups
@@ -76,20 +55,23 @@ def undisturbed(
 def measured(files: Records, pairs: Pairs) -> pd.DataFrame:
     """Time of the first of each pair over that of the second, on every machine that has both.
 
+    Only timings of one file are compared: between files a machine may have changed. Of several
+    files that have a pair the first counts.
+
     Returns:
         Columns machine, comparison, by roofline (of the machine's measured rates; missing without
         them), measured, low, high (see `undisturbed`).
     """
     peaks = measured_peaks(r for rows in files.values() for r in rows)
-    out = []
-    for machine, known in timed(files).items():
-        for title, names in pairs.items():
-            if all(name in known for name in names):
-                a, b = (known[name] for name in names)
-                ratio = undisturbed(a.samples_s, b.samples_s)
-                roof = _by_roofline(names, peaks.get(machine_name(a)), a)
-                out.append((machine, title, roof, *ratio))
-    return pd.DataFrame(out, columns=COLUMNS)
+    found: dict[tuple[str, str], tuple[float | None, float, float, float]] = {}
+    for file, rows in files.items():
+        for machine, known in timed(rows, ", yours" if file == "yours" else "").items():
+            for title, names in pairs.items():
+                if (machine, title) not in found and all(name in known for name in names):
+                    a, b = (known[name] for name in names)
+                    roof = _by_roofline(names, peaks.get(machine_name(a)), a)
+                    found[machine, title] = (roof, *undisturbed(a.samples_s, b.samples_s))
+    return pd.DataFrame([key + ratios for key, ratios in found.items()], columns=COLUMNS)
 
 
 def _by_roofline(names: tuple[str, str], peaks: Peaks | None, record: TimingRecord) -> float | None:
@@ -108,7 +90,8 @@ def fused_gains(files: Records) -> pd.DataFrame:
     Returns:
         Its columns, map (pixels per side) and channels in the place of comparison.
     """
-    nets = [get(name) for known in timed(files).values() for name in known if "@" in name]
+    names = {r.subject.name for rows in files.values() for r in rows if r.kind == "timing"}
+    nets = [get(name) for name in names if "@" in name]
     shapes = {(net.resolution, next(blocks(net))[0].in_width) for net in nets}
     table = measured(
         files,

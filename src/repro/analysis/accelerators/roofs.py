@@ -56,16 +56,10 @@ class Roof:
 def drawn_roofs() -> list[Roof]:
     """The three devices of Figure 2, with the rates that were drawn."""
     dtypes = {"V100": "fp16", "TPUv3": "bf16", "Xeon": "fp32"}
-    return [
-        Roof(
-            r.device,
-            "Figure 2",
-            float(r.peak_tops) * 1e12,
-            float(r.bandwidth_tb_s) * 1e12,
-            dtypes[r.device],
-        )
-        for r in reference.drawn_rooflines()
+    drawn = [
+        (r.device, float(r.peak_tops), float(r.bandwidth_tb_s)) for r in reference.drawn_rooflines()
     ]
+    return [Roof(d, "Figure 2", peak * 1e12, slope * 1e12, dtypes[d]) for d, peak, slope in drawn]
 
 
 def fastest(peaks: Peaks) -> Dtype:
