@@ -85,12 +85,16 @@ def test_gains_fall_with_channels(device, eighth, size):
     [
         ("V101", {}, "no device 'V101'.*Did you mean 'V100'"),
         ("V100", {"groups": 3}, "3 groups do not divide"),
-        ("Xeon", {}, "no sourced peak rate of CPU in fp16"),
     ],
 )
 def test_bad_input(device, choices, message):
     with pytest.raises(InputError, match=message):
         fused_gain(8, device, **choices)
+
+
+def test_every_listed_device_has_a_break_even():
+    assert break_even("TPUv3") in range(40, 57)  # nearly a V100
+    assert break_even("CPU") < break_even("V100")
 
 
 def test_blocks_cost_nothing_to_import():

@@ -42,8 +42,8 @@ def fused_gain(
     """Least time of an MBConv over that of the fused MBConv; above 1 the fused one is faster.
 
     Args:
-        channels: in and out. device: a name in the table of devices, or rates of one's own; half
-            precision. choices: further fields of `BlockChoice`, the same for both.
+        channels: in and out. device: a name in the table of devices, or rates of one's own, in
+            its fastest dtype. choices: further fields of `BlockChoice`, the same for both.
     """
     peaks = device_peaks(device) if isinstance(device, str) else device
     plain, fused = (
@@ -51,7 +51,7 @@ def fused_gain(
             BlockChoice(kind, channels, size, **choices).network(),
             peaks,
             batch,
-            "fp16",
+            peaks.fastest,
             fusion=fusion,
         ).ideal_s
         for kind in ("MBConv", "FusedMBConv")

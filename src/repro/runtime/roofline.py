@@ -197,6 +197,15 @@ class Peaks:
             raise InputError(f"no sourced peak rate of {self.name} in {dtype}")
         return rate
 
+    @property
+    def fastest(self) -> Dtype:
+        """The dtype of least bytes whose rate is known; `InputError` where none is."""
+        order: tuple[Dtype, ...] = ("fp16", "bf16", "tf32", "fp32")
+        for dtype in order:
+            if self.operations.get(dtype):
+                return dtype
+        raise InputError(f"no peak rate of {self.name} is known")
+
 
 @dataclass(frozen=True, slots=True)
 class Roofline:

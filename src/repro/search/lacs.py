@@ -116,9 +116,9 @@ class Candidate(NamedTuple):
 
 
 def roofline_latency(device: str | Peaks, batch: int = 128) -> Latency:
-    """Least seconds for a batch in half precision on a device's roofline."""
+    """Least seconds for a batch on a device's roofline, in its fastest dtype."""
     peaks = device_peaks(device) if isinstance(device, str) else device
-    return lambda net: roofline(net, peaks, batch, "fp16").ideal_s
+    return lambda net: roofline(net, peaks, batch, peaks.fastest).ideal_s
 
 
 def built_depth(net: Network) -> float:

@@ -35,7 +35,7 @@ def test_a_listed_device_runs_in_its_dtype_of_least_bytes():
         "CPU": "fp32",
     }
     with pytest.raises(InputError, match="no peak rate"):
-        a.fastest(Peaks("none", {"fp32": None}, 1.0))
+        _ = Peaks("none", {"fp32": None}, 1.0).fastest
 
 
 def test_a_readers_file_stands_beside_the_books(tmp_path):

@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from repro import reference
-from repro.errors import InputError
-from repro.records import Dtype, PeakRecord, read
+from repro.records import PeakRecord, read
 from repro.runtime.roofline import Peaks, device_peaks, recorded_peaks
 from repro.stored import machine_name, record_files, stored
 
@@ -62,22 +61,9 @@ def drawn_roofs() -> list[Roof]:
     return [Roof(d, "Figure 2", peak * 1e12, slope * 1e12, dtypes[d]) for d, peak, slope in drawn]
 
 
-def fastest(peaks: Peaks) -> Dtype:
-    """The dtype of least bytes whose rate is known.
-
-    Raises:
-        InputError: no rate is known.
-    """
-    order: tuple[Dtype, ...] = ("fp16", "bf16", "tf32", "fp32")
-    for dtype in order:
-        if peaks.operations.get(dtype):
-            return dtype
-    raise InputError(f"no peak rate of {peaks.name} is known")
-
-
 def roof_of(peaks: Peaks, source: str) -> Roof:
     """A roofline in the device's fastest dtype."""
-    dtype = fastest(peaks)
+    dtype = peaks.fastest
     return Roof(peaks.name, source, peaks.of(dtype), peaks.bandwidth, dtype)
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from repro import reference
 from repro.analysis.accelerators.blocks import measured
-from repro.analysis.accelerators.roofs import Records, fastest
+from repro.analysis.accelerators.roofs import Records
 from repro.arch import Block, BlockStage, Network, blocks, get
 from repro.arch.efficientnet_x import TABLE4_STEPS
 from repro.book.kit.figures import STRATEGY_COLOURS, legend, log_axis, panels
@@ -70,7 +70,7 @@ STEPS: Mapping[str, str] = {
 def on(net: Network, device: str, batch: int = BATCH, fusion: Fusion = "conv") -> Roofline:
     """A network on a listed device's roofline, in the device's fastest dtype."""
     peaks = device_peaks(device)
-    return roofline(net, peaks, batch, fastest(peaks), fusion=fusion)
+    return roofline(net, peaks, batch, peaks.fastest, fusion=fusion)
 
 
 # ---------------------------------------------------------------------------- drawings
@@ -156,7 +156,7 @@ def blocks_figure(drawn: Mapping[str, str], device: str) -> Figure:
     import matplotlib.pyplot as plt
 
     peaks = device_peaks(device)
-    ridge = peaks.of("fp16") / peaks.bandwidth
+    ridge = peaks.of(peaks.fastest) / peaks.bandwidth
     fig, ax = plt.subplots()
     y, right, arrow = 0.0, 0.0, 2.3
     for title, name in drawn.items():
