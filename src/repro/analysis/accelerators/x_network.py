@@ -110,12 +110,18 @@ def table1(net: Network, plain: Network) -> pd.DataFrame:
         }
         rows.append(
             {"stage": printed.stage}
-            | {k: f"{a}" if f"{a}" == f"{b}" else f"{a} → {b}" for k, (a, b) in cells.items()}
+            | {column: _arrow(str(a), str(b)) for column, (a, b) in cells.items()}
             | {"flops": sum(p.flops for p in mine) / 1e6}
             | {"plain": sum(theirs) / 1e6 if theirs else float("nan")}
         )
         size = last.size
     return pd.DataFrame(rows)
+
+
+def _arrow(printed: str, counted: str) -> str:
+    """``"MBConv1 3x3 → 2x2"``: the first words that both share stand once."""
+    shared = printed.rpartition(" ")[0] + " "
+    return printed if printed == counted else f"{printed} → {counted.removeprefix(shared)}"
 
 
 def readings(base: str = "EN-X-B0") -> pd.DataFrame:
