@@ -14,7 +14,6 @@ import pandas as pd
 
 from repro.arch import get
 from repro.complexity import complexity
-from repro.evidence.timings import names_of
 from repro.records import TimingRecord
 from repro.stored import machine_name, record_files, stored
 

@@ -10,8 +10,9 @@ import pandas as pd
 from repro import reference
 from repro.analysis.accelerators.efficientnet_x import doublings, grown, lacs
 from repro.book.kit.folds import PageBlock, fold
-from repro.book.kit.tables import PageTable, agrees_as_printed, table
+from repro.book.kit.tables import PageTable, table
 from repro.book.parameters import ChapterParameters
+from repro.reference import agrees_as_printed
 
 
 class Parameters(ChapterParameters):
