@@ -69,7 +69,8 @@ def blocks_figure(net: Network, plain: Network) -> Figure:
     # The other has no reshaping conv; all else stands where the same stands here.
     where = [i for i, piece in enumerate(drawn) if piece.stage != 2]
     heights = [piece.flops / 1e6 for piece in rings]
-    bottom.plot(where, heights, "o", mfc="none", color=plt.rcParams["text.color"], label=plain.name)
+    name = plain.name.replace("EN-TF", "EfficientNet")
+    bottom.plot(where, heights, "o", mfc="none", color=plt.rcParams["text.color"], label=name)
     bottom.legend(loc="upper right")
     bottom.set(ylabel="flops, M", title="Flops, a multiply-add as one")
     stages = [piece.stage for piece in drawn]
