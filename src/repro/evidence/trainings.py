@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
 from typing import Any
@@ -26,6 +24,8 @@ RECORD_GPU = "repro sweep data/sweeps/proxy_gpu.yaml --root DIR --out runs/proxy
 CONFIDENCE = 0.95
 SINGLE = ("d", "w", "r")
 """Ways to scale that leave two of the three dimensions alone."""
+WORSE, ALIKE = 0.05, 0.15
+"""Shares of what the other way gains: a smaller loss counts as none; what is "about as accurate"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,11 @@ class Trained:
     """One run.
 
     Attributes:
-        base: network before scaling. strategy: None for the base itself.
+        base: network before scaling.
+        strategy: None for the base itself.
         times: about how many times the base's flops, a power of two: what the sweep asked for.
-        error: top-1, in percent. record: everything else.
+        error: top-1, in percent.
+        record: everything else.
     """
 
     base: str
@@ -46,19 +48,6 @@ class Trained:
     record: TrainingRecord
 
 
-_given: ContextVar[Sequence[Any] | None] = ContextVar("given", default=None)
-
-
-@contextmanager
-def given(records: Sequence[Any]) -> Iterator[None]:
-    """Within it, evidence and the ledger's verdicts rest on these records, not on the project's."""
-    token = _given.set(records)
-    try:
-        yield
-    finally:
-        _given.reset(token)
-
-
 def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
     """The runs of a data set that can be compared: one recipe, and bases that were scaled, too.
 
@@ -66,11 +55,9 @@ def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
     on bases alone are no part of it.
 
     Args:
-        data: its name in the runs' settings. records: to choose from; those `given`, or else the
-            project's, if None.
+        data: its name in the runs' settings.
+        records: to choose from; the project's if None.
     """
-    if records is None:
-        records = _given.get()
     rows = [
         r
         for r in (stored() if records is None else records)
@@ -142,7 +129,9 @@ class Difference:
     """A mean difference of errors in points, with its confidence interval.
 
     Attributes:
-        mean, low, high: in points. bases, pairs: how many networks, and pairs of runs.
+        mean, low, high: in points.
+        bases: how many networks.
+        pairs: how many pairs of runs.
         by_base: the mean on each base.
     """
 
