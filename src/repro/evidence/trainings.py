@@ -25,7 +25,7 @@ CONFIDENCE = 0.95
 SINGLE = ("d", "w", "r")
 """Ways to scale that leave two of the three dimensions alone."""
 WORSE, ALIKE = 0.05, 0.15
-"""Shares of what the other way gains: a smaller loss counts as none; what is "about as accurate"."""
+"""Shares of what the other way gains: a smaller loss is none, a smaller difference is alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
         Trained(
             r.subject.base,
             r.subject.strategy,
-            _power_of_two((r.subject.flops or 0) / (flops[r.subject.base] or 1)),
+            # Small networks round coarsely: asked for 4 times the flops, one has 3.6 times as many.
+            int(2 ** round(math.log2((r.subject.flops or 0) / (flops[r.subject.base] or 1)))),
             r.setting["seed"],
             100 * r.test.error,
             r,
@@ -83,11 +84,6 @@ def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
         for r in rows
         if r.subject.base in flops
     ]
-
-
-def _power_of_two(ratio: float) -> int:
-    """Small networks round coarsely: asked for 4 times the flops, one has 3.6 times as many."""
-    return int(2 ** round(math.log2(ratio)))
 
 
 Cells = dict[str, dict[int, float]]
@@ -117,21 +113,13 @@ def averaged(parts: Sequence[Cells]) -> Cells:
     }
 
 
-def quantile(freedom: int) -> float:
-    """How many standard errors an interval reaches to either side, by Student's t."""
-    from scipy.special import stdtrit  # scipy.stats takes a second to import
-
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
-
-
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A mean difference of errors in points, with its confidence interval.
 
     Attributes:
         mean, low, high: in points.
-        bases: how many networks.
-        pairs: how many pairs of runs.
+        bases, pairs: how many networks, and pairs of runs.
         by_base: the mean on each base.
     """
 
@@ -156,6 +144,8 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     Returns:
         None where fewer than two pairs of one base are there.
     """
+    from scipy.special import stdtrit  # scipy.stats takes a second to import
+
     pairs = {
         base: [seeds[seed] - b[base][seed] for seed in seeds if seed in b[base]]
         for base, seeds in a.items()
@@ -168,7 +158,7 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     means = {base: fmean(found) for base, found in pairs.items()}
     squares = sum((len(f) - 1) * variance(f) for f in pairs.values() if len(f) > 1)
     share = sum(1 / len(found) for found in pairs.values()) / len(pairs) ** 2
-    half = quantile(freedom) * math.sqrt(squares / freedom * share)
+    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(squares / freedom * share)
     mean = fmean(means.values())
     number = sum(map(len, pairs.values()))
     return Difference(mean, mean - half, mean + half, len(pairs), number, means)

@@ -31,7 +31,6 @@ class Training:
     """One network to train on ImageNet.
 
     Attributes:
-        base: zoo name.
         strategy: the paper's short name.
         factor: on the base's flops.
         net: the scaled network.
@@ -75,23 +74,15 @@ def training(base: str, strategy: str, factor: float) -> Training:
 
 def _published_minutes(base: str, strategy: str, factor: float) -> float | None:
     points: list[Any] = [*reference.figure_points(), *reference.runtime_points()]
-    for point in points:
-        same = (point.base, point.strategy, point.scale) == (base, strategy, factor)
-        if same and point.epoch_minutes_8xv100 is not None:
-            return float(point.epoch_minutes_8xv100)
-    return None
+    same = (p for p in points if (p.base, p.strategy, p.scale) == (base, strategy, factor))
+    minutes = (p.epoch_minutes_8xv100 for p in same)
+    return next((float(m) for m in minutes if m is not None), None)
 
 
 def _predicted_minutes(net: Network) -> float:
     count = complexity(net)
-    table = pd.DataFrame(
-        {
-            "flops": [count.flops / 1e9],
-            "params": [count.params / 1e6],
-            "acts": [count.acts / 1e6],
-            "kernels": [kernel_count(net)],
-        }
-    )
+    row = {"flops": count.flops / 1e9, "params": count.params / 1e6, "acts": count.acts / 1e6}
+    table = pd.DataFrame([row | {"kernels": kernel_count(net)}])
     ms = float(predict(fitted(figure2()), table).iloc[0])
     return ms * IMAGENET_IMAGES / 60e3 / GPUS
 
@@ -152,8 +143,5 @@ def whole_study(epochs: int = 200) -> tuple[int, float]:
         for p in reference.figure_points()
         if p.figure != "8"
     }
-    hours = [
-        training(base, "alpha=2/3" if name == "2/3" else name, s).hours(epochs)
-        for base, name, s in chosen
-    ]
-    return len(hours), math.fsum(sorted(hours))
+    named = [(base, name.replace("2/3", "alpha=2/3"), s) for base, name, s in chosen]
+    return len(named), math.fsum(sorted(training(*one).hours(epochs) for one in named))

@@ -8,7 +8,6 @@ multiply-add is one flop.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,14 +45,6 @@ def points() -> pd.DataFrame:
     original = original.assign(base="EN-B0", strategy="orig", runs=TRIALS)
     columns = ["figure", "base", "strategy", "s", "flops", "error", "runs"]
     return pd.concat([frame, original], ignore_index=True)[columns]
-
-
-def large_models() -> pd.DataFrame:
-    """Figure 8: columns curve (a base, or orig), flops (G), error; means of three runs."""
-    frame = points()
-    drawn = frame[frame.figure.isin(["8", "4;8"]) | (frame.strategy == "orig")].copy()
-    drawn["curve"] = drawn.base.where(drawn.strategy != "orig", "orig")
-    return drawn[["curve", "flops", "error"]].reset_index(drop=True)
 
 
 def networks() -> pd.DataFrame:
@@ -95,27 +86,19 @@ def noise() -> Noise:
     return Noise(low, low * math.sqrt(TRIALS))
 
 
-def drawn_twice() -> pd.DataFrame:
-    """Networks of which one run and the mean of three are drawn, in different figures.
-
-    Returns:
-        Columns base, s, flops (G), one (error), three (mean error), difference.
-    """
+def drawn_twice() -> pd.Series:
+    """Error of one run less the mean of three, where figures draw both; index base and s."""
     frame = points()
-    frame = frame[frame.strategy == "dWr"]
-    keys = ["base", "s"]
-    three = frame[frame.runs == TRIALS].set_index(keys).error
-    one = frame[frame.runs == 1].drop_duplicates(keys).set_index(keys)
-    both = one.join(three.rename("three"), how="inner").reset_index()
-    both = both.rename(columns={"error": "one"})[[*keys, "flops", "one", "three"]]
-    both["difference"] = both.one - both.three
+    frame = frame[frame.strategy == "dWr"].drop_duplicates(["base", "s", "runs"])
+    drawn = frame.pivot(index=["base", "s"], columns="runs", values="error").dropna()
+    difference = drawn[1] - drawn[TRIALS]
     # B0 reads the same in both kinds of figure to every digit: there its mean is drawn in both.
-    return both[both.difference != 0].reset_index(drop=True)
+    return difference[difference != 0]
 
 
 def noise_of_drawn_twice() -> Noise:
     """The same noise from `drawn_twice`: the one is a run of its own, or one of the three."""
-    deviation = _root_mean_square(drawn_twice().difference)
+    deviation = _root_mean_square(drawn_twice())
     return Noise(deviation / math.sqrt(1 + 1 / TRIALS), deviation / math.sqrt(1 - 1 / TRIALS))
 
 
@@ -137,64 +120,59 @@ def verdict(value: float, unit: float, noise: Noise) -> str:
 # ----------------------------------------------------------------------- at equal flops
 
 
-@dataclass(frozen=True)
-class Curve:
-    """Points of one strategy on one base, by rising flops."""
+def read_at(curve: pd.DataFrame, flops: float) -> tuple[float, NDArray[np.float64]]:
+    """A curve's error at other flops, and how much each of its points' errors moves it.
 
-    flops: NDArray[np.float64]
-    error: NDArray[np.float64]
+    On the straight line between neighbours in the logarithms of both; beyond the ends the outermost
+    line goes on.
 
-    @classmethod
-    def of(cls, flops: Sequence[float], error: Sequence[float]) -> Curve:
-        """From points in any order."""
-        x, y = np.asarray(flops, float), np.asarray(error, float)
-        order = np.argsort(x)
-        return cls(x[order], y[order])
+    Args:
+        curve: columns flops and error, by rising flops.
+        flops: where to read.
+    """
+    x, error = np.log(curve.flops.to_numpy()), curve.error.to_numpy()
+    i = int(np.clip(np.searchsorted(x, math.log(flops)) - 1, 0, len(x) - 2))
+    share = (math.log(flops) - x[i]) / (x[i + 1] - x[i])
+    weights = np.zeros_like(x)
+    weights[i : i + 2] = 1 - share, share
+    value = float(np.exp(weights @ np.log(error)))
+    return value, weights * value / error
 
-    def at(self, flops: float) -> tuple[float, NDArray[np.float64]]:
-        """Error at other flops, and how much each point's error moves it.
 
-        On the straight line between neighbours in the logarithms of both; beyond the ends the
-        outermost line goes on.
-        """
-        x = np.log(self.flops)
-        i = int(np.clip(np.searchsorted(x, math.log(flops)) - 1, 0, len(x) - 2))
-        share = (math.log(flops) - x[i]) / (x[i + 1] - x[i])
-        weights = np.zeros_like(x)
-        weights[i : i + 2] = 1 - share, share
-        value = float(np.exp(weights @ np.log(self.error)))
-        return value, weights * value / self.error
+def above(curve: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+    """How far scaled networks lie above a curve at their own flops.
+
+    Args:
+        curve, others: from `points`, each of one base and one strategy.
+
+    Returns:
+        Columns flops (G), error, gap (points), gain (of the curve over its first point there,
+        points), unit (standard error of the gap if one run's deviation is 1).
+    """
+    curve, others = curve.sort_values("flops"), others[others.s > 1].sort_values("flops")
+    rows = []
+    for flops, error, runs in zip(others.flops, others.error, others.runs, strict=True):
+        there, weights = read_at(curve, flops)
+        unit = math.sqrt(1 / runs + float((weights**2 / curve.runs).sum()))
+        gain = curve.error.iloc[0] - there
+        rows.append((flops, error, error - there, gain, unit))
+    return pd.DataFrame(rows, columns=["flops", "error", "gap", "gain", "unit"])
 
 
 def gaps() -> pd.DataFrame:
-    """Error of every strategy above that of dwr at the same flops, up to `TOP`.
+    """`above` for every base and strategy beside dwr, up to `TOP`; columns base and strategy, too.
 
     dwr is read between its own points. The unscaled network, where all curves begin, is left out.
-
-    Returns:
-        Columns base, strategy, flops (G), error, gap (points), gain (what dwr has gained over the
-        base there, points), unit (standard error of the gap if one run's deviation is 1).
     """
     frame = points()
-    rows = []
+    frame = frame[(frame.strategy != "orig") & (frame.flops < TOP) & frame.base.isin(BASES)]
+    frame.loc[frame.runs == TRIALS, "strategy"] = MEANS
+    parts = []
     for base in BASES:
-        mine = frame[(frame.base == base) & (frame.strategy != "orig") & (frame.flops < TOP)]
-        single = mine[mine.runs == 1]
-        parts = {str(name): part for name, part in single.groupby("strategy", sort=False)}
-        known = parts.pop(REFERENCE)
-        curve = Curve.of(list(known.flops), list(known.error))
-        parts[MEANS] = mine[mine.runs == TRIALS]
-        for strategy, part in parts.items():
-            runs = TRIALS if strategy == MEANS else 1
-            part = part[part.s > 1].sort_values("flops")
-            for flops, error in zip(part.flops, part.error, strict=True):
-                there, weights = curve.at(flops)
-                unit = math.sqrt(1 / runs + float((weights**2).sum()))
-                rows.append(
-                    {"base": base, "strategy": strategy, "flops": flops, "error": error}
-                    | {"gap": error - there, "gain": float(curve.error[0]) - there, "unit": unit}
-                )
-    return pd.DataFrame(rows)
+        mine = dict(iter(frame[frame.base == base].groupby("strategy", sort=False)))
+        curve = mine.pop(REFERENCE)
+        parts += [above(curve, p).assign(base=base, strategy=name) for name, p in mine.items()]
+    return pd.concat(parts, ignore_index=True)
 
 
 def at_the_top(gaps: pd.DataFrame) -> pd.DataFrame:
@@ -217,20 +195,8 @@ def pooled(gaps: pd.DataFrame) -> pd.DataFrame:
 
 
 def beside_original() -> pd.DataFrame:
-    """dWr on EN-B0 against the original EfficientNets at equal flops: both are means of three.
-
-    Returns:
-        Columns flops (G), gap (points above orig, read between B0 to B5), unit (as in `gaps`).
-        Only where orig was trained.
-    """
+    """`above` of dWr on EN-B0 and the original EfficientNets B0 to B5: both are means of three."""
     frame = points()
     frame = frame[(frame.base == "EN-B0") & (frame.runs == TRIALS)]
     original = frame[frame.strategy == "orig"]
-    curve = Curve.of(list(original.flops), list(original.error))
-    fast = frame[(frame.strategy == "dWr") & (frame.s > 1) & (frame.flops < curve.flops[-1])]
-    rows = []
-    for flops, error in zip(fast.flops, fast.error, strict=True):
-        there, weights = curve.at(flops)
-        unit = math.sqrt((1 + float((weights**2).sum())) / TRIALS)
-        rows.append({"flops": flops, "gap": error - there, "unit": unit})
-    return pd.DataFrame(rows)
+    return above(original, frame[(frame.strategy == "dWr") & (frame.flops < original.flops.max())])

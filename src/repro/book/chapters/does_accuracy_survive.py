@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from repro.analysis.accuracy import published
 from repro.analysis.accuracy.cost import Training, runs_needed, whole_study
-from repro.analysis.accuracy.proxies import DATA, against_dwr, data_sets, trainings
+from repro.analysis.accuracy.proxies import DATA, SINGLES, against_dwr, data_sets, trainings
 from repro.analysis.accuracy.published import BASES, MEANS, REFERENCE, STRATEGIES, Noise
 from repro.analysis.frames import family
 from repro.analysis.timing.sets import IMAGENET_IMAGES
@@ -26,7 +26,7 @@ from repro.book.kit.figures import (
 )
 from repro.book.parameters import ChapterParameters, NetworkName, Scale, no_repeats
 from repro.errors import did_you_mean
-from repro.evidence.trainings import ALIKE, WORSE, gain, trained
+from repro.evidence.trainings import ALIKE, SINGLE, WORSE, gain, trained
 from repro.text import count_text
 
 if TYPE_CHECKING:
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from repro.records import TrainingRecord
 
 GREY = "#909090"
+Numbers = dict[str, float | str]
+"""Key numbers by glue name; spans and counts as text."""
 
 
 def _file_of_trainings(path: str) -> str:
@@ -52,11 +54,8 @@ def _known_proxy(name: str) -> str:
 
 Way = Literal["d", "w", "r", "dwr", "alpha=2/3", "dWr"]
 Ways = Annotated[list[Way], Field(min_length=1), AfterValidator(no_repeats)]
-Proxies = Annotated[
-    list[Annotated[str, AfterValidator(_known_proxy)]],
-    Field(min_length=1),
-    AfterValidator(no_repeats),
-]
+Proxy = Annotated[str, AfterValidator(_known_proxy)]
+Proxies = Annotated[list[Proxy], Field(min_length=1), AfterValidator(no_repeats)]
 _WAYS: list[Way] = ["d", "w", "r", "dwr", "alpha=2/3", "dWr"]
 
 
@@ -146,8 +145,8 @@ def errors_figure(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> Fig
         for half, alpha in zip(noise.halves(2**0.5)[::-1], (0.13, 0.17), strict=True):
             below.axhspan(-half, half, color=GREY, alpha=alpha, linewidth=0)
         below.axhline(0, color=STRATEGY_COLOURS[REFERENCE], linewidth=1.4)
-        for strategy, line in gaps[gaps.base == base].groupby("strategy", sort=False):
-            below.plot(line.flops, line.gap, **_style(str(strategy)))
+        for name, line in gaps[gaps.base == base].groupby("strategy", sort=False):
+            below.plot(line.flops, line.gap, **_style(str(name)))
         above.set_title(base)
         log_axis(below, "x", (0.5, 1, 2, 4))
         below.set_xlim(0.34, 5)
@@ -159,18 +158,19 @@ def errors_figure(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> Fig
     return fig
 
 
-def large_figure(curves: pd.DataFrame) -> Figure:
-    """Figure 8: error against flops up to 16 G, a curve for each base scaled by dWr.
+def large_figure(points: pd.DataFrame) -> Figure:
+    """Figure 8: means of three runs against flops, a curve for each base scaled by dWr.
 
     Args:
-        curves: from `published.large_models`.
+        points: from `published`.
     """
     fig, (ax,) = panels(1)
-    for name, part in curves.groupby("curve", sort=False):
-        original, large = name == "orig", str(name).endswith("4GF")
+    drawn = points[points.runs == published.TRIALS]
+    for (name, strategy), part in drawn.groupby(["base", "strategy"], sort=False):
+        original, large = strategy == "orig", str(name).endswith("4GF")
         ax.plot(
             *part.sort_values("flops")[["flops", "error"]].to_numpy().T,
-            color=FAMILY_COLOURS["EfficientNet" if original else family(str(name))],
+            color=FAMILY_COLOURS[family(str(name))],
             linestyle=":" if original else "--" if large else "-",
             marker="X" if original else "s" if large else "o",
             label="EfficientNet B0 to B5 (orig)" if original else f"{name}, dWr",
@@ -205,24 +205,28 @@ def top_table(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> pd.Data
     return pd.DataFrame(rows)
 
 
-def published_numbers(gaps: pd.DataFrame, noise: Noise) -> dict[str, float | str]:
+def published_numbers(gaps: pd.DataFrame, noise: Noise) -> Numbers:
     """What the prose quotes from the published errors, by glue name."""
     top, mean = published.at_the_top(gaps), published.pooled(gaps)
     r, far = top[top.strategy == "r"], published.beside_original().iloc[-1]
     twice, of_twice = published.drawn_twice(), published.noise_of_drawn_twice()
     near = gaps[(gaps.base == BASES[1]) & gaps.flops.between(0.9, 1.2)]
     others = near[~near.strategy.isin(["r", MEANS])]
-    tables, fast = published.networks(), mean.gap[["dWr", MEANS]]
-    numbers: dict[str, float | str] = {
+    tables, fast = published.networks(), mean.loc[["dWr", MEANS]]
+    b0 = top[top.base == "EN-B0"].set_index("strategy").loc[["dWr", MEANS]]
+    numbers: Numbers = {
         "das_noise": span((noise.low, noise.high), ".2f"),
         "das_printed": len(tables),
         "das_longer": float((tables.error_1x - tables.error_2x).mean()),
         "das_twice": len(twice),
-        "das_twice_most": float(twice.difference.abs().max()),
+        "das_twice_most": float(twice.abs().max()),
         "das_twice_noise": span((of_twice.low, of_twice.high), ".2f"),
-        "das_fast": span(fast, ".2f"),
-        "das_fast_share": span(100 * fast / mean.gain[["dWr", MEANS]], ".0f"),
+        "das_fast": span(fast.gap, ".2f"),
+        "das_fast_share": span(100 * fast.gap / fast.gain, ".0f"),
+        "das_w": float(mean.gap["w"]),
         "das_gain": float(mean.gain["dWr"]),
+        "das_b0_gaps": span(b0.gap, ".2f"),
+        "das_b0_images": span(500 * b0.gap, ".0f"),  # of 50,000
         "das_r": span(r.gap, ".2f"),
         "das_r_share": span(100 * r.gap / r.gain, ".0f"),
         "das_lucky": count_text(int((others.gap < 0).sum()), len(others)),
@@ -230,16 +234,14 @@ def published_numbers(gaps: pd.DataFrame, noise: Noise) -> dict[str, float | str
         "das_far": float(far.gap),
         "das_far_half": span(noise.halves(far.unit), ".2f"),
     }
-    for key, strategy in {"one": "dWr", "three": MEANS, "w": "w", "d": "d", "dw": "dw"}.items():
+    for key, strategy in {"one": "dWr", "three": MEANS}.items():
         numbers[f"das_{key}_gap"] = float(mean.gap[strategy])
         numbers[f"das_{key}_half"] = span(noise.halves(mean.unit[strategy]), ".2f")
-    b0 = top[top.base == "EN-B0"].set_index("strategy")
-    numbers |= {"das_b0_one": float(b0.error["dWr"]), "das_b0_three": float(b0.error[MEANS])}
-    numbers["das_b0_gaps"] = span(b0.gap[["dWr", MEANS]], ".2f")
+        numbers[f"das_b0_{key}"] = float(b0.error[strategy])
     return _rounded(numbers)
 
 
-def _rounded(numbers: Mapping[str, float | str]) -> dict[str, float | str]:
+def _rounded(numbers: Numbers) -> Numbers:
     """To six decimals: a stored number must not depend on the processor's last bit."""
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in numbers.items()}
 
@@ -248,7 +250,7 @@ def _rounded(numbers: Mapping[str, float | str]) -> dict[str, float | str]:
 
 
 def forest_figure(found: pd.DataFrame) -> Figure:
-    """Differences from dwr with their intervals, and the thresholds that decide.
+    """Differences from dwr with their intervals; the band holds what is about as accurate.
 
     Args:
         found: from `repro.analysis.accuracy.proxies.against_dwr`.
@@ -256,7 +258,6 @@ def forest_figure(found: pd.DataFrame) -> Figure:
     fig, (ax,) = panels(1)
     gained = float(found.gain.iloc[0])
     ax.axvspan(-ALIKE * gained, ALIKE * gained, color=GREY, alpha=0.25, linewidth=0)
-    ax.axvline(WORSE * gained, color=GREY, linewidth=1.2, linestyle=":")
     ax.axvline(0, color=STRATEGY_COLOURS[REFERENCE], linewidth=1.4)
     for y, row in enumerate(found.to_dict("records")):
         style = _style(str(row["strategy"]))
@@ -274,7 +275,7 @@ def forest_figure(found: pd.DataFrame) -> Figure:
 def verdict_table(found: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     """The paper's figures beside the proxies: columns strategy, asked, two differences, verdict."""
     paper = published.pooled(gaps).gap
-    paper["mean of d, w, r"] = paper[["d", "w", "r"]].mean()
+    paper[SINGLES] = paper[list(SINGLE)].mean()
     ours = [f"{r['mean']:+.1f} ({r['low']:+.1f} to {r['high']:+.1f})" for _, r in found.iterrows()]
     return pd.DataFrame(
         {
@@ -287,20 +288,16 @@ def verdict_table(found: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def own_runs(
-    records: Sequence[TrainingRecord],
-) -> tuple[pd.DataFrame, dict[str, float | str]]:
+def own_runs(records: Sequence[TrainingRecord]) -> tuple[pd.DataFrame, Numbers]:
     """The main data set's differences from dwr, and what the prose quotes, by glue name."""
     data = data_sets(records)[0]
     runs = trained(data, records)
     found = against_dwr(runs)
     first, means = runs[0].record, found.set_index("strategy")["mean"]
     recipe = first.setting["recipe"]
-    numbers: dict[str, float | str] = {
+    numbers: Numbers = {
         "das_own_data": DATA[data],
-        "das_own_runs": len(runs),
-        "das_own_train": f"{first.data.train:,}",
-        "das_own_epochs": int(recipe["epochs"]),
+        "das_own_train": f"{int(recipe['epochs'])} epochs of {first.data.train:,} images",
         "das_own_updates": f"{recipe['epochs'] * (first.data.train // recipe['batch']):,}",
         "das_paper_updates": f"{200 * (IMAGENET_IMAGES // 1024):,}",
         "das_own_loss": correlation(
@@ -311,7 +308,7 @@ def own_runs(
         "das_worse": 100 * WORSE,
         "das_alike": 100 * ALIKE,
     }
-    numbers |= {f"das_own_{k}": f"{means[k]:+.1f}" if k in means else "–" for k in ("d", "w", "r")}
+    numbers |= {f"das_own_{k}": f"{means[k]:+.1f}" if k in means else "–" for k in ("d", "r")}
     control = trained("digits", records)
     times = max((run.times for run in control), default=1)
     for way in ("r", "dwr"):
@@ -320,10 +317,7 @@ def own_runs(
     return found, _rounded(numbers)
 
 
-# --------------------------------------------------------------------------------- ImageNet
-
-
-def cost_numbers(pair: Sequence[Training], noise: Noise) -> dict[str, float | str]:
+def cost_numbers(pair: Sequence[Training], noise: Noise) -> Numbers:
     """What settling a gap of 0.2 points between two networks takes, and all figures once."""
     needed = [runs_needed(0.2, deviation) for deviation in (noise.low, noise.high)]
     both = sum(t.hours(200) for t in pair)
