@@ -105,9 +105,6 @@ class Parameters(ChapterParameters):
         return root
 
 
-# ------------------------------------------------------------------------ published errors
-
-
 def _style(strategy: str) -> dict[str, Any]:
     """Label, colour, marker and line; dWr's means of three are dWr with open markers, dashed."""
     name = "dWr" if strategy == MEANS else strategy
@@ -244,9 +241,6 @@ def published_numbers(gaps: pd.DataFrame, noise: Noise) -> Numbers:
 def _rounded(numbers: Numbers) -> Numbers:
     """To six decimals: a stored number must not depend on the processor's last bit."""
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in numbers.items()}
-
-
-# ---------------------------------------------------------------------------- our own runs
 
 
 def forest_figure(found: pd.DataFrame) -> Figure:
