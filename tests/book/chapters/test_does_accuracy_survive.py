@@ -27,7 +27,8 @@ def test_the_table_of_errors_holds_what_is_plotted(gaps):
 def test_figures_draw_every_strategy(gaps):
     fig = chapter.errors_figure(published.points(), gaps, published.noise())
     labels = {text.get_text() for text in fig.legends[0].get_texts()}
-    assert labels == {*published.STRATEGIES, "dwr", "orig"}
+    names = {name.replace("alpha=", "α = ") for name in published.STRATEGIES}
+    assert labels == {*names, "dwr", "orig"}
     (ax,) = chapter.large_figure(published.points()).axes
     assert len(ax.lines) == 5
 

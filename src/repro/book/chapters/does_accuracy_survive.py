@@ -110,7 +110,7 @@ def _style(strategy: str) -> dict[str, Any]:
     name = "dWr" if strategy == MEANS else strategy
     lines = {MEANS: "--", "orig": ":"}
     return {
-        "label": strategy,
+        "label": strategy.replace("alpha=", "α = "),
         "color": STRATEGY_COLOURS.get(name, GREY),
         "marker": STRATEGY_MARKERS.get(name, "o"),
         "fillstyle": "none" if strategy == MEANS else "full",
@@ -192,8 +192,10 @@ def top_table(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> pd.Data
     rows = []
     for strategy in (REFERENCE, *STRATEGIES):
         mine = top[top.strategy == strategy].set_index("base")
-        row: dict[str, Any] = {"strategy": strategy, "flops, G": span(mine.flops, ".1f")}
-        row |= {base: mine.error.get(base) for base in BASES}
+        row: dict[str, Any] = {"strategy": strategy.replace("alpha=", "α = ")}
+        row |= {"flops, G": span(mine.flops, ".1f")} | {
+            base: mine.error.get(base) for base in BASES
+        }
         if strategy in mean.index:
             gap, unit = float(mean.gap[strategy]), float(mean.unit[strategy])
             row |= {"above dwr": gap, "by chance": f"± {span(noise.halves(unit), '.2f')}"}
@@ -259,7 +261,7 @@ def forest_figure(found: pd.DataFrame) -> Figure:
         ax.plot([row["mean"]], [y], **style | {"markersize": 7})
         single = list(row["by_base"].values())
         ax.plot(single, [y - 0.22] * len(single), "x", color=style["color"], markersize=5)
-    ax.set_yticks(range(len(found)), list(found.strategy))
+    ax.set_yticks(range(len(found)), [s.replace("alpha=", "α = ") for s in found.strategy])
     ax.set_ylim(len(found) - 0.5, -0.6)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("points of error above dwr")
@@ -273,7 +275,7 @@ def verdict_table(found: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     ours = [f"{r['mean']:+.1f} ({r['low']:+.1f} to {r['high']:+.1f})" for _, r in found.iterrows()]
     return pd.DataFrame(
         {
-            "strategy": found.strategy,
+            "strategy": found.strategy.str.replace("alpha=", "α = "),
             "said of it": found.asked,
             "ImageNet, paper": found.strategy.map(paper),
             "proxies (95 %)": ours,
