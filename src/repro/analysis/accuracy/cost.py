@@ -17,7 +17,8 @@ import pandas as pd
 from repro import reference
 from repro.analysis.timing.correlates import figure2, fitted, predict
 from repro.analysis.timing.sets import IMAGENET_IMAGES
-from repro.arch import PAPER, Network, Strategy, alpha_strategy, get, scale
+from repro.arch import Network, Strategy, get, scale
+from repro.arch.strategy import paper_strategy
 from repro.complexity import complexity
 from repro.runtime.roofline import kernel_count
 
@@ -54,9 +55,7 @@ class Training:
 
 def strategy_of(name: str) -> Strategy:
     """A strategy by the paper's short name, or ``alpha=2/3``."""
-    if name.startswith("alpha="):
-        return alpha_strategy(name.removeprefix("alpha="))
-    return PAPER[name]
+    return paper_strategy(name.removeprefix("alpha="))
 
 
 def training(base: str, strategy: str, factor: float) -> Training:
