@@ -13,7 +13,7 @@ import pandas as pd
 from repro import reference
 from repro.analysis.scaling.rounding import COSTS
 from repro.arch import Network, get, scale
-from repro.complexity import Complexity, complexity
+from repro.complexity import complexity
 from repro.counters import Comparison, count, torchinfo_counts
 from repro.evidence.printed import network, printed_rows
 from repro.models import build

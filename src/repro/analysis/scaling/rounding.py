@@ -34,7 +34,7 @@ def rounding_steps(base: str, strategy: str, s: float) -> pd.DataFrame:
         s: factor on flops.
     """
     net, m = get(base), PAPER[strategy].multipliers(s)
-    rows = []
+    rows: list[dict[str, float]] = []
     for old, new in zip(net.stages, scale(net, PAPER[strategy], s).stages, strict=True):
         assert isinstance(old, ResStage) and isinstance(new, ResStage)
         rows.append(

@@ -35,7 +35,7 @@ def sums_table(comparisons: Sequence[Comparison], caption: str) -> PageTable:
 
 def folded_sums(explained: Mapping[str, Sequence[Comparison]]) -> PageBlock:
     """A fold for each network with its `sums_table`, the first one open."""
-    parts = []
+    parts: list[str] = []
     for name, comparisons in explained.items():
         tally = " ".join(
             f"<span>{COUNTERS[c.counter]}, {c.figure} {100 * (c.theirs / c.ours - 1):+.2f} %</span>"

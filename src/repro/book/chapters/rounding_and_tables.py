@@ -16,7 +16,6 @@ from repro.book.kit.tables import table
 from repro.book.parameters import ChapterParameters, Networks, Scales, differing
 from repro.evidence.printed import (
     EARLY,
-    Published,
     early_convolutions_rows,
     in_print_units,
     printed_rows,
@@ -49,9 +48,7 @@ class Parameters(ChapterParameters):
 GREY = "#8c8c8c"
 
 
-def sawtooth_figure(
-    after: pd.DataFrame, before: pd.DataFrame, ticks: Sequence[float]
-) -> Figure:
+def sawtooth_figure(after: pd.DataFrame, before: pd.DataFrame, ticks: Sequence[float]) -> Figure:
     """Flops over base flops over s against s, one panel per base.
 
     Args:
@@ -100,14 +97,6 @@ ERRORS: Mapping[str, str] = {
 }
 
 
-def _sources() -> list[tuple[str, Any, Published | None]]:
-    """Every row of the tables: where it stands, the row as printed, and its network if known."""
-    known = {(p.where, p.label): p for p in (*printed_rows(), *early_convolutions_rows())}
-    rows: list[tuple[str, Any]] = [(f"Table {r.table}", r) for r in reference.table_rows()]
-    rows += [(EARLY, r) for r in reference.early_convolutions() if (EARLY, r.model) in known]
-    return [(where, row, known.get((where, row.model))) for where, row in rows]
-
-
 def printed_frame(where: str) -> pd.DataFrame:
     """A printed table: our counts beside the printed ones, then what else is printed.
 
@@ -115,33 +104,38 @@ def printed_frame(where: str) -> pd.DataFrame:
     the rows whose counts all agree, ``attrs["repeats"]`` the rows left out. The unknown row stands
     beside the only published candidate, RegNetZ-4GF at 224 pixels.
     """
-    every = [source for source in _sources() if (source[0] == EARLY) == (where == EARLY)]
+    known = {(p.where, p.label): p for p in (*printed_rows(), *early_convolutions_rows())}
+    every: list[tuple[str, Any]] = [(f"Table {r.table}", r) for r in reference.table_rows()]
+    if where == EARLY:  # its transformers are no networks of ours
+        every = [(EARLY, r) for r in reference.early_convolutions() if (EARLY, r.model) in known]
     places: dict[str, list[str]] = {}
-    for place, row, _ in every:
-        places.setdefault(row.model, []).append(place.removeprefix("Table "))
+    for place, row in every:
+        places.setdefault(row.model, []).append(place)
+    here = [row for place, row in every if place == where]
     rows, agree = [], 0
-    for place, row, known in every:
-        if place != where or where not in (EARLY, f"Table {places[row.model][0]}"):
+    for row in here:
+        if places[row.model][0] != where:
             continue
-        net = known.network() if known else get("RegNetZ-4GF").at(224)
-        made = known.recipe if known else "unknown; beside it RegNetZ-4GF at 224"
+        source = known.get((where, row.model))
+        ours = in_print_units(source.network() if source else get("RegNetZ-4GF").at(224))
+        made = source.recipe if source else "unknown; beside it RegNetZ-4GF at 224"
         cells: dict[str, object] = {"model": row.model, "made by": made}
         if where != EARLY:
-            cells["also in"] = ", ".join(places[row.model][1:]) or "–"
-        ours, signs = in_print_units(net), []
+            later = [place.removeprefix("Table ") for place in places[row.model][1:]]
+            cells["also in"] = ", ".join(later) or "–"
         for title, (cost, column) in QUANTITIES.items():
             value = getattr(row, column)
-            signs.append("=" if reference.agrees_as_printed(float(value), ours[cost], 1) else "≠")
-            cells[title] = f"{value} {signs[-1]} {ours[cost]:.2f}"
-        agree += "≠" not in signs
+            same = reference.agrees_as_printed(float(value), ours[cost], 1)
+            cells[title] = f"{value} {'=' if same else '≠'} {ours[cost]:.2f}"
+        agree += not any("≠" in str(cell) for cell in cells.values())
         cells["minutes"] = str(row.epoch_minutes_8xv100)
         for column, title in ERRORS.items():
-            spread = getattr(row, column.replace("error", "spread"), None)
             value = getattr(row, column, None)
-            cells[title] = None if value is None else f"{value}" + (f" ± {spread}" if spread else "")
+            spread = getattr(row, column.replace("error", "spread"), None)
+            cells[title] = f"{value} ± {spread}" if spread else value and str(value)
         rows.append(cells)
     frame = pd.DataFrame(rows).dropna(axis=1, how="all")
-    frame.attrs = {"agree": agree, "repeats": sum(p == where for p, *_ in every) - len(rows)}
+    frame.attrs = {"agree": agree, "repeats": len(here) - len(rows)}
     return frame
 
 
@@ -159,5 +153,6 @@ def printed_tables() -> PageBlock:
             caption += f" {repeats} rows repeat earlier tables and stand there."
         off = {v: "repro-off" for c in QUANTITIES for v in frame[c] if "≠" in v}
         shown = table(frame, caption, formats=dict.fromkeys(frame.columns[2:], ""), marks=off)
-        parts.append(folded(title, f"{frame.attrs['agree']} of {len(frame)} rows agree", shown).html)
+        tally = f"{frame.attrs['agree']} of {len(frame)} rows agree"
+        parts.append(folded(title, tally, shown).html)
     return PageBlock("\n".join(parts), "Tables 5 to 8, and Early Convolutions, Table 2")
