@@ -108,13 +108,14 @@ def head_figure(scan: pd.DataFrame, low: int = 930, high: int = 1070) -> Figure:
     for y, fits in enumerate(every):
         colour = FAMILY_COLOURS["RegNetZ"] if y == len(shown) else GREY
         widths = np.flatnonzero(fits[low : high + 1]) + low
-        ax.barh([y] * len(widths), 1, left=widths - 0.5, height=0.62, color=colour, linewidth=0)
+        for run in np.split(widths, np.flatnonzero(np.diff(widths) > 1) + 1):
+            ax.barh(y, len(run), left=run[0] - 0.5, height=0.62, color=colour)
     ax.set_yticks(range(len(labels)), labels)
     ax.set(xlim=(low, high), ylim=(len(labels) - 0.4, -0.6), xlabel="width of RegNetZ's head conv")
     red = STRATEGY_COLOURS["dwr"]
     for width in (1000, 1024):
         ax.axvline(width, color=red, linewidth=1.2, linestyle=(0, (4, 3)))
-        ax.annotate(str(width), (width, -0.62), color=red, ha="center", va="bottom", fontsize=9)
+        ax.text(width, -0.62, str(width), color=red, ha="center", va="bottom", fontsize=9)
     ax.grid(axis="y", visible=False)
     return fig
 
