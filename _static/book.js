@@ -1,0 +1,47 @@
+// What the pages need a script for: the switch for solutions, "copied", and what scrolls sideways.
+// Jupyter Book puts every script of this folder at the head of every page.
+"use strict";
+
+addEventListener("DOMContentLoaded", () => {
+  // All solutions at once. Print shows those that are open.
+  const solutions = document.querySelector(".repro-solutions");
+  solutions?.addEventListener("click", () => {
+    const show = solutions.getAttribute("aria-pressed") !== "true";
+    solutions.setAttribute("aria-pressed", show);
+    for (const fold of document.querySelectorAll("details.solution")) fold.open = show;
+  });
+
+  // Commands to copy. The menu stays open, so that one sees that it happened.
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    const text = button.querySelector(".btn__text-container");
+    text.setAttribute("aria-live", "polite");
+    button.addEventListener("click", async () => {
+      let said = "copied";
+      try { await navigator.clipboard.writeText(button.dataset.copy); }
+      catch { said = "could not copy"; }
+      text.textContent = said;
+      setTimeout(() => { text.textContent = button.dataset.copy; }, 1600);
+    });
+  }
+
+  // A link to something in a fold opens the fold.
+  const unfold = () => {
+    const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let e = target; e; e = e.parentElement) if (e.tagName === "DETAILS") e.open = true;
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+
+  // What is wider than the page says so, and can be scrolled with the keyboard.
+  const mark = (box) => {
+    const wide = box.scrollWidth > box.clientWidth + 1;
+    box.classList.toggle("repro-wide", wide);
+    if (wide) {
+      box.tabIndex = 0;
+      box.setAttribute("role", "region");
+      box.setAttribute("aria-label", box.matches(".repro-table") ? "Table, scrolls sideways" : "Figure, scrolls sideways");
+    } else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
+  };
+  const watch = new ResizeObserver((entries) => entries.forEach((entry) => mark(entry.target)));
+  for (const box of document.querySelectorAll(".repro-scroll, .repro-table")) watch.observe(box);
+});
