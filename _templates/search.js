@@ -4,21 +4,23 @@
 
 const words = (text) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
 // A word finds all words that begin with it, and "rooflines" finds "roofline".
-const stem = (word) => (word.length > 4 ? word.replace(/(?<=[^s])s$/, "") : word);
+const stem = (word) => (word === "alpha" ? "(?:alpha|α)" : word.length > 4 ? word.replace(/(?<=[^s])s$/, "") : word);
 const finder = (word) => new RegExp(`(?<![\\p{L}\\p{N}])${stem(word)}[\\p{L}\\p{N}]*`, "giu");
 const times = (text, patterns) => patterns.reduce((n, p) => n + (text.match(p) ?? []).length, 0);
 const hits = (text, patterns) => patterns.filter((p) => text.search(p) >= 0).length;
 
 // One page for a query: how many of the words it has, how much it is about them, its best section.
-function judge(page, patterns) {
+function judge(page, order, patterns) {
   const had = new Set();
-  let best = null, about = 30 * (hits(page.title, patterns) === patterns.length) - 12 * page.kind;
+  let best = null, about = 30 * (hits(page.title, patterns) === patterns.length) - (page.kind ? 12 + 6 * page.kind : 0.8 * order);
   page.sections.forEach(([anchor, heading, prose, rows], place) => {
     patterns.forEach((p, i) => { if (`${heading} ${prose} ${rows}`.search(p) >= 0) had.add(i); });
     const often = times(prose, patterns) + 0.2 * Math.min(5, times(rows, patterns));
     const named = hits(heading, patterns);
-    // What stands at the head of a chapter is what it is about.
-    about += Math.min(8, often) * (place ? 1 : 3) + (named === patterns.length ? 6 : 0);
+    // What stands at the head of a chapter is what it is about; an early chapter explains, later
+    // ones use.
+    about += Math.min(2, often) * (place ? 1 : 3) + (named === patterns.length ? 6 : 0);
+    if (patterns.length === words(heading).length && named === patterns.length) about += 10;
     const worth = 6 * named + 4 * hits(prose, patterns) + Math.min(6, often) / 2 + (place ? 0 : 2);
     if (named + often && (!best || worth > best.worth)) best = { anchor, heading, prose, rows, worth, place };
   });
@@ -26,18 +28,19 @@ function judge(page, patterns) {
 }
 
 function search(patterns) {
-  const found = BOOK.map((page) => judge(page, patterns)).filter(Boolean);
+  const found = BOOK.map((page, order) => judge(page, order, patterns)).filter(Boolean);
   const most = Math.max(0, ...found.map((f) => f.had));
   return found.filter((f) => f.had === most).sort((a, b) => b.about - a.about);
 }
 
 // The sentence with the first of the words, from the paragraph that has most of them, and on.
-function excerpt({ prose, rows }, patterns) {
+function excerpt({ anchor, prose, rows }, patterns) {
   const blocks = [...prose.split("\n"), ...rows.split("\n")];
   const most = Math.max(...blocks.map((block) => hits(block, patterns)));
   const block = blocks.find((b) => b && hits(b, patterns) === most) ?? "";
   const at = Math.min(...patterns.map((p) => block.search(p)).filter((i) => i >= 0), block.length);
   const starts = [0, ...Array.from(block.matchAll(/[.!?:] +(?=\p{Lu})/gu), (m) => m.index + m[0].length)];
+  if (anchor.startsWith("term-")) return block.slice(0, 300);  // a definition begins with itself
   let from = starts.filter((i) => i <= at).pop(), lead = "";
   if (at - from > 160) [from, lead] = [block.indexOf(" ", at - 120) + 1, "… "];
   const end = block.length - from <= 240 ? block.length : block.lastIndexOf(" ", from + 240);
