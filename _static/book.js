@@ -24,6 +24,20 @@ addEventListener("DOMContentLoaded", () => {
     });
   }
 
+  // A browser does not save a file from disk for a page from disk; it may run a script that has it.
+  const link = document.querySelector("a[download]");
+  if (link && location.protocol === "file:") link.addEventListener("click", (event) => {
+    event.preventDefault();
+    window.saveNotebook = (notebook) => {
+      const text = JSON.stringify(notebook, null, 1) + "\n";
+      const url = URL.createObjectURL(new Blob([text], { type: "application/x-ipynb+json" }));
+      Object.assign(document.createElement("a"), { href: url, download: link.download }).click();
+    };
+    const script = Object.assign(document.createElement("script"), { src: `${link.href}.js` });
+    script.onerror = () => { location = link.href; };
+    document.head.append(script);
+  });
+
   // A link to something in a fold opens the fold.
   const unfold = () => {
     const target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
@@ -39,7 +53,8 @@ addEventListener("DOMContentLoaded", () => {
     if (wide) {
       box.tabIndex = 0;
       box.setAttribute("role", "region");
-      box.setAttribute("aria-label", box.matches(".repro-table") ? "Table, scrolls sideways" : "Figure, scrolls sideways");
+      const number = box.closest("figure, .repro-table").querySelector(".repro-number");
+      box.setAttribute("aria-label", `${number?.textContent ?? "Table"}, scrolls sideways`);
     } else for (const name of ["tabindex", "role", "aria-label"]) box.removeAttribute(name);
   };
   const watch = new ResizeObserver((entries) => entries.forEach((entry) => mark(entry.target)));

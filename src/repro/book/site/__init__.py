@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -18,7 +19,7 @@ NO_NAME = '<summary aria-label="Toggle hidden content">'
 def add_context(
     app: Any, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """What ``_templates/buttons.html`` asks, and folds that are named by what they say."""
+    """What ``templates/buttons.html`` asks, and folds that are named by what they say."""
     stem = pagename.rpartition("/")[2]
     body = context.get("body") or ""
     context["runs"] = stem if stem in chapters() else ""
@@ -27,8 +28,16 @@ def add_context(
     context["body"] = body.replace(NO_NAME, "<summary>")
 
 
+def write_notebook_scripts(app: Any, failure: Exception | None) -> None:
+    """Each notebook once more as a script, for pages opened from disk; see ``_static/book.js``."""
+    for notebook in (Path(app.outdir) / "_sources").rglob("*.ipynb"):
+        script = f"saveNotebook({notebook.read_text(encoding='utf-8').rstrip()});\n"
+        notebook.with_name(f"{notebook.name}.js").write_text(script, encoding="utf-8")
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Called by Sphinx. The theme makes its own context at the default priority, 500."""
+    app.config.templates_path.append(str(Path(__file__).parent / "templates"))
     app.add_role("exhibit", XRefRole(warn_dangling=True, innernodeclass=nodes.inline))
     app.connect("doctree-read", exhibits.collect)
     app.connect("env-purge-doc", exhibits.forget)
@@ -38,5 +47,6 @@ def setup(app: Any) -> dict[str, Any]:
     app.connect("doctree-resolved", markup.improve)
     app.connect("html-page-context", add_context, priority=600)
     app.connect("build-finished", search.write_index)
+    app.connect("build-finished", write_notebook_scripts)
     # Pages that were read before this version know nothing of their exhibits.
     return {"env_version": 1, "parallel_read_safe": False, "parallel_write_safe": True}

@@ -16,7 +16,8 @@ from sphinx.util.nodes import make_refnode
 
 START = re.compile(
     r'<figure class="repro-figure" id="(?P<figure>[^"]+)">.*?<figcaption>'
-    r'|<div class="repro-table(?! repro-claims)[^"]*"(?: id="(?P<table>[^"]+)")?[^>]*>\s*<table[^>]*>\s*<caption>',
+    r'|<div class="repro-table(?! repro-claims)[^"]*"(?: id="(?P<table>[^"]+)")?[^>]*>'
+    r"\s*<table[^>]*>\s*<caption>",
     re.DOTALL,
 )
 """The beginning of an exhibit up to its caption; the lists of claims are none."""

@@ -1,7 +1,7 @@
 """The text of all pages, section by section, as a script that the search page loads.
 
 Pages opened from disk may not fetch one another, so the search page must have their text with it.
-``_templates/search.js`` searches them.
+``templates/search.js`` searches them.
 """
 
 from __future__ import annotations

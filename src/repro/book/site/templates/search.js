@@ -40,9 +40,9 @@ function excerpt({ anchor, prose, rows }, patterns) {
   const block = blocks.find((b) => b && hits(b, patterns) === most) ?? "";
   const at = Math.min(...patterns.map((p) => block.search(p)).filter((i) => i >= 0), block.length);
   const starts = [0, ...Array.from(block.matchAll(/[.!?:] +(?=\p{Lu})/gu), (m) => m.index + m[0].length)];
-  if (anchor.startsWith("term-")) return block.slice(0, 300);  // a definition begins with itself
-  let from = starts.filter((i) => i <= at).pop(), lead = "";
-  if (at - from > 160) [from, lead] = [block.indexOf(" ", at - 120) + 1, "… "];
+  let from = block.length > 240 ? starts.filter((i) => i <= at).pop() : 0, lead = "";
+  if (anchor.startsWith("term-")) from = 0;  // a definition begins with itself
+  else if (at - from > 160) [from, lead] = [block.indexOf(" ", at - 120) + 1, "… "];
   const end = block.length - from <= 240 ? block.length : block.lastIndexOf(" ", from + 240);
   return lead + block.slice(from, end) + (end < block.length ? " …" : "");
 }
