@@ -3,28 +3,29 @@
 // page of the evidence, 2 for the others.
 
 const words = (text) => text.toLowerCase().match(/[\p{L}\p{N}]+/gu) ?? [];
-// A word finds all words that begin with it, and "rooflines" finds "roofline".
+const SMALL = new Set("a an and are at by does for from how in is it of on or that the to what why with".split(" "));
+// A word of four letters or more finds all words that begin with it, and "rooflines" finds "roofline".
 const stem = (word) => (word === "alpha" ? "(?:alpha|α)" : word.length > 4 ? word.replace(/(?<=[^s])s$/, "") : word);
-const finder = (word) => new RegExp(`(?<![\\p{L}\\p{N}])${stem(word)}[\\p{L}\\p{N}]*`, "giu");
+const finder = (word) => new RegExp(`(?<![\\p{L}\\p{N}])${stem(word)}${word.length > 3 ? "[\\p{L}\\p{N}]*" : "(?![\\p{L}\\p{N}])"}`, "giu");
 const times = (text, patterns) => patterns.reduce((n, p) => n + (text.match(p) ?? []).length, 0);
 const hits = (text, patterns) => patterns.filter((p) => text.search(p) >= 0).length;
 
 // One page for a query: how many of the words it has, how much it is about them, its best section.
 function judge(page, order, patterns) {
   const had = new Set();
-  let best = null, about = 30 * (hits(page.title, patterns) === patterns.length) - (page.kind ? 12 + 6 * page.kind : 0.8 * order);
+  let best = null, defined = false, about = 30 * (hits(page.title, patterns) === patterns.length) - (page.kind ? 12 + 6 * page.kind : 0.8 * order);
   page.sections.forEach(([anchor, heading, prose, rows], place) => {
     patterns.forEach((p, i) => { if (`${heading} ${prose} ${rows}`.search(p) >= 0) had.add(i); });
     const often = times(prose, patterns) + 0.2 * Math.min(5, times(rows, patterns));
     const named = hits(heading, patterns);
     // What stands at the head of a chapter is what it is about; an early chapter explains, later
     // ones use.
-    about += Math.min(2, often) * (place ? 1 : 3) + (named === patterns.length ? 6 : 0);
-    if (patterns.length === words(heading).length && named === patterns.length) about += 10;
+    about += Math.min(2, often) * (place ? 1 : 3) + (named === patterns.length && page.kind < 2 ? 6 : 0);
+    defined ||= anchor.startsWith("term-") && named === patterns.length;
     const worth = 6 * named + 4 * hits(prose, patterns) + Math.min(6, often) / 2 + (place ? 0 : 2);
     if (named + often && (!best || worth > best.worth)) best = { anchor, heading, prose, rows, worth, place };
   });
-  return best && { page, best, had: had.size, about };
+  return best && { page, best, had: had.size, about: about + (defined ? 10 : 0) };
 }
 
 function search(patterns) {
@@ -61,7 +62,8 @@ function marked(tag, text, patterns) {
 }
 
 function show(query) {
-  const patterns = [...new Set(words(query))].map(finder);
+  const all = [...new Set(words(query))], telling = all.filter((word) => !SMALL.has(word));
+  const patterns = (telling.length ? telling : all).map(finder);
   const found = patterns.length ? search(patterns) : [];
   const status = Object.assign(document.createElement("p"), {
     role: "status",
