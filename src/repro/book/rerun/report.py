@@ -1,0 +1,121 @@
+"""What a reader of a rerun is told first, and the two files that hold the rerun."""
+
+from __future__ import annotations
+
+import re
+from copy import deepcopy
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from repro.book.rerun.changes import Change, Changes, plural
+from repro.book.rerun.numbers import Quote, fill, key_numbers
+from repro.book.rerun.page import render
+from repro.book.rerun.plain import headings, plain
+
+Given = dict[str, tuple[Any, Any]]
+"""Parameters that were given: name to value and stored value."""
+
+MOST_NUMBERS = 12
+"""Numbers of the prose that the console shows."""
+
+
+def _changed(given: Given) -> str:
+    parts = (f"{name} = {value} (stored: {stored})" for name, (value, stored) in given.items())
+    return "; ".join(parts) or "no parameter"
+
+
+def _differs(found: Changes) -> str:
+    parts = []
+    if found.exhibits:
+        parts.append(plural(len(found.exhibits), "exhibit"))
+    if found.numbers:
+        parts.append(plural(len(found.numbers), "number"))
+    return " and ".join(parts) or "nothing"
+
+
+def index_entry(chapter: str, given: Given, found: Changes) -> dict[str, str]:
+    """What the index of own runs shows of this one."""
+    return {
+        "title": headings().get(chapter, chapter),
+        "changed": _changed(given),
+        "differs": _differs(found),
+        "when": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
+    }
+
+
+def console(given: Given, found: Changes) -> str:
+    """What `repro run` prints at the end."""
+    lines = [f"Changed: {_changed(given)}"]
+    if not found:
+        return "\n".join([*lines, f"Nothing differs from the stored chapter: {found.same}."])
+    lines.append(f"From the stored chapter differ {_differs(found)}:")
+    lines += [f"  {change}" for change in found.exhibits]
+    lines += [f"  {line}" for line in found.numbers[:MOST_NUMBERS]]
+    if (more := len(found.numbers) - MOST_NUMBERS) > 0:
+        lines.append(f"  and {plural(more, 'more number')}, marked on the page")
+    if found.same:
+        lines.append(f"The same as stored: {found.same}.")
+    return "\n".join(lines)
+
+
+def banner(given: Given, found: Changes) -> str:
+    """The box at the head of the page, in MyST markdown."""
+
+    def line(change: Change) -> str:
+        what = escape(change.what, quote=False)
+        what = f'<a href="#{change.anchor}">{what}</a>' if change.anchor else what
+        return f"- {what}: {change.how}"
+
+    text = [
+        ":::{admonition} A run of your own",
+        ":class: note",
+        "",
+        f"Changed: {escape(_changed(given), quote=False)}.",
+        "",
+        f"From the stored chapter differ {_differs(found)}.",
+        "",
+        *map(line, found.exhibits),
+        ":::",
+    ]
+    return "\n".join(text)
+
+
+def _marked(one: Quote) -> str:
+    if one.new == one.old:
+        return one.new
+    old = "not there" if one.old is None else one.old
+    title = escape(f"stored chapter: {old}", quote=True)
+    return f'<span class="repro-changed" title="{title}">{escape(one.new)}</span>'
+
+
+def page_and_notebook(stored: Any, rerun: Any, chapter: str, box: str, page: Path) -> Any:
+    """Write a rerun's page, and return its notebook with all that Jupyter cannot show in words.
+
+    Args:
+        stored, rerun: executed notebooks.
+        chapter: its name in the book.
+        box: what to say first, in MyST markdown.
+        page: the HTML file to write.
+    """
+    from nbformat.v4 import new_markdown_cell
+
+    old, new = key_numbers(stored), key_numbers(rerun)
+    notebook = deepcopy(rerun)
+    top = next(cell for cell in notebook.cells if cell.cell_type == "markdown")
+    title, _, rest = top.source.partition("\n")
+    top.source = f"{title}\n\n{box}\n{rest}"
+    readable = deepcopy(notebook)
+    if any("{cite" in c.source for c in notebook.cells if c.cell_type == "markdown"):
+        source = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
+        notebook.cells.append(new_markdown_cell(source, id="own-run-references"))
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            cell.source = fill(cell.source, new, old, _marked)
+    anchors = render(notebook, chapter, page)
+    for cell in readable.cells:
+        if cell.cell_type == "markdown":
+            text = plain(fill(cell.source, new, old), anchors)
+            cell.source = re.sub(r'<a href="#[^"]*">(.*?)</a>', r"\1", text)
+    return readable
