@@ -99,7 +99,6 @@ def chapters() -> tuple[str, ...]:
     return tuple(Path(f).name for f in files if (root() / f"{f}.ipynb").is_file())
 
 
-@cache
 def titles() -> dict[str, str]:
     """The title of every executable chapter, by its name."""
     found = {}
@@ -145,27 +144,36 @@ def allowed(field: FieldInfo) -> str:
     return _in_words(field.annotation, field.metadata)
 
 
-def _in_words(kind: Any, limits: Sequence[Any] = (), many: bool = False) -> str:
-    origin, parts = get_origin(kind), get_args(kind)
-    if origin is Annotated:
-        inner = [x for p in parts[1:] for x in (p.metadata if isinstance(p, FieldInfo) else [p])]
-        return _in_words(parts[0], [*inner, *limits], many)
-    if origin is Literal:
-        text = " or ".join(map(str, parts))
-        return f"any of {', '.join(map(str, parts))}" if many else text
-    if origin in (Union, UnionType):
-        return " or ".join(_in_words(part) for part in parts)
-    named = next((_CHECKED[f] for x in limits if (f := getattr(x, "func", None)) in _CHECKED), "")
-    if origin is list:
-        text, *rest = _in_words(parts[0], many=True).split(", ", 1)
-        text = f"list of {text}" + (f" ({rest[0]})" if rest else "")
-    else:
-        text = named or _PLAIN.get(kind, str(kind))
-        text += "s" * (many and kind is not bool)
-    return ", ".join([text, *_limits(limits, "values" if origin is list else "")])
+def _taken_apart(kind: Any, limits: Sequence[Any] = ()) -> tuple[Any, list[Any]]:
+    """A type without its annotations, and all of these."""
+    limits = list(limits)
+    while get_origin(kind) is Annotated:
+        kind, *more = get_args(kind)
+        limits += [x for one in more for x in (one.metadata if hasattr(one, "metadata") else [one])]
+    return kind, limits
 
 
-def _limits(limits: Sequence[Any], unit: str) -> list[str]:
+def _in_words(kind: Any, limits: Sequence[Any] = ()) -> str:
+    kind, limits = _taken_apart(kind, limits)
+    if get_origin(kind) is list:
+        (element,) = get_args(kind)
+        one, inner = _taken_apart(element)
+        ranges = ", ".join(_limits(inner))
+        text = f"list of {_noun(one, inner, 's')}" + f" ({ranges})" * bool(ranges)
+        return ", ".join([text, *_limits(limits, "values")])
+    return ", ".join([_noun(kind, limits), *_limits(limits)])
+
+
+def _noun(kind: Any, limits: Sequence[Any], plural: str = "") -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(map(str, get_args(kind)))
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(_in_words(part) for part in get_args(kind))
+    checked = (_CHECKED.get(getattr(one, "func", None)) for one in limits)
+    return (next(filter(None, checked), None) or _PLAIN.get(kind, str(kind))) + plural
+
+
+def _limits(limits: Sequence[Any], unit: str = "") -> list[str]:
     """Ranges out of a field's metadata: ``1 to 100``, ``above 0``, ``at least 2 values``."""
     known = {
         name: getattr(x, name)

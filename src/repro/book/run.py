@@ -9,7 +9,7 @@ import webbrowser
 from pathlib import Path
 from typing import Any
 
-from repro.book.parameters import parameters_of, resolve, same_as
+from repro.book.parameters import parameters_of, resolve, same_as, titles
 from repro.errors import InputError
 from repro.paths import root
 
@@ -127,7 +127,7 @@ def finish(
     found = changes(stored, rerun)
     defaults = {name: field.default for name, field in parameters_of(chapter).model_fields.items()}
     given = {name: (value, defaults[name]) for name, value in values.items()}
-    rerun.metadata["rerun"] = index_entry(chapter, given, found)
+    rerun.metadata["rerun"] = index_entry(titles()[chapter], given, found)
     page = target.with_suffix(".html")
     notebook = page_and_notebook(stored, rerun, chapter, banner(given, found), page)
     nbformat.write(notebook, target)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated, Literal
@@ -75,8 +76,7 @@ def parameters_text(chapter: str) -> str:
     model = parameters_of(chapter)
     lines = [f"{chapter}: {titles()[chapter]}", ""]
     for name, field in model.model_fields.items():
-        default = f"[default: {field.default}]"
-        text = f"{field.description}: {allowed(field)}. {default}"
+        text = f"{field.description}. Allowed: {allowed(field)}. [default: {field.default}]"
         lines += [f"  {name}", fill(text, 96, initial_indent="      ", subsequent_indent="      ")]
     if not model.model_fields:
         lines.append("  no parameters")
@@ -86,6 +86,10 @@ def parameters_text(chapter: str) -> str:
         lines.append(fill(f"--tier {tier}: {changed}", 96, subsequent_indent="      "))
     if not model.tiers:
         lines.append("All tiers compute the same.")
-    plain = [(n, f.default) for n, f in model.model_fields.items() if isinstance(f.default, int)]
-    name, value = (plain or [("NAME", "VALUE")])[0]
-    return "\n".join([*lines, f"Example: repro run {chapter} -p {name}={value} --open"])
+    short = [
+        f"{name}={field.default}"
+        for name, field in model.model_fields.items()
+        if field.default is not None and len(str(field.default)) < 30
+    ]
+    example = shlex.quote((short or ["NAME=VALUE"])[0])
+    return "\n".join([*lines, f"Example: repro run {chapter} -p {example} --open"])

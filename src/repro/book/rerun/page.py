@@ -221,8 +221,8 @@ def write_index(folder: Path) -> Path:
         if about:
             page = path.with_suffix(".html")
             link = (page if page.is_file() else path).relative_to(folder).as_posix()
-            cells = (f'<a href="{link}">{escape(about["title"])}</a>',)
-            cells += tuple(escape(about[key]) for key in ("changed", "differs", "when"))
+            cells = [f'<a href="{link}">{escape(about["title"])}</a>']
+            cells += [escape(about[key]) for key in ("changed", "differs", "when")]
             rows.append((about["when"], link, "".join(f"<td>{cell}</td>" for cell in cells)))
     body = "\n".join(f"<tr>{row}</tr>" for _, _, row in sorted(rows, reverse=True))
     index = folder / "index.html"

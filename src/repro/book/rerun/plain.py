@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import cache
@@ -18,12 +19,10 @@ _LINK = re.compile(r"(?<!!)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)\s]+)\)")
 
 
 @cache
-def headings() -> dict[str, str]:
+def headings(folder: Path) -> dict[str, str]:
     """Titles by what a link may say: a chapter's file, or a label that stands above a heading."""
-    import json
-
     found = {}
-    for path in sorted((root() / "chapters").iterdir()):
+    for path in sorted(folder.iterdir()):
         text = path.read_text(encoding="utf-8") if path.suffix in (".ipynb", ".md") else ""
         if path.suffix == ".ipynb":
             cells = json.loads(text)["cells"]
@@ -35,10 +34,10 @@ def headings() -> dict[str, str]:
 
 
 @cache
-def _bibliography() -> Any:
+def _bibliography(path: Path) -> Any:
     from pybtex.database import parse_file
 
-    return parse_file(str(root() / "references.bib"), "bibtex").entries
+    return parse_file(str(path), "bibtex").entries
 
 
 def _surname(person: Any) -> str:
@@ -52,7 +51,7 @@ def cite(kind: str, keys: str) -> str:
     """``Dollár et al. (2021)`` for kind ``t``, ``(Dollár et al., 2021)`` for all others."""
     made = []
     for key in keys.split(","):
-        entry = _bibliography()[key.strip()]
+        entry = _bibliography(root() / "references.bib")[key.strip()]
         people = [_surname(p) for p in entry.persons.get("author", [])]
         short = " and ".join(people) if len(people) < 3 else f"{people[0]} et al."
         short, year = short or key.strip(), entry.fields.get("year", "")
@@ -67,7 +66,7 @@ def _role(match: re.Match[str], numbers: Mapping[str, str]) -> str:
     if titled := re.fullmatch(r"(.*?)\s*<([^>]*)>", text, re.DOTALL):
         return titled[1]
     if role in ("doc", "ref", "numref"):
-        return headings().get(Path(text).name, text)
+        return headings(root() / "chapters").get(Path(text).name, text)
     if role == "exhibit":
         return numbers.get(text, "the figure" if text.startswith("fig-") else "the table")
     return text
@@ -81,7 +80,9 @@ def plain(markdown: str, numbers: Mapping[str, str] | None = None) -> str:
         numbers: what ``{exhibit}`` says for each anchor, for example ``"Figure 2.3"``.
     """
     text = _ROLE.sub(lambda match: _role(match, numbers or {}), markdown)
-    text = _LINK.sub(lambda m: m[1] or headings().get(Path(m[2]).name, m[2]), text)
+    text = _LINK.sub(
+        lambda m: m[1] or headings(root() / "chapters").get(Path(m[2]).name, m[2]), text
+    )
     text = re.sub(r"^\([^)\n]+\)=\n", "", text, flags=re.MULTILINE)
     lines: list[str] = []
     open_fences: list[tuple[str, str]] = []  # the fence that closes it, what its lines begin with

@@ -12,7 +12,7 @@ from typing import Any
 from repro.book.rerun.changes import Change, Changes, plural
 from repro.book.rerun.numbers import Quote, fill, key_numbers
 from repro.book.rerun.page import render
-from repro.book.rerun.plain import headings, plain
+from repro.book.rerun.plain import plain
 
 Given = dict[str, tuple[Any, Any]]
 """Parameters that were given: name to value and stored value."""
@@ -35,10 +35,10 @@ def _differs(found: Changes) -> str:
     return " and ".join(parts) or "nothing"
 
 
-def index_entry(chapter: str, given: Given, found: Changes) -> dict[str, str]:
-    """What the index of own runs shows of this one."""
+def index_entry(title: str, given: Given, found: Changes) -> dict[str, str]:
+    """What the index of own runs shows of this one, under its chapter's title."""
     return {
-        "title": headings().get(chapter, chapter),
+        "title": title,
         "changed": _changed(given),
         "differs": _differs(found),
         "when": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
@@ -50,7 +50,7 @@ def console(given: Given, found: Changes) -> str:
     lines = [f"Changed: {_changed(given)}"]
     if not found:
         return "\n".join([*lines, f"Nothing differs from the stored chapter: {found.same}."])
-    lines.append(f"From the stored chapter differ {_differs(found)}:")
+    lines.append(f"What differs from the stored chapter ({_differs(found)}):")
     lines += [f"  {change}" for change in found.exhibits]
     lines += [f"  {line}" for line in found.numbers[:MOST_NUMBERS]]
     if (more := len(found.numbers) - MOST_NUMBERS) > 0:
@@ -74,7 +74,7 @@ def banner(given: Given, found: Changes) -> str:
         "",
         f"Changed: {escape(_changed(given), quote=False)}.",
         "",
-        f"From the stored chapter differ {_differs(found)}.",
+        f"What differs from the stored chapter: {_differs(found)}.",
         "",
         *map(line, found.exhibits),
         ":::",
