@@ -55,7 +55,7 @@ def claims(
         key = _paper(paper, ledger.papers)
         chosen = [claim for claim in chosen if claim.paper == key]
     if table is not None:
-        chosen = [claim for claim in chosen if _stands_in(claim.where, table)]
+        chosen = [claim for claim in chosen if stands_in(claim.where, table)]
         if not chosen:
             raise InputError(f"no claim stands in {_place(table)!r}; allowed: 5, 'Figure 2', ...")
     wanted = None if verdict is None else _verdict(verdict)
@@ -105,7 +105,7 @@ def _place(text: str) -> str:
     return f"Table {text}" if text[:1].isdigit() else text
 
 
-def _stands_in(where: str, text: str) -> bool:
+def stands_in(where: str, text: str) -> bool:
     """Whether a place is meant: ``5`` also by ``Tables 5 to 8, Figure 2``."""
     kind, _, number = _place(text).partition(" ")
     for match in re.finditer(
