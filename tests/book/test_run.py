@@ -113,7 +113,7 @@ def test_other_parameters_change_numbers_and_the_next_folder_is_free(project, ca
         "      runs/tiny-2/tiny.ipynb",
         "Changed: n = 5 (stored: 2); names = None (stored: ['a'])",
         "What differs from the stored chapter (1 number):",
-        "  of 3 or so is 25.0 (stored: 4.0).",
+        "  ... of 3 or so is 25.0 (stored: 4.0).",
         "The same as stored: 1 number.",
         "All own runs: runs/index.html",
     ]

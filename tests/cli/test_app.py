@@ -78,17 +78,7 @@ def test_list(run):
     status, out, err = run("list")
     assert (status, err) == (0, "")
     lines = out.splitlines()
-    assert lines[0].split() == [
-        "model",
-        "resolution",
-        "flops",
-        "(G)",
-        "params",
-        "(M)",
-        "acts",
-        "(M)",
-        "note",
-    ]
+    assert " ".join(lines[0].split()) == "model resolution flops (G) params (M) acts (M) note"
     assert [line.split()[0] for line in lines[1 : len(NAMES) + 1]] == list(NAMES)
     assert lines[1].split() == ["EN-B0", "224", "0.386", "5.289", "6.748"]
     assert len({line.index(line.split()[1]) + len(line.split()[1]) for line in lines[1:44]}) == 1

@@ -120,7 +120,7 @@ def finish(
 
     from repro.book.rerun.changes import changes
     from repro.book.rerun.page import write_index
-    from repro.book.rerun.report import banner, console, index_entry, page_and_notebook
+    from repro.book.rerun.report import console, index_entry, page_and_notebook
 
     stored = nbformat.read(root() / "chapters" / f"{chapter}.ipynb", as_version=4)
     rerun = nbformat.read(executed, as_version=4)
@@ -129,7 +129,7 @@ def finish(
     given = {name: (value, defaults[name]) for name, value in values.items()}
     rerun.metadata["rerun"] = index_entry(titles()[chapter], given, found)
     page = target.with_suffix(".html")
-    notebook = page_and_notebook(stored, rerun, chapter, banner(given, found), page)
+    notebook = page_and_notebook(stored, rerun, chapter, given, found, page)
     nbformat.write(notebook, target)
     executed.unlink()
     print(f"Done: {page}\n      {target}")

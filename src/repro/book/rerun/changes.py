@@ -85,7 +85,7 @@ def _exhibits(html: str) -> list[Exhibit]:
         )
         caption = _TITLE.search(part)
         title = strip_tags(caption[2]) if caption else ""
-        title = re.split(r"(?<=[^.\d])[.:;](?:\s|$)|(?<=.{24}), ", title)[0]
+        title = re.split(r"(?<=[^.\d])[.:;](?:\s|$)|(?<=.{24})(?:, | \()", title)[0]
         title = title if len(title) <= 70 else title[:67].rsplit(" ", 1)[0] + "..."
         rows: tuple[tuple[str, ...], ...] = ((_TITLE.sub("", part),),)
         if table:
@@ -188,11 +188,13 @@ def number_changes(stored: Any, rerun: Any) -> tuple[list[str], int]:
                     spots.append((len(text), one))
                 text += one.new
             for start, one in spots:
-                left = _bare(text[:start].rpartition("\n")[2]).split(" ")[-WORDS_AROUND:]
+                left = _bare(text[:start].rpartition("\n")[2]).split(" ")
                 right = _bare(text[start + len(one.new) :].partition("\n")[0]).split(" ")
-                tail = " ".join(right[:WORDS_AROUND])
-                shown = f"{one.new} (stored: {one.old})"
-                lines.append(" ".join(f"{' '.join(left)}{shown}{tail}".split()))
+                before, after = left[-WORDS_AROUND:], right[:WORDS_AROUND]
+                begin = "... " * (len(before) < len(left))
+                end = " ..." * (len(after) < len(right))
+                shown = f"{' '.join(before)}{one.new} (stored: {one.old}){' '.join(after)}"
+                lines.append(begin + " ".join(shown.split()) + end)
     for name in new:
         if name not in quoted:
             count += 1

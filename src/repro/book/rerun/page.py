@@ -153,7 +153,7 @@ def _in_one_file(page: Path, target: Path) -> str:
         lambda m: f'{m[1]}{_data(beside(m[2]))}"',
         text,
     )
-    text = _relink(text, page, target)
+    text = relink(text, page, target)
     text = text.replace("</head>", f"<style>{STYLE}</style>\n</head>", 1)
     head, end, tail = text.rpartition("</body>")
     return head + "\n".join(late) + end + tail
@@ -165,7 +165,7 @@ def _data(path: Path) -> str:
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def _relink(text: str, page: Path, target: Path) -> str:
+def relink(text: str, page: Path, target: Path) -> str:
     """Links to other pages lead to the built book, or, when there is none, are plain text."""
     here, book = page.parent.parent, root() / "_build" / "html"
 

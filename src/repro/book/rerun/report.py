@@ -21,8 +21,14 @@ MOST_NUMBERS = 12
 """Numbers of the prose that the console shows."""
 
 
-def _changed(given: Given) -> str:
-    parts = (f"{name} = {value} (stored: {stored})" for name, (value, stored) in given.items())
+def _changed(given: Given, mark: str = "") -> str:
+    """``depth = 8 (stored: 4)``; ``mark`` goes around code. Long stored lists are counted."""
+    parts = []
+    for name, (value, stored) in given.items():
+        old = f"{mark}{stored}{mark}"
+        if isinstance(stored, list) and len(str(stored)) > 40:
+            old = f"{len(stored)} others"
+        parts.append(f"{mark}{name} = {value}{mark} (stored: {old})")
     return "; ".join(parts) or "no parameter"
 
 
@@ -60,8 +66,13 @@ def console(given: Given, found: Changes) -> str:
     return "\n".join(lines)
 
 
-def banner(given: Given, found: Changes) -> str:
-    """The box at the head of the page, in MyST markdown."""
+def banner(given: Given, found: Changes, marked: bool) -> str:
+    """The box at the head of a rerun, in MyST markdown.
+
+    Args:
+        given, found: what was changed, and what differs.
+        marked: whether numbers that differ are marked, as on the page.
+    """
 
     def line(change: Change) -> str:
         what = escape(change.what, quote=False)
@@ -72,9 +83,11 @@ def banner(given: Given, found: Changes) -> str:
         ":::{admonition} A run of your own",
         ":class: note",
         "",
-        f"Changed: {escape(_changed(given), quote=False)}.",
+        f"Changed: {_changed(given, '`')}.",
         "",
-        f"What differs from the stored chapter: {_differs(found)}.",
+        f"What differs from the stored chapter: {_differs(found)}."
+        + " Numbers that differ have dots below; point at one to see the stored value."
+        * (marked and bool(found.numbers)),
         "",
         *map(line, found.exhibits),
         ":::",
@@ -90,32 +103,41 @@ def _marked(one: Quote) -> str:
     return f'<span class="repro-changed" title="{title}">{escape(one.new)}</span>'
 
 
-def page_and_notebook(stored: Any, rerun: Any, chapter: str, box: str, page: Path) -> Any:
+def page_and_notebook(
+    stored: Any, rerun: Any, chapter: str, given: Given, found: Changes, page: Path
+) -> Any:
     """Write a rerun's page, and return its notebook with all that Jupyter cannot show in words.
 
     Args:
         stored, rerun: executed notebooks.
         chapter: its name in the book.
-        box: what to say first, in MyST markdown.
+        given, found: what to say first.
         page: the HTML file to write.
     """
     from nbformat.v4 import new_markdown_cell
 
     old, new = key_numbers(stored), key_numbers(rerun)
-    notebook = deepcopy(rerun)
-    top = next(cell for cell in notebook.cells if cell.cell_type == "markdown")
+    book, readable = (_headed(rerun, banner(given, found, marked)) for marked in (True, False))
+    if any("{cite" in c.source for c in _prose(book)):
+        source = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
+        book.cells.append(new_markdown_cell(source, id="own-run-references"))
+    for cell in _prose(book):
+        cell.source = fill(cell.source, new, old, _marked)
+    anchors = render(book, chapter, page)
+    for cell in _prose(readable):
+        text = plain(fill(cell.source, new, old), anchors)
+        cell.source = re.sub(r'<a href="#[^"]*">(.*?)</a>', r"\1", text)
+    return readable
+
+
+def _prose(notebook: Any) -> list[Any]:
+    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
+
+
+def _headed(notebook: Any, box: str) -> Any:
+    """A copy of a notebook with a box under its title."""
+    copy = deepcopy(notebook)
+    top = _prose(copy)[0]
     title, _, rest = top.source.partition("\n")
     top.source = f"{title}\n\n{box}\n{rest}"
-    readable = deepcopy(notebook)
-    if any("{cite" in c.source for c in notebook.cells if c.cell_type == "markdown"):
-        source = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
-        notebook.cells.append(new_markdown_cell(source, id="own-run-references"))
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = fill(cell.source, new, old, _marked)
-    anchors = render(notebook, chapter, page)
-    for cell in readable.cells:
-        if cell.cell_type == "markdown":
-            text = plain(fill(cell.source, new, old), anchors)
-            cell.source = re.sub(r'<a href="#[^"]*">(.*?)</a>', r"\1", text)
-    return readable
+    return copy
