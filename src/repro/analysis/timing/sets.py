@@ -8,7 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from repro.records import TimingRecord, changed_code, read
+from repro.records import TimingRecord, changed_code
+from repro.stored import read
 
 IMAGENET_IMAGES = 1_281_167
 """Training images of ImageNet, for times of an epoch."""
