@@ -1,7 +1,7 @@
 """What it would take to train the paper's networks again: commands, GPU-hours, numbers of runs.
 
 Times are those that the first paper publishes for eight V100s, and where it prints none, those that
-the price list of its Figure 2 predicts (`correlates`); for this project's machines
+the price list of its Figure 2 predicts (`predict`); for this project's machines
 predicted from their recorded training steps. Source of the schedule: section 6.1.
 """
 
@@ -16,16 +16,15 @@ import pandas as pd
 
 from repro import reference
 from repro.analysis.accuracy.published import Noise
-from repro.analysis.timing.correlates import (
+from repro.analysis.timing.predict import fitted
+from repro.analysis.timing.sets import (
+    IMAGENET_IMAGES,
     Timings,
     best_training,
     figure2,
-    fitted,
     network_of,
-    predict,
     short,
 )
-from repro.analysis.timing.sets import IMAGENET_IMAGES
 from repro.arch import PAPER, alpha_strategy
 from repro.complexity import complexity
 from repro.runtime.roofline import kernel_count
@@ -112,7 +111,7 @@ def _ms(timings: Timings, base: str, strategy: str, factor: float) -> float:
             "kernels": [kernel_count(net)],
         }
     )
-    return float(predict(fitted(timings), table).iloc[0])
+    return float(fitted(timings).predict(table).iloc[0])
 
 
 def price_table(
