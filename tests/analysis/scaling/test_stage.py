@@ -106,10 +106,8 @@ def test_a_stage_that_does_not_follow_the_table_would_show() -> None:
 
 @pytest.mark.parametrize(("field", "wrong"), [("acts", "2/3"), ("width", "1/3")])
 def test_a_misprint_would_show(field: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace
-
     rows = [r for r in stage.exponent_rows() if (r.table, r.strategy) == (2, "dw")]
-    monkeypatch.setattr(stage, "exponent_rows", lambda: [replace(rows[0], **{field: wrong})])
+    monkeypatch.setattr(stage, "exponent_rows", lambda: [rows[0]._replace(**{field: wrong})])
     frame = stage.three_ways(2, Stage(4, 64, 32))
     assert stage.agreement([frame])[0] < 3
     html = stage.three_ways_table(frame, "caption").html

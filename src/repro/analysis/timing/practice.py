@@ -78,7 +78,8 @@ def recorded_curves(timings: Timings) -> pd.DataFrame:
     large = curves[curves.strategy == "dWr"]
     parts = [small.assign(panel=BASE, curve=small.strategy)]
     parts += [large.assign(panel="dWr", curve=large.base)]
-    originals = table[table.base.str.startswith("EN-B") & (table.strategy == UNSCALED)]
+    named = [f"EN-{o.model}" for o in reference.original_curve()]
+    originals = table[table.base.isin(named) & (table.strategy == UNSCALED)]
     if len(originals) > 1:
         parts.append(originals.assign(panel="dWr", curve="orig"))
     joined = pd.concat(parts, ignore_index=True)
@@ -108,9 +109,8 @@ def speedups(sets: Sequence[Timings], factor: float) -> pd.DataFrame:
             for strategy in ("dWr", "w"):
                 slow, fast = at.get("dwr"), at.get(strategy)
                 if slow and fast:
-                    row = {"machine": short(timings), "base": base, "strategy": strategy}
-                    row |= {"speedup": slow["ms"] / fast["ms"]}
-                    rows.append(row | {"acts": slow["acts"] / fast["acts"]})
+                    ratios = (slow[c] / fast[c] for c in ("ms", "acts"))
+                    rows.append((short(timings), base, strategy, *ratios))
     return pd.DataFrame(rows, columns=["machine", "base", "strategy", "speedup", "acts"])
 
 
@@ -142,9 +142,10 @@ def memory_sets() -> list[Timings]:
     chosen: dict[str, Timings] = {}
     for timings in recorded():
         if timings.mode != "infer" and timings.frame.memory_mb.notna().all():
-            before = chosen.get(timings.machine)
-            fixed = timings.frame.batch.nunique() == 1
-            if before is None or (fixed and before.frame.batch.nunique() > 1):
+            several = (
+                timings.machine in chosen and chosen[timings.machine].frame.batch.nunique() > 1
+            )
+            if timings.machine not in chosen or (several and timings.frame.batch.nunique() == 1):
                 chosen[timings.machine] = timings
     return list(chosen.values())
 
@@ -184,6 +185,13 @@ def printed_minutes() -> dict[str, float]:
     return {r.model: float(r.epoch_minutes_8xv100) for r in reference.table_rows()}
 
 
+def _minutes_of_bases() -> dict[str, float]:
+    """The same of unscaled networks, by their names in the zoo."""
+    printed = printed_minutes()
+    rows = [n for n in reference.printed_networks() if n.row in printed and not n.s]
+    return {n.base: printed[n.row] for n in rows}
+
+
 def costs(
     sets: Sequence[Timings], networks: Sequence[str], price: float, epochs: int
 ) -> pd.DataFrame:
@@ -199,11 +207,10 @@ def costs(
         (of all devices together, of the training), cost, share (of the price of a V100's hour at
         which the training costs the same). Networks that a machine did not time are left out.
     """
-    printed = printed_minutes()
-    rows = []
+    printed, rows = _minutes_of_bases(), []
     for name in networks:
         net = get(name).name
-        known = printed.get(net.removeprefix("EN-").replace("Net-", "Net").replace("Xt-", "Xt"))
+        known = printed.get(net)
         timed = [] if known is None else [(V100, 8, known)]
         for timings in sets:
             table = timings.frame
@@ -212,8 +219,7 @@ def costs(
         for machine, devices, minutes in timed:
             hours = devices * minutes / 60
             share = float("nan") if known is None else 8 * known / 60 / hours
-            row = {"network": net, "machine": machine, "devices": devices, "minutes": minutes}
-            row |= {"hours": epochs * hours, "cost": epochs * hours * price, "share": share}
-            rows.append(row)
+            training = (epochs * hours, epochs * hours * price)
+            rows.append((net, machine, devices, minutes, *training, share))
     columns = ["network", "machine", "devices", "minutes", "hours", "cost", "share"]
     return pd.DataFrame(rows, columns=columns)

@@ -118,23 +118,6 @@ def held_out_errors(sets: Iterable[Timings]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["timings", "left_out", "counts", "error"])
 
 
-def price_table(sets: Iterable[Timings]) -> pd.DataFrame:
-    """What the fit of all four counts says that things cost: a price list for each set.
-
-    Returns:
-        Columns timings; ms per G flops, M acts, M params and kernel, for one image; flops per act
-        (at which both cost the same, see `balance`).
-    """
-    units = {"flops": "G flops", "acts": "M acts", "params": "M params", "kernels": "kernel"}
-    rows = []
-    for timings in sets:
-        costs = fitted(timings).costs
-        row: dict[str, object] = {"timings": timings.brief}
-        row |= {f"ms per {unit}": costs[count] for count, unit in units.items()}
-        rows.append(row | {"an act costs, flops": balance(timings)})
-    return pd.DataFrame(rows)
-
-
 def balance(timings: Timings) -> float:
     """How many flops cost as much as one act, by the fit; infinite where flops are free."""
     costs = fitted(timings).costs
@@ -152,12 +135,12 @@ def with_roofline(
     A set whose machine's rates are not known stays as it is.
 
     Args:
-        assumed: precision of published sets, by key.
+        assumed: precision of published sets, by title.
         fusion: see `repro.runtime.roofline`.
     """
     completed = []
     for timings in sets:
-        dtype = timings.dtype or assumed[timings.key]
+        dtype = timings.dtype or assumed[timings.title]
         if peaks := peaks_of(timings, dtype):
             known = timings.frame.batch.fillna(UNKNOWN_BATCH).astype(int)
             nets = timings.frame[["base", "strategy", "s"]].itertuples(index=False)

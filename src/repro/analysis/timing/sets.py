@@ -17,9 +17,10 @@ import pandas as pd
 
 from repro import reference
 from repro.analysis.frames import family
-from repro.arch import PAPER, Network, alpha_strategy, get, scale
-from repro.complexity import complexity
+from repro.arch import Network
 from repro.errors import InputError
+from repro.evidence.printed import in_print_units, network
+from repro.evidence.timings import FIRST_PAPER, USUAL
 from repro.records import Dtype, Mode, TimingRecord, changed_code, read
 from repro.runtime.roofline import kernel_count
 from repro.stored import machine_name, stored
@@ -31,8 +32,6 @@ UNSCALED = "unscaled"
 COUNTS = ("flops", "params", "acts", "kernels")
 FEWEST = 8
 """Fewer networks give no correlation, and no set."""
-FIRST_PAPER = ("EN-B", "RegNet", "ResNet-", "ResNeXt-")
-"""How names of the networks begin that the paper, or its authors' zoo, has times of."""
 V100 = "V100"
 MODES = {"infer": "inference", "train": "forward and backward", "step": "training"}
 
@@ -42,26 +41,22 @@ class Timings:
     """Networks timed in one way on one machine.
 
     Attributes:
-        key: short and unique.
         title: says machine, mode, precision and batch.
         kind: ``"published"``, ``"cpu"`` or ``"cuda"``.
         machine: its name.
         mode: ``"infer"``, ``"train"`` or ``"step"``.
         dtype: as in records; None: not published.
-        devices: how many worked together.
         frame: one row per network: model, base, family, strategy, s, flops (G), params (M),
             acts (M), kernels, batch (of one device; NaN: not published), minutes (of an ImageNet
-            epoch on all devices), ms (of one image on one device); for records also ms_low,
-            ms_high (quartiles) and memory_mb (of one image).
+            epoch; published ones on eight devices), ms (of one image on one device); for records
+            also ms_low, ms_high (quartiles) and memory_mb (of one image).
     """
 
-    key: str
     title: str
     kind: str
     machine: str
     mode: Mode
     dtype: Dtype | None
-    devices: int
     frame: pd.DataFrame
 
     @property
@@ -71,11 +66,6 @@ class Timings:
             return self.title
         dtype = f", {self.dtype}" if self.kind == "cuda" else ""
         return f"{short(self)}: {MODES[self.mode]}{dtype}"
-
-    @property
-    def scaled(self) -> bool:
-        """Whether the networks are versions of a few bases, by strategies."""
-        return bool((self.frame.strategy != UNSCALED).any())
 
 
 def short(timings: Timings) -> str:
@@ -90,10 +80,8 @@ def network_of(base: str, strategy: str, s: float) -> Network:
     Args:
         strategy: the paper's short name, or ``alpha=2/3``; empty or `UNSCALED` for the base.
     """
-    if strategy in ("", UNSCALED):
-        return get(base)
-    known = PAPER.get(strategy) or alpha_strategy(strategy.removeprefix("alpha="), strategy)
-    return scale(get(base), known, s)
+    scaled = strategy not in ("", UNSCALED)
+    return network(base, strategy.removeprefix("alpha=") if scaled else None, s)
 
 
 def with_counts(points: pd.DataFrame) -> pd.DataFrame:
@@ -109,8 +97,7 @@ def with_counts(points: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for base, strategy, s in points[["base", "strategy", "s"]].itertuples(index=False):
         net = network_of(base, strategy, s)
-        count = complexity(net)
-        rows.append((count.flops / 1e9, count.params / 1e6, count.acts / 1e6, kernel_count(net)))
+        rows.append(in_print_units(net) | {"kernels": kernel_count(net)})
     counts = pd.DataFrame(rows, columns=list(COUNTS), index=points.index)
     return pd.concat([points.drop(columns=[c for c in COUNTS if c in points]), counts], axis=1)
 
@@ -129,7 +116,7 @@ def figure2() -> Timings:
         }
         for p in reference.runtime_points()
     )
-    return _published("figure2", "V100, Figure 2", "step", points)
+    return _published("V100, Figure 2", "step", points)
 
 
 def zoo(mode: Mode = "train") -> Timings:
@@ -156,14 +143,14 @@ def zoo(mode: Mode = "train") -> Timings:
             }
         )
     title = f"V100, authors' zoo{'' if training else ', inference'}"
-    return _published(f"zoo-{mode}", title, mode, pd.DataFrame(rows))
+    return _published(title, mode, pd.DataFrame(rows))
 
 
-def _published(key: str, title: str, mode: Mode, points: pd.DataFrame) -> Timings:
+def _published(title: str, mode: Mode, points: pd.DataFrame) -> Timings:
     """Minutes of an epoch on eight V100s as a set."""
     table = with_counts(points)
     table["ms"] = table.minutes * 8 * 60e3 / IMAGENET_IMAGES
-    return Timings(key, title, "published", V100, mode, None, 8, table)
+    return Timings(title, "published", V100, mode, None, table)
 
 
 def recorded() -> list[Timings]:
@@ -178,12 +165,12 @@ def recorded() -> list[Timings]:
         if not (isinstance(r, TimingRecord) and r.subject.base.startswith(FIRST_PAPER)):
             continue
         p = r.protocol
-        if (p.compile, p.memory_format, p.input) == ("none", "channels_last", "random"):
+        if all(getattr(p, condition) == value for condition, value in USUAL.items()):
             way = (machine_name(r), p.mode, p.dtype, p.batch, p.memory_gb)
             ways.setdefault(way, {})[r.subject.name] = r  # the later of two timings counts
     sets = [_timings(list(way.values())) for way in ways.values() if len(way) >= FEWEST]
-    order = {"step": 0, "train": 1, "infer": 2}
-    return sorted(sets, key=lambda t: (t.kind == "cpu", order[t.mode], -len(t.frame)))
+    order = ("step", "train", "infer")
+    return sorted(sets, key=lambda t: (t.kind == "cpu", order.index(t.mode), -len(t.frame)))
 
 
 def _timings(records: Sequence[TimingRecord]) -> Timings:
@@ -206,10 +193,9 @@ def _timings(records: Sequence[TimingRecord]) -> Timings:
     batch = "largest batch" if p.batch == "max" else f"batch {p.batch}"
     batch += f" in {p.memory_gb:g} GB" if p.memory_gb else ""
     title = f"{machine}: {MODES[p.mode]}, {p.dtype}, {batch}"
-    key = f"{machine}-{p.mode}-{p.dtype}-{p.batch}-{p.memory_gb}"
     kept = ["model", "base", "family", "strategy", "s", *COUNTS, "batch", "minutes"]
     kept += ["ms", "ms_low", "ms_high", "memory_mb"]
-    return Timings(key, title, p.device, machine, p.mode, p.dtype, 1, table[kept])
+    return Timings(title, p.device, machine, p.mode, p.dtype, table[kept])
 
 
 def best_training() -> list[Timings]:
@@ -250,13 +236,10 @@ def frame(*sources: Path | str | Iterable[Any]) -> pd.DataFrame:
         sources: records files, or records.
 
     Returns:
-        Columns, in this order: model, base, strategy, grammar, scale, resolution; gflops, mparams,
-        macts, kernels (for one image); device, device_name, mode, dtype, memory_format, compile,
-        input, threads, memory_gb, batch, batch_wanted, halvings; ms, ms_low, ms_high (median and
-        quartiles of one iteration), launch_ms (until a GPU was told of one), samples, settled;
-        images_per_s, epoch_minutes (ImageNet, one device);
-        peak_gb (allocated on a GPU, resident on a CPU; 1e9 bytes), reserved_gb; power_w,
-        joules_per_image; torch, commit, when, key, current (the code is still the same).
+        Columns model, base, strategy, scale; gflops, mparams, macts, kernels (for one image);
+        batch; ms, ms_low, ms_high (median and quartiles of one iteration); epoch_minutes
+        (ImageNet, one device); peak_gb (allocated on a GPU, resident on a CPU; 1e9 bytes);
+        current (the code is still the same).
 
     Raises:
         InputError: a file cannot be read, or holds something else than records of this version.
@@ -268,49 +251,25 @@ def frame(*sources: Path | str | Iterable[Any]) -> pd.DataFrame:
 
 
 def _row(record: TimingRecord) -> dict[str, Any]:
-    subject, protocol, machine = record.subject, record.protocol, record.machine
+    subject = record.subject
     low, middle, high = record.quartiles
-    peak = record.peak_rss if record.peak_allocated is None else record.peak_allocated
-    images = record.batch * record.iterations * len(record.samples_s)
     return {
         "model": subject.name,
         "base": subject.base,
         "strategy": subject.strategy,
-        "grammar": subject.grammar,
         "scale": 1.0 if subject.scale is None else subject.scale,
-        "resolution": subject.resolution,
         "gflops": _scaled(subject.flops, 1e9),
         "mparams": _scaled(subject.params, 1e6),
         "macts": _scaled(subject.acts, 1e6),
         "kernels": subject.kernels,
-        "device": machine.device,
-        "device_name": machine.device_name,
-        "mode": protocol.mode,
-        "dtype": protocol.dtype,
-        "memory_format": protocol.memory_format,
-        "compile": protocol.compile,
-        "input": protocol.input,
-        "threads": protocol.threads,
-        "memory_gb": protocol.memory_gb,
         "batch": record.batch,
-        "batch_wanted": protocol.batch,
-        "halvings": record.halvings,
         "ms": 1e3 * middle,
         "ms_low": 1e3 * low,
         "ms_high": 1e3 * high,
-        "launch_ms": _scaled(record.launch_s, 1e-3),
-        "samples": len(record.samples_s),
-        "settled": record.settled,
-        "images_per_s": record.images_per_s,
         "epoch_minutes": IMAGENET_IMAGES / record.images_per_s / 60,
-        "peak_gb": _scaled(peak, 1e9),
-        "reserved_gb": _scaled(record.peak_reserved, 1e9),
-        "power_w": record.under_load.power_w,
-        "joules_per_image": _scaled(record.energy_j, images),
-        "torch": machine.torch,
-        "commit": record.commit,
-        "when": record.when,
-        "key": record.key,
+        "peak_gb": _scaled(
+            record.peak_rss if record.peak_allocated is None else record.peak_allocated, 1e9
+        ),
         "current": not changed_code(record),
     }
 
