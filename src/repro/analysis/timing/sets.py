@@ -237,7 +237,7 @@ def frame(*sources: Path | str | Iterable[Any]) -> pd.DataFrame:
 
     Returns:
         Columns model, base, strategy, scale; gflops, mparams, macts, kernels (for one image);
-        batch; ms, ms_low, ms_high (median and quartiles of one iteration); epoch_minutes
+        device, batch; ms, ms_low, ms_high (median and quartiles of one iteration); epoch_minutes
         (ImageNet, one device); peak_gb (allocated on a GPU, resident on a CPU; 1e9 bytes);
         current (the code is still the same).
 
@@ -262,6 +262,7 @@ def _row(record: TimingRecord) -> dict[str, Any]:
         "mparams": _scaled(subject.params, 1e6),
         "macts": _scaled(subject.acts, 1e6),
         "kernels": subject.kernels,
+        "device": record.machine.device,
         "batch": record.batch,
         "ms": 1e3 * middle,
         "ms_low": 1e3 * low,
