@@ -27,6 +27,7 @@ FEATURE_SETS: tuple[tuple[str, ...], ...] = (
     *((ROOFLINE,), ("flops", "acts"), COUNTS),
 )
 """Counts alone, as in the paper; the roofline's time; the two that it is made of; all four."""
+NO_DISCOUNTS = {"positive": True, "fit_intercept": False}
 UNKNOWN_BATCH = 64
 """Of one device, where none is published; it decides little but the traffic of weights."""
 
@@ -53,15 +54,6 @@ def _design(points: pd.DataFrame, counts: Sequence[str]) -> np.ndarray:
     return np.column_stack([points[list(counts)].to_numpy(float), np.ones(len(points))])
 
 
-def _regression() -> LinearRegression:
-    return LinearRegression(positive=True, fit_intercept=False)
-
-
-def _weights(times: np.ndarray) -> np.ndarray:
-    """Relative errors are made small: a network that takes 3 minutes counts as one of 300."""
-    return 1.0 / times**2
-
-
 def fit(points: pd.DataFrame, target: str, counts: Sequence[str] = COUNTS) -> Fit:
     """Fit time to counts by non-negative least squares on relative errors.
 
@@ -71,7 +63,9 @@ def fit(points: pd.DataFrame, target: str, counts: Sequence[str] = COUNTS) -> Fi
         counts: columns to use.
     """
     times = points[target].to_numpy(float)
-    model = _regression().fit(_design(points, counts), times, sample_weight=_weights(times))
+    model = LinearRegression(**NO_DISCOUNTS)
+    # relative errors are made small: a network of 3 minutes counts as one of 300
+    model.fit(_design(points, counts), times, sample_weight=times**-2.0)
     *costs, constant = (float(c) for c in model.coef_)
     return Fit(dict(zip(counts, costs, strict=True)), constant)
 
@@ -89,12 +83,12 @@ def held_out(points: pd.DataFrame, target: str, counts: Sequence[str], groups: s
     """
     times = points[target].to_numpy(float)
     predicted = cross_val_predict(
-        _regression(),
+        LinearRegression(**NO_DISCOUNTS),
         _design(points, counts),
         times,
         groups=points[groups].astype(str),
         cv=LeaveOneGroupOut(),
-        params={"sample_weight": _weights(times)},
+        params={"sample_weight": times**-2.0},
     )
     return pd.Series(predicted, index=points.index, name="predicted")
 

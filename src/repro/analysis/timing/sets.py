@@ -120,11 +120,7 @@ def figure2() -> Timings:
 
 
 def zoo(mode: Mode = "train") -> Timings:
-    """The authors' model zoo: forward and backward, or inference.
-
-    Args:
-        mode: ``"train"`` or ``"infer"``.
-    """
+    """The authors' model zoo: forward and backward (``"train"``), or inference (``"infer"``)."""
     training = mode == "train"
     rows = []
     for row in reference.zoo_timings():
@@ -189,7 +185,7 @@ def _timings(records: Sequence[TimingRecord]) -> Timings:
     table["strategy"] = table.strategy.fillna(UNSCALED)
     for name in ("ms", "ms_low", "ms_high"):
         table[name] = table[name] / table.batch
-    table["memory_mb"] = 1e3 * table.peak_gb.astype(float) / table.batch
+    table["memory_mb"] = 1e3 * table.peak_gb / table.batch
     batch = "largest batch" if p.batch == "max" else f"batch {p.batch}"
     batch += f" in {p.memory_gb:g} GB" if p.memory_gb else ""
     title = f"{machine}: {MODES[p.mode]}, {p.dtype}, {batch}"
@@ -251,16 +247,17 @@ def frame(*sources: Path | str | Iterable[Any]) -> pd.DataFrame:
 
 
 def _row(record: TimingRecord) -> dict[str, Any]:
-    subject = record.subject
+    subject, unknown = record.subject, float("nan")
     low, middle, high = record.quartiles
+    peak = record.peak_rss if record.peak_allocated is None else record.peak_allocated
     return {
         "model": subject.name,
         "base": subject.base,
         "strategy": subject.strategy,
         "scale": 1.0 if subject.scale is None else subject.scale,
-        "gflops": _scaled(subject.flops, 1e9),
-        "mparams": _scaled(subject.params, 1e6),
-        "macts": _scaled(subject.acts, 1e6),
+        "gflops": (subject.flops or unknown) / 1e9,
+        "mparams": subject.params / 1e6,
+        "macts": (subject.acts or unknown) / 1e6,
         "kernels": subject.kernels,
         "device": record.machine.device,
         "batch": record.batch,
@@ -268,12 +265,6 @@ def _row(record: TimingRecord) -> dict[str, Any]:
         "ms_low": 1e3 * low,
         "ms_high": 1e3 * high,
         "epoch_minutes": IMAGENET_IMAGES / record.images_per_s / 60,
-        "peak_gb": _scaled(
-            record.peak_rss if record.peak_allocated is None else record.peak_allocated, 1e9
-        ),
+        "peak_gb": (peak or unknown) / 1e9,
         "current": not changed_code(record),
     }
-
-
-def _scaled(value: float | None, unit: float) -> float | None:
-    return None if value is None else value / unit
