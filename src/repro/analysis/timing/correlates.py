@@ -10,18 +10,15 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike
 
 from repro import reference
 from repro.analysis.frames import log_slope
 from repro.analysis.scaling.alpha_family import COSTS
 from repro.analysis.timing.sets import FEWEST, Timings, along, short
 
-Values = Sequence[float] | pd.Series | NDArray[np.float64]
-"""One number per network."""
 
-
-def correlation(x: Values, y: Values, rank: bool = False) -> float:
+def correlation(x: ArrayLike, y: ArrayLike, rank: bool = False) -> float:
     """Pearson's r, or with ``rank`` Spearman's rho: Pearson's r of the ranks."""
     from scipy.stats import rankdata
 

@@ -37,9 +37,6 @@ def base_ms(timings: Timings) -> float:
     return float(ms.mean())
 
 
-# --------------------------------------------------------------------------------- time
-
-
 def published_curves() -> pd.DataFrame:
     """Figures 1, 4, 6 and 8: time relative to the unscaled EN-B0 along each curve.
 
@@ -134,9 +131,6 @@ def speedup_table(fast: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns={"base": "network"}).sort_values("strategy", kind="stable")
 
 
-# --------------------------------------------------------------------------------- memory
-
-
 def memory_sets() -> list[Timings]:
     """Of each machine the training times whose memory is compared: at one batch where there are."""
     chosen: dict[str, Timings] = {}
@@ -175,9 +169,6 @@ def memory_table(sets: Sequence[Timings]) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
-
-
-# ---------------------------------------------------------------------------------- money
 
 
 def printed_minutes() -> dict[str, float]:

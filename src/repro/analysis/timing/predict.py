@@ -21,10 +21,9 @@ from repro.records import Dtype, PeakRecord
 from repro.runtime.roofline import Fusion, Peaks, device_peaks, recorded_peaks, roofline
 from repro.stored import machine_name, stored
 
-ROOFLINE = "roofline"
 FEATURE_SETS: tuple[tuple[str, ...], ...] = (
     *(("flops",), ("params",), ("acts",)),
-    *((ROOFLINE,), ("flops", "acts"), COUNTS),
+    *(("roofline",), ("flops", "acts"), COUNTS),
 )
 """Counts alone, as in the paper; the roofline's time; the two that it is made of; all four."""
 NO_DISCOUNTS = {"positive": True, "fit_intercept": False}
@@ -116,9 +115,6 @@ def balance(timings: Timings) -> float:
     """How many flops cost as much as one act, by the fit; infinite where flops are free."""
     costs = fitted(timings).costs
     return 1e3 * costs["acts"] / costs["flops"] if costs["flops"] else float("inf")
-
-
-# ------------------------------------------------------------------------------- rooflines
 
 
 def with_roofline(
