@@ -12,7 +12,6 @@ from repro import reference
 from repro.analysis.frames import counts, family, log_slope
 from repro.arch import PAPER, get, scale
 from repro.book.kit.tables import agrees_as_printed
-from repro.complexity import complexity
 from repro.theory import Exponent, Linear, family_powers, growth, strategy_powers
 
 COSTS: tuple[str, ...] = ("flops", "params", "acts")
@@ -40,9 +39,7 @@ def table4() -> pd.DataFrame:
         "acts": ("acts", growth(powers).acts),
     }
     rows = []
-    for printed in reference.exponent_rows():
-        if printed.table != 4:
-            continue
+    for printed in (row for row in reference.exponent_rows() if row.table == 4):
         general = printed.alpha == "a"
         row, agree = {"strategy": "any" if general else printed.strategy, "α": printed.alpha}, True
         for title, (column, rule) in rules.items():
@@ -109,8 +106,7 @@ def by_network(counted: pd.DataFrame, factor: float) -> pd.DataFrame:
         factor: flops relative to the unscaled base, for the last two columns.
 
     Returns:
-        Columns network, then the exponent of acts under each strategy, then "acts, dWr/dwr" and
-        "params, dWr/dwr" at equal flops.
+        Columns network; acts' exponent under each strategy; "acts, dWr/dwr", "params, dWr/dwr".
     """
     wide = exponents(counted).pivot(index="base", columns="strategy", values="acts")
     wide = wide.loc[list(counted.base.unique()), list(COMPARED)]
@@ -122,22 +118,8 @@ def by_network(counted: pd.DataFrame, factor: float) -> pd.DataFrame:
     return table.rename_axis("network").reset_index()
 
 
-def outside_depth(base: str) -> float:
-    """Share of a network's acts that depth does not multiply: the stem, the head, and what the
-    first block of a stage has more than the others.
-
-    Doubling every stage's depth adds all that depth multiplies once more, and nothing else.
-    """
-    net = get(base)
-    return 2 - complexity(scale(net, PAPER["d"], 2)).acts / complexity(net).acts
-
-
 def shapes(base: str, strategies: Sequence[str], s: float) -> pd.DataFrame:
-    """What a network becomes at scale ``s``: blocks, widest stage, resolution and its costs.
-
-    Returns:
-        One row for the base and one per strategy; flops in G, params and acts in M.
-    """
+    """A network unscaled and under each strategy at ``s``: its shape, and costs in `UNITS`."""
     nets = {"unscaled": get(base)} | {n: scale(get(base), PAPER[n], s) for n in strategies}
     return pd.DataFrame(
         {

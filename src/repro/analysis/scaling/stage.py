@@ -62,9 +62,7 @@ def three_ways(table: int, sizes: Sizes) -> pd.DataFrame:
         printed, derived and counted are equal; else the cell names all three, and it is "≠".
     """
     rows = []
-    for printed in exponent_rows():
-        if printed.table != table:
-            continue
+    for printed in (row for row in exponent_rows() if row.table == table):
         name = printed.strategy
         powers = GROUP_SCALING[name] if table == 3 else strategy_powers(PAPER[name])
         derived, seen = astuple(growth(powers)), astuple(measured(powers, sizes, counted))

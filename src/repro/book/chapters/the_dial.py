@@ -21,16 +21,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _known_alpha(text: str) -> str:
-    alpha_strategy(text)
+def _known_alpha(value: object) -> object:
+    text = str(value) if isinstance(value, int | float) else value
+    alpha_strategy(text)  # type: ignore[arg-type]
     return text
 
 
-def _as_text(value: object) -> object:
-    return str(value) if isinstance(value, int | float) else value
-
-
-AlphaText = Annotated[str, BeforeValidator(_as_text), AfterValidator(_known_alpha)]
+AlphaText = Annotated[str, BeforeValidator(_known_alpha)]
 
 
 class Parameters(ChapterParameters):

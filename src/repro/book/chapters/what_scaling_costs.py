@@ -60,14 +60,7 @@ def _project(x: float, y: float, z: float) -> tuple[float, float]:
     return x + _RECEDE * z * cos(_TILT), y + _RECEDE * z * sin(_TILT)
 
 
-def _draw_box(
-    ax: Axes,
-    corner: Point3,
-    sizes: Point3,
-    colour: str,
-    opacity: float = 1.0,
-    ink: str | None = None,
-) -> None:
+def _draw_box(ax: Axes, corner: Point3, sizes: Point3, colour: str, opacity: float = 1) -> None:
     """The three visible faces of a box: top, right side, front."""
     import matplotlib.colors as mc
     from matplotlib.patches import Polygon
@@ -80,7 +73,7 @@ def _draw_box(
         tuple(c * 0.72 for c in rgb): ((x + wide, y, z), up, away),
         rgb: ((x, y, z), across, up),
     }
-    edge = ink or tuple(c * 0.5 for c in rgb)
+    edge = tuple(c * 0.5 for c in rgb) if opacity > 0.5 else rgb
     for shade, (start, one, other) in faces.items():
         # Projection is linear: corners may be added up on the paper.
         (x0, y0), (x1, y1), (x2, y2) = (_project(*p) for p in (start, one, other))
@@ -127,7 +120,7 @@ def one_conv() -> Figure:
     y = z = 2.0
     colour, accent = STRATEGY_COLOURS["d"], STRATEGY_COLOURS["dwr"]
     for x in (0.0, apart):
-        _draw_box(ax, (x, 0, 0), (channels, side, side), colour, 0.22, colour)
+        _draw_box(ax, (x, 0, 0), (channels, side, side), colour, 0.22)
     _draw_box(ax, (0, y, z), (channels, k, k), accent, 0.85)
     _draw_box(ax, (apart + 1, y + 1, z + 1), (1, 1, 1), accent)
     for dy, dz in ((0, 0), (k, 0), (0, k), (k, k)):
