@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from repro import reference
-from repro.claims import JUDGES, VERDICTS, Claim, NotTestable, judge, judge_all, load, to_frame
+from repro.claims import JUDGES, VERDICTS, Claim, NotTestable, judge, judge_all, load
 from repro.claims.judging import equals, holds, rounds_to, verdict_of
 from repro.errors import InputError
 
@@ -137,11 +137,6 @@ def test_judgements_are_plain_text(judgements):
         assert j.verdict in VERDICTS
         assert j.where and j.statement and "{" not in j.where + j.statement
         assert (j.published and j.computed and j.tolerance and j.why) or j.n == 0
-
-
-def test_to_frame(judgements):
-    frame = to_frame(list(judgements.values()))
-    assert len(frame) == len(judgements) and "points" not in frame.columns
 
 
 def test_judging_imports_nothing_heavy():
@@ -275,8 +270,8 @@ MUTATIONS = {
         ("table5-b0", published("table_rows", lambda r: r.table == 5, gflops=D("0.3"))),
         ("table6-regnetz-4gf", published("table_rows", lambda r: r.table == 6, mparams=D("28.2"))),
         ("table8-b4", published("table_rows", lambda r: r.table == 8, macts=D("49.4"))),
-        ("table7-regnety-4gf-16gf", args(s=4.5)),
-        ("table8-regnetz-500mf-4gf", args(strategy="dwr")),
+        ("table7-regnety-4gf-16gf", published("printed_networks", lambda r: r.s == "4", s="4.5")),
+        ("table8-regnetz-500mf-4gf", published("printed_networks", lambda r: r.s, strategy="dwr")),
     ],
     "early_convolutions_complexity": [
         (
@@ -426,13 +421,13 @@ GOOD = """
 papers: {p: A paper}
 groups:
 - title: G
-  defaults: {paper: p, kind: number, read_in: a test, args: {table: 5, row: B0}}
+  defaults: {paper: p, kind: number, read_in: a test, args: {table: 5}}
   claims:
   - id: one
     where: Table {table}
     statement: "{row} is counted"
     judge: table_complexity
-    args: {base: EN-B0}
+    args: {row: B0}
 """
 
 
@@ -445,7 +440,7 @@ def ledger(tmp_path, text):
 def test_defaults_are_merged(tmp_path):
     (one,) = load(ledger(tmp_path, GOOD)).claims
     assert (one.group, one.where, one.statement) == ("G", "Table 5", "B0 is counted")
-    assert one.args == {"table": 5, "row": "B0", "base": "EN-B0"}
+    assert one.args == {"table": 5, "row": "B0"}
     assert judge(one).verdict == "reproduced"
 
 
@@ -468,8 +463,8 @@ def test_digits_are_kept(tmp_path):
         ("Table {table}", "Table {tabel}", "claim 'one': where needs the argument 'tabel'"),
         ("    judge: table_complexity\n", "", "give either judge or not_testable"),
         ("judge: table_complexity", "judge: table_compl", r"no judge 'table_compl'\. Did you"),
-        ("args: {base: EN-B0}", "args: {}", "missing a required argument: 'base'"),
-        ("base: EN-B0", "base: EN-B0, scale: 2", "unexpected keyword argument 'scale'; it takes"),
+        ("    args: {row: B0}\n", "", "statement needs the argument 'row'"),
+        ("row: B0", "row: B0, scale: 2", "unexpected keyword argument 'scale'; it takes"),
         ("id: one", "id: one\n    tolerance: {abs: 0.1}", "tolerance.why: Field required"),
         ("id: one", "id: one\n    tolerance: {abs: 0, why: x}", "tolerance.abs: Input should be"),
         ("number, read", "trend, tolerance: {abs: 1, why: x}, read", "only a claim of kind number"),
@@ -506,8 +501,6 @@ def test_missing_ledger(tmp_path):
     [
         ("table: 5", "table: five", "claim 'one': table: Input should be a valid integer"),
         ("row: B0", "row: B9", "claim 'one': no published row with"),
-        ("base: EN-B0", "base: EN-B9", "claim 'one': unknown network 'EN-B9'"),
-        ("base: EN-B0", "base: EN-B0, strategy: x, s: 2", "claim 'one': alpha 'x' is not"),
     ],
 )
 def test_arguments_that_cannot_be_judged(tmp_path, old, new, message):

@@ -6,6 +6,7 @@ from made_up_timings import GPU
 from repro.arch import get
 from repro.claims import judge, load, recorded
 from repro.errors import InputError
+from repro.evidence.timings import UNSCALED_X
 from repro.records import Protocol, State, Subject, TimingRecord, stamp, timing_inputs
 from repro.runtime.jobs import description_of
 
@@ -38,7 +39,7 @@ def records(claim, gain, **conditions):
 
 
 def judged(claim, made, monkeypatch):
-    monkeypatch.setattr(recorded, "stored", lambda: tuple(made))
+    monkeypatch.setattr("repro.evidence.timings.stored", lambda: tuple(made))
     return judge(claim)
 
 
@@ -84,7 +85,7 @@ def test_networks_of_one_claim_come_from_one_machine(monkeypatch):
 
 
 def test_the_three_names_of_x_b0_are_one_network(monkeypatch):
-    descriptions = [description_of(get(f"{name}+relu")) for name in recorded.UNSCALED_X]
+    descriptions = [description_of(get(f"{name}+relu")) for name in UNSCALED_X]
     assert descriptions[0] == descriptions[1] == descriptions[2]
     claim = CLAIMS["x-recorded-search-alone"]
     made = [timing("EN-X-B0+relu", 1.0), timing("EN-TF-B0", 2.0)]

@@ -18,7 +18,12 @@ GPU_CLAIMS = {i for i, c in CLAIMS.items() if c.args["way"].startswith("gpu")}
 @pytest.fixture
 def held(monkeypatch):
     """Sets the records that judges see."""
-    return lambda *sets: monkeypatch.setattr(timing, "stored", lambda: tuple(chain(*sets)))
+
+    def hold(*sets):
+        for module in ("repro.claims.timing", "repro.evidence.timings"):
+            monkeypatch.setattr(f"{module}.stored", lambda: tuple(chain(*sets)))
+
+    return hold
 
 
 def verdicts(ids=CLAIMS):

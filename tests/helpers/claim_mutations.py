@@ -1,7 +1,5 @@
 """Ways to change a claim or what was published, so that its verdict must turn."""
 
-from dataclasses import replace
-
 from repro import reference
 
 
@@ -20,7 +18,7 @@ def published(loader, match, **changes):
 
     def mutate(claim, patch):
         rows = getattr(reference, loader)()
-        changed = tuple(replace(row, **changes) if match(row) else row for row in rows)
+        changed = tuple(row._replace(**changes) if match(row) else row for row in rows)
         assert changed != rows
         patch.setattr(reference, loader, lambda: changed)
         return claim

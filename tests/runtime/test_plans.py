@@ -5,8 +5,8 @@ import pytest
 from repro.arch import NAMES, get
 from repro.arch.efficientnet_x import TABLE4_STEPS
 from repro.claims import load
-from repro.claims.recorded import names_of
 from repro.errors import InputError
+from repro.evidence.timings import names_of
 from repro.runtime.jobs import (
     PeakJob,
     TrafficJob,

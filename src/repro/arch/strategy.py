@@ -144,6 +144,12 @@ PAPER: dict[str, Strategy] = {
 }
 """The paper's strategies by the paper's short names; group width follows width in all of them."""
 
+
+def paper_strategy(name: str) -> Strategy:
+    """A strategy as the paper's figures name it: ``dWr``, or ``2/3`` for an alpha."""
+    return PAPER[name] if name in PAPER else alpha_strategy(name)
+
+
 _LETTERS = re.compile(r"[dwgr]+")
 _PART = re.compile(r"([dwgr])([0-9]+(?:\.[0-9]+)?)")
 

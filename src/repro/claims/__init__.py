@@ -18,6 +18,7 @@ from repro.claims import (  # noqa: F401  (they register judges)
     rooflines,
     timing,
 )
+from repro.claims.claim import Claim, Tolerance
 from repro.claims.judging import (
     JUDGES,
     VERDICTS,
@@ -27,7 +28,7 @@ from repro.claims.judging import (
     judge,
     judge_function,
 )
-from repro.claims.ledger import Claim, Ledger, Tolerance, judge_all, load, to_frame
+from repro.claims.ledger import Ledger, judge_all, load
 
 __all__ = [
     "JUDGES",
@@ -42,5 +43,4 @@ __all__ = [
     "judge_all",
     "judge_function",
     "load",
-    "to_frame",
 ]

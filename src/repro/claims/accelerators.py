@@ -11,17 +11,18 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
-from math import log, prod
+from math import log
+from statistics import geometric_mean
 from typing import Literal
 
 from repro import reference
 from repro.arch import Network, XStage, get
 from repro.arch.efficientnet_x import coefficients
-from repro.claims.counting import select
+from repro.claims.claim import Claim
 from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
-from repro.claims.ledger import Claim
 from repro.complexity import complexity, out_size
 from repro.errors import InputError
+from repro.reference import select
 
 Device = Literal["TPUv3", "V100"]
 Pair = tuple[str, str]
@@ -44,11 +45,6 @@ def _ms(row: reference.XResult | reference.XAblationRow, device: Device) -> Frac
 def _speedup(pair: Pair, device: Device) -> Fraction:
     fast, slow = pair
     return _ms(result_of(slow), device) / _ms(result_of(fast), device)
-
-
-def geometric_mean(values: Sequence[float | Fraction | Decimal]) -> float:
-    """Of positive numbers."""
-    return float(prod(map(float, values))) ** (1 / len(values))
 
 
 def _percent(ratio: float | Fraction) -> float:

@@ -15,8 +15,8 @@ from typing import Annotated
 
 from pydantic import Field
 
+from repro.claims.claim import Claim
 from repro.claims.judging import NotTestable, Point, holds, judge_function
-from repro.claims.ledger import Claim
 from repro.evidence.trainings import (
     RECORD,
     RECORD_GPU,

@@ -14,10 +14,11 @@ from statistics import correlation, linear_regression
 from typing import Literal
 
 from repro import reference
-from repro.claims.counting import Quantity, count, network, select
+from repro.claims.claim import Claim
 from repro.claims.judging import Point, holds, in_words, judge_function, rounds_to
-from repro.claims.ledger import Claim
 from repro.errors import InputError
+from repro.evidence.printed import Quantity, count, network
+from repro.reference import select
 
 Cell = tuple[int, str, str]
 """A cell of Tables 5 to 8: table, row, column."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -10,38 +9,15 @@ from itertools import product
 from typing import Literal
 
 from repro import reference
-from repro.arch import PAPER, Network, ResStage, Strategy, alpha_strategy, get, scale
+from repro.arch import Network, ResStage, get, scale
 from repro.arch.rounding import fit_groups, round_width
+from repro.arch.strategy import paper_strategy
+from repro.claims.claim import Claim
 from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
-from repro.claims.ledger import Claim
 from repro.complexity import complexity
 from repro.errors import InputError
-
-Quantity = Literal["gflops", "mparams", "macts"]
-UNITS: dict[str, tuple[str, int, str]] = {
-    "gflops": ("flops", 10**9, "GF"),
-    "mparams": ("params", 10**6, "M"),
-    "macts": ("acts", 10**6, "M"),
-}
-"""Column of the reference files: what it is, how many of them make the unit, the unit."""
-
-
-def paper_strategy(name: str) -> Strategy:
-    """A strategy as the paper's figures name it: ``dWr``, or ``2/3`` for an alpha."""
-    return PAPER[name] if name in PAPER else alpha_strategy(name)
-
-
-def network(base: str, strategy: str | None = None, s: float | None = None) -> Network:
-    """A base network, scaled by one of the paper's strategies where one is given."""
-    if strategy is None or s is None:
-        return get(base)
-    return scale(get(base), paper_strategy(strategy), s)
-
-
-def count(net: Network, quantity: str) -> Fraction:
-    """``gflops``, ``mparams`` or ``macts`` of a network, exactly."""
-    name, unit, _ = UNITS[quantity]
-    return Fraction(getattr(complexity(net), name), unit)
+from repro.evidence.printed import EARLY, UNITS, Quantity, count, network, network_of_row
+from repro.reference import select
 
 
 def counted(
@@ -54,42 +30,22 @@ def counted(
     return rounds_to(claim, label, name, published, count(net, quantity), unit)
 
 
-def select(rows: Sequence[reference.Row], **where: object) -> list[reference.Row]:
-    """The rows whose fields have these values.
-
-    Raises:
-        InputError: there is none.
-    """
-    found = [row for row in rows if all(getattr(row, k) == v for k, v in where.items())]
-    if not found:
-        raise InputError(f"no published row with {where}")
-    return found
-
-
 @judge_function
-def table_complexity(
-    claim: Claim,
-    table: int,
-    row: str,
-    base: str,
-    strategy: str | None = None,
-    s: float | None = None,
-) -> list[Point]:
+def table_complexity(claim: Claim, table: int, row: str) -> list[Point]:
     """Flops, params and acts of a row of Tables 5 to 8, from the network that makes it."""
     (printed,) = select(reference.table_rows(), table=table, model=row)
-    net = network(base, strategy, s)
+    net = network_of_row(table, row)
     return [counted(claim, row, q, getattr(printed, q), net) for q in UNITS]
 
 
 @judge_function
-def early_convolutions_complexity(
-    claim: Claim, networks: dict[str, tuple[str] | tuple[str, str, float]]
-) -> list[Point]:
-    """Rows of Table 2 of "Early Convolutions": row name to base, strategy and scale."""
+def early_convolutions_complexity(claim: Claim, rows: list[str]) -> list[Point]:
+    """Rows of Table 2 of "Early Convolutions"."""
     points = []
-    for row, net in networks.items():
+    for row in rows:
         (printed,) = select(reference.early_convolutions(), model=row)
-        points += [counted(claim, row, q, getattr(printed, q), network(*net)) for q in UNITS]
+        net = network_of_row(EARLY, row)
+        points += [counted(claim, row, q, getattr(printed, q), net) for q in UNITS]
     return points
 
 

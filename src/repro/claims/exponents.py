@@ -10,9 +10,11 @@ from statistics import linear_regression
 from typing import Literal
 
 from repro import reference, theory
-from repro.claims.counting import Quantity, count, network, paper_strategy, select
+from repro.arch.strategy import paper_strategy
+from repro.claims.claim import Claim
 from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
-from repro.claims.ledger import Claim
+from repro.evidence.printed import Quantity, count, network
+from repro.reference import select
 
 COSTS = ("flops", "params", "acts")
 

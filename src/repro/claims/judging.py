@@ -11,16 +11,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Literal, get_args
 
 from pydantic import ValidationError, validate_call
 
-from repro.errors import InputError
+from repro.claims.claim import Claim, Kind
+from repro.errors import InputError, did_you_mean
 
-if TYPE_CHECKING:
-    from repro.claims.ledger import Claim
-
-Kind = Literal["identity", "number", "trend"]
 Verdict = Literal[
     "reproduced",
     "reproduced within tolerance",
@@ -201,14 +198,18 @@ def judge_function(function: JudgeFunction) -> JudgeFunction:
     return function
 
 
-def check_args(name: str, args: dict[str, Any]) -> None:
-    """Raise `ValueError` unless the judge takes exactly these arguments."""
-    signature = inspect.signature(JUDGES[name])
+def check_judge(claim: Claim) -> None:
+    """Raise `ValueError` unless the claim's judge exists and takes exactly its arguments."""
+    if claim.judge is None:
+        return
+    if claim.judge not in JUDGES:
+        raise ValueError(f"no judge {claim.judge!r}.{did_you_mean(claim.judge, JUDGES)}")
+    signature = inspect.signature(JUDGES[claim.judge])
     try:
-        signature.bind(None, **args)
+        signature.bind(None, **claim.args)
     except TypeError as error:
         takes = ", ".join(list(signature.parameters)[1:]) or "no arguments"
-        raise ValueError(f"judge {name!r}: {error}; it takes {takes}") from None
+        raise ValueError(f"judge {claim.judge!r}: {error}; it takes {takes}") from None
 
 
 def verdict_of(kind: Kind, points: Sequence[Point]) -> Verdict:

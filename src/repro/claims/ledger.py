@@ -3,102 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Any
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import ValidationError
 
-from repro.claims.judging import JUDGES, Judgement, Kind, check_args, in_words, judge
+from repro.claims.claim import Claim
+from repro.claims.judging import Judgement, check_judge, in_words, judge
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
-from repro.reference import reference_file
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Tolerance(_Strict):
-    """How far a computed value may lie from the published one, and why that far.
-
-    Attributes:
-        abs: absolute, in the claim's unit.
-        why: where the number comes from.
-    """
-
-    abs: Annotated[Decimal, Field(gt=0)]
-    why: Annotated[str, Field(min_length=1)]
-
-
-def _in_data_reference(name: str) -> str:
-    reference_file(name)
-    return name
-
-
-def _as_tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else (value,)
-
-
-class Claim(_Strict):
-    """One entry of the ledger.
-
-    Attributes:
-        id: stable slug. group: heading of the group it stands under. paper: a key of ``papers``.
-        where: table, figure or section, with the row or curve.
-        kind: ``identity`` (equal to the last unit), ``number`` or ``trend``.
-        statement: one plain sentence.
-        published: printed value or values, when they are not in a reference file; digits count.
-        unit: of them and of the tolerance.
-        read_in: the source in which the published value was read.
-        reference: file of ``data/reference/`` that holds the published values.
-        tolerance: for numbers; without it the printed digits decide.
-        judge, args: judging function and its arguments.
-        not_testable: instead of a judge, why nothing here can decide it.
-        note: the reason of a known deviation, or what a reader should know.
-    """
-
-    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
-    group: str
-    paper: str
-    where: Annotated[str, Field(min_length=1)]
-    kind: Kind
-    statement: Annotated[str, Field(min_length=1)]
-    published: Annotated[tuple[Decimal, ...], BeforeValidator(_as_tuple)] = ()
-    unit: str = ""
-    read_in: Annotated[str, Field(min_length=1)]
-    reference: Annotated[str, AfterValidator(_in_data_reference)] | None = None
-    tolerance: Tolerance | None = None
-    judge: str | None = None
-    args: dict[str, Any] = {}
-    not_testable: str | None = None
-    note: str = ""
-
-    @model_validator(mode="after")
-    def _check_judge(self) -> Claim:
-        if (self.judge is None) == (self.not_testable is None):
-            raise ValueError("give either judge or not_testable")
-        if self.judge is None:
-            return self
-        if self.judge not in JUDGES:
-            raise ValueError(f"no judge {self.judge!r}.{did_you_mean(self.judge, JUDGES)}")
-        if self.tolerance and self.kind != "number":
-            raise ValueError("only a claim of kind number has a tolerance")
-        check_args(self.judge, self.args)
-        return self
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +77,13 @@ def _claim(where: str, title: str, defaults: dict[str, Any], entry: object) -> C
             except (KeyError, ValueError) as error:
                 raise InputError(f"{name}: {key} needs the argument {error}") from None
     try:
-        return Claim(**merged)
+        claim = Claim(**merged)
+        check_judge(claim)
     except ValidationError as error:
         raise InputError(f"{name}: {_explain(error)}") from None
+    except ValueError as error:
+        raise InputError(f"{name}: {error}") from None
+    return claim
 
 
 def load(path: Path | None = None) -> Ledger:
@@ -217,11 +137,3 @@ def judge_all(path: Path | None = None) -> list[Judgement]:
         path: the ledger; the project's own when left out.
     """
     return [judge(claim) for claim in load(path).claims]
-
-
-def to_frame(judgements: list[Judgement]) -> pd.DataFrame:
-    """Judgements as a data frame, one row each, without their points. Imports pandas."""
-    import pandas as pd
-
-    rows = [{k: v for k, v in asdict(j).items() if k != "points"} for j in judgements]
-    return pd.DataFrame(rows)

@@ -8,53 +8,17 @@ all the timings it asks for; where none has, it is not testable and says which k
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from math import prod
+from statistics import geometric_mean
 from typing import Any, Literal
 
+from repro.claims.claim import Claim
 from repro.claims.judging import Point, holds, judge_function, of_machines
-from repro.claims.ledger import Claim
-from repro.errors import InputError
-from repro.records import Protocol, TimingRecord, changed_code
-from repro.stored import RECORD_X, machine_name, stored
+from repro.evidence.timings import rates
+from repro.stored import RECORD_X
 
 Pair = tuple[str, str]
 """Two networks by the names under which they were timed: the faster one, and the other."""
 Gains = dict[Pair, float]
-UNSCALED_X = ("EN-X-B0", "EN-X-GPU-B0", "EN-X-TPU-B0")
-
-
-def rates(protocol: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Images per second by machine and network; of several timings of one network the last.
-
-    Args:
-        protocol: the conditions that must be equal; others may have any value.
-
-    Raises:
-        InputError: no such condition.
-    """
-    for key in protocol:
-        if key not in Protocol.model_fields:
-            raise InputError(
-                f"a protocol has no {key!r}; it has {', '.join(Protocol.model_fields)}"
-            )
-    found: dict[str, dict[str, float]] = {}
-    for record in stored():
-        if isinstance(record, TimingRecord) and all(
-            getattr(record.protocol, key) == value for key, value in protocol.items()
-        ):
-            machine = machine_name(record) + " (timed by earlier code)" * bool(changed_code(record))
-            for name in names_of(record.subject.name):
-                found.setdefault(machine, {})[name] = record.images_per_s
-    return found
-
-
-def names_of(name: str) -> tuple[str, ...]:
-    """All names of a network: at B0 nothing is scaled yet, and three of them are one network.
-
-    A sweep measures it once, under the name that comes first.
-    """
-    base, plus, variant = name.partition("+")
-    return tuple(same + plus + variant for same in UNSCALED_X) if base in UNSCALED_X else (name,)
 
 
 def _on_each(
@@ -97,7 +61,7 @@ def recorded_gain(
 
     def judged(gains: Gains) -> Iterable[Point]:
         if which == "mean":
-            found, label = prod(gains.values()) ** (1 / len(gains)), f"mean of {len(gains)}"
+            found, label = geometric_mean(gains.values()), f"mean of {len(gains)}"
         else:
             best = max(gains, key=lambda pair: gains[pair])
             found, label = gains[best], f"{best[0]} over {best[1]}"

@@ -9,9 +9,9 @@ from typing import Literal
 from repro import reference
 from repro.arch import get
 from repro.claims.accelerators import result_of
-from repro.claims.counting import select
+from repro.claims.claim import Claim
 from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
-from repro.claims.ledger import Claim
+from repro.reference import select
 from repro.runtime.blocks import equation2, fused_gain
 from repro.runtime.roofline import device_peaks, layers, roofline
 

@@ -8,102 +8,28 @@ flop. Times are per image.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
 from math import exp, inf, log
 from statistics import correlation, linear_regression
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Literal
 
 from pydantic import Field
 
 from repro import reference
+from repro.claims.claim import Claim
 from repro.claims.judging import Point, holds, in_words, judge_function, of_machines
-from repro.claims.ledger import Claim
-from repro.records import PeakRecord, TimingRecord, changed_code
+from repro.evidence.printed import Quantity
+from repro.evidence.timings import WAYS, Timed, Timings, Way, timings
+from repro.records import PeakRecord
 from repro.stored import RECORD_GPU, machine_name, stored
 
-Quantity = Literal["gflops", "mparams", "macts"]
 Net = tuple[str] | tuple[str, str, float]
 """A base, or a base with one of the paper's strategies and a scale."""
 Share = Annotated[float, Field(gt=0, lt=1)]
 
-LARGEST = {"device": "cuda", "mode": "step", "batch": "max", "memory_gb": 32.0, "dtype": "bf16"}
-WAYS: Mapping[str, Mapping[str, Any]] = {
-    "gpu training": LARGEST,  # as in the paper: the largest batch that 32 GB hold
-    "gpu training at 64": {**LARGEST, "batch": 64, "memory_gb": None},
-    "gpu inference at 64": {**LARGEST, "batch": 64, "memory_gb": None, "mode": "infer"},
-    "cpu training": {"device": "cpu", "mode": "step", "batch": 4, "dtype": "fp32"},
-    "cpu inference": {"device": "cpu", "mode": "infer", "batch": 1, "dtype": "fp32"},
-}
-"""Protocols that claims name: what must be equal in a record, besides `USUAL`."""
-Way = Literal[
-    "gpu training", "gpu training at 64", "gpu inference at 64", "cpu training", "cpu inference"
-]
-USUAL = {"memory_format": "channels_last", "compile": "none", "input": "random"}
-FIRST_PAPER = ("EN-B", "RegNet", "ResNet-", "ResNeXt-")
-"""How names of the networks begin that the paper, or its authors' zoo, has times of."""
 FEWEST = 8
 """A correlation of fewer networks is not judged."""
-
-
-class Timed(NamedTuple):
-    """One recorded network: its counts for one image, and what one image took."""
-
-    base: str
-    strategy: str | None
-    scale: float
-    gflops: float
-    mparams: float
-    macts: float
-    seconds: float
-    memory: float | None
-    current: bool
-
-    @property
-    def net(self) -> tuple[str, str | None, float]:
-        """Which network it is."""
-        return self.base, self.strategy, self.scale
-
-    @property
-    def label(self) -> str:
-        """For points."""
-        return (
-            self.base if self.strategy is None else f"{self.base} {self.strategy} x{self.scale:g}"
-        )
-
-
-Timings = dict[tuple[str, str | None, float], Timed]
-
-
-def timings(way: Way) -> dict[str, Timings]:
-    """Networks timed in this way by machine; of two timings of one network the later counts."""
-    wanted = {**USUAL, **WAYS[way]}
-    found: dict[str, Timings] = {}
-    for record in stored():
-        if isinstance(record, TimingRecord) and _fits(record, wanted):
-            timed = _timed(record)
-            found.setdefault(machine_name(record), {})[timed.net] = timed
-    return found
-
-
-def _fits(record: TimingRecord, wanted: Mapping[str, Any]) -> bool:
-    known = record.subject.flops is not None and record.subject.base.startswith(FIRST_PAPER)
-    return known and all(getattr(record.protocol, k) == value for k, value in wanted.items())
-
-
-def _timed(record: TimingRecord) -> Timed:
-    subject, peak = record.subject, record.peak_allocated
-    return Timed(
-        subject.base,
-        subject.strategy,
-        1.0 if subject.scale is None else subject.scale,
-        (subject.flops or 0) / 1e9,
-        subject.params / 1e6,
-        (subject.acts or 0) / 1e6,
-        record.quartiles[1] / record.batch,
-        None if peak is None else peak / record.batch,
-        not changed_code(record),
-    )
 
 
 def _on_each(way: Way, judged: Callable[[str, Timings], Iterable[Point]]) -> list[Point]:

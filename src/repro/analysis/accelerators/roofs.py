@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from statistics import geometric_mean
 from typing import Any, Literal
 
 import pandas as pd
@@ -17,7 +18,7 @@ import pandas as pd
 from repro import reference
 from repro.analysis.timing.sets import frame
 from repro.arch import get
-from repro.claims.accelerators import LEVELS, geometric_mean, result_of
+from repro.claims.accelerators import LEVELS, result_of
 from repro.complexity import complexity
 from repro.errors import InputError
 from repro.records import Dtype, PeakRecord, TimingRecord, TrafficRecord, read

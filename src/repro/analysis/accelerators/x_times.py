@@ -16,8 +16,8 @@ import pandas as pd
 
 from repro.analysis.accelerators.roofs import wrapped
 from repro.arch import get
-from repro.claims.recorded import names_of
 from repro.complexity import complexity
+from repro.evidence.timings import names_of
 from repro.records import TimingRecord
 from repro.runtime.timm_networks import find, is_timm_name
 from repro.stored import RECORD_X, machine_name, record_files, stored

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from repro import claims, reference
+from repro import reference
 from repro.arch import Network, get, scale
 from repro.book.kit.figures import STRATEGY_COLOURS
 from repro.book.kit.folds import PageBlock, fold
 from repro.book.kit.tables import table
-from repro.claims.counting import network
 from repro.complexity import Complexity, complexity
 from repro.counters import Comparison, count, torchinfo_counts
+from repro.evidence.printed import network
 from repro.models import build
+from repro.reference import select
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -239,14 +240,11 @@ def _printed_acts() -> Iterator[tuple[str, str, Decimal, Network]]:
     no evidence on how acts are counted.
     """
     seen: set[Network] = set()
-    for claim in claims.load().claims:
-        args = claim.args
-        if claim.judge != "table_complexity" or args["base"] in INFERRED or "s" in args:
+    for known in reference.printed_networks():
+        if not known.table.isdigit() or known.base in INFERRED or known.s:
             continue
-        (row,) = (
-            r for r in reference.table_rows() if r.table == args["table"] and r.model == args["row"]
-        )
-        net = get(args["base"])
+        (row,) = select(reference.table_rows(), table=int(known.table), model=known.row)
+        net = get(known.base)
         if net not in seen:
             seen.add(net)
             yield "Tables 5 to 8", f"Table {row.table}, {row.model}", row.macts, net

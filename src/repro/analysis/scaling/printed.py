@@ -9,157 +9,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import cache
+from dataclasses import replace
 
 import pandas as pd
 
 from repro import claims, reference
-from repro.analysis.scaling.rounding import COSTS, Counts, span_of, spans
-from repro.arch import PAPER, Network, Strategy, get, scale
-from repro.book.kit.tables import PageTable, agrees_as_printed
+from repro.analysis.scaling.rounding import span_of, spans
+from repro.arch import PAPER, Network, get, scale
+from repro.book.kit.tables import PageTable
 from repro.book.kit.tables import table as page_table
-from repro.claims.counting import paper_strategy
 from repro.complexity import complexity
 from repro.errors import InputError
-
-MILLIONS = {"flops": 1e9, "params": 1e6, "acts": 1e6}
-"""Units that are printed: flops in 10^9, params and acts in 10^6."""
-PRINTED = {"flops": "gflops", "params": "mparams", "acts": "macts"}
-"""Columns of the reference files."""
-
-
-def in_print_units(net: Network) -> Counts:
-    """Flops in 10^9, params and acts in 10^6, unrounded."""
-    c = complexity(net)
-    return {cost: getattr(c, cost) / MILLIONS[cost] for cost in COSTS}
-
-
-READ_TO = {"flops": 0.0016, "params": 0.002, "acts": 0.002}
-"""How well the drawings could be read (data/reference/README.md), in 10^9 flops, 10^6 params and
-acts."""
-READING = {"flops": READ_TO["flops"] + 0.0005, "params": 0.007, "acts": 0.007}
-"""How far a drawn point may lie from its network: that, and half of the last digit kept."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A published row or point, with the network that makes it.
-
-    Attributes:
-        where: ``"Table 7"``, ``"Figure 5"`` ...
-        label: the printed name of the row, or of the curve.
-        base, strategy, s: the network; strategy and s are None for an unscaled one.
-        values: printed or drawn flops, params, acts in 10^9, 10^6, 10^6, as far as published.
-        drawn: read from a drawing rather than printed with one decimal.
-    """
-
-    where: str
-    label: str
-    base: str
-    strategy: Strategy | None
-    s: float | None
-    values: Counts
-    drawn: bool = False
-
-    def network(self, base: Network | None = None) -> Network:
-        """The network; with ``base``, another base scaled in the same way."""
-        net = base or get(self.base)
-        if self.strategy is None or self.s is None:
-            return net
-        return replace(scale(net, self.strategy, self.s), name=net.name)
-
-    @property
-    def recipe(self) -> str:
-        """``"RegNetZ-500MF, dWr, s = 8.1"``."""
-        return self.base + (f", {self.strategy.name}, s = {self.s:g}" if self.strategy else "")
-
-    def wrong(self, net: Network) -> list[str]:
-        """The costs for which a network's count cannot be what was published."""
-        ours = in_print_units(net)
-        return [
-            cost
-            for cost, value in self.values.items()
-            if not (
-                abs(ours[cost] - value) <= READING[cost]
-                if self.drawn
-                else agrees_as_printed(value, ours[cost], 1)
-            )
-        ]
-
-
-@cache
-def printed_rows() -> tuple[Published, ...]:
-    """Rows of Tables 5 to 8 whose network is known, as the ledger of claims names it.
-
-    Rows that repeat an earlier table's are there too.
-    """
-    printed = {(row.table, row.model): row for row in reference.table_rows()}
-    rows = []
-    for claim in claims.load().claims:
-        if claim.judge == "table_complexity":
-            a = claim.args
-            row = printed[a["table"], a["row"]]
-            values = {cost: float(getattr(row, column)) for cost, column in PRINTED.items()}
-            # without a scale factor the row is the base itself
-            strategy, s = (PAPER[a["strategy"]], float(a["s"])) if "s" in a else (None, None)
-            rows.append(Published(f"Table {row.table}", row.model, a["base"], strategy, s, values))
-    return tuple(rows)
-
-
-@cache
-def early_convolutions_rows() -> tuple[Published, ...]:
-    """The RegNets of "Early Convolutions", Table 2: this paper's networks in a later paper."""
-    printed = {row.model: row for row in reference.early_convolutions()}
-    rows = []
-    for claim in claims.load().claims:
-        if claim.judge == "early_convolutions_complexity":
-            for model, net in claim.args["networks"].items():
-                if model.startswith("RegNet"):
-                    base, strategy, s = (*net, None, None)[:3]
-                    values = {c: float(getattr(printed[model], k)) for c, k in PRINTED.items()}
-                    rows.append(
-                        Published(
-                            "Early Convolutions",
-                            model,
-                            base,
-                            PAPER[strategy] if strategy else None,
-                            float(s) if s else None,
-                            values,
-                        )
-                    )
-    return tuple(rows)
-
-
-def group_width_left_alone(strategy: str) -> Strategy:
-    """One of the paper's strategies with group width left alone: the grammar's bare ``w``."""
-    return replace(PAPER[strategy], name=f"{strategy}, g alone", g=0.0)
-
-
-@cache
-def drawn_points() -> tuple[Published, ...]:
-    """Every point drawn in Figures 1, 2 and 4 to 8, with what the drawing shows of its network.
-
-    RegNetY's dw of Figure 2 is read with group width left alone, see `group_width_readings`.
-    """
-    points = []
-    for p in reference.figure_points():
-        figure, strategy = f"Figure {p.figure.split(';')[0]}", paper_strategy(p.strategy)
-        values = {"flops": float(p.gflops)}
-        points.append(Published(figure, p.strategy, p.base, strategy, p.scale, values, True))
-    for o in reference.original_curve():
-        figure, values = f"Figure {o.figure.split(';')[0]}", {"flops": float(o.gflops)}
-        points.append(Published(figure, "orig", f"EN-{o.model}", None, None, values, True))
-    for t in reference.epoch_time_points():
-        values = {"flops": float(t.gflops)}
-        strategy = PAPER[t.strategy]
-        points.append(Published("Figure 1", t.strategy, t.base, strategy, t.scale, values, True))
-    for q in reference.runtime_points():
-        values = {c: float(getattr(q, k)) for c, k in PRINTED.items() if q.drawn(k)}
-        alone = q.base == "RegNetY-500MF" and q.strategy == "dw"
-        strategy = group_width_left_alone("dw") if alone else PAPER[q.strategy]
-        points.append(Published("Figure 2", q.strategy, q.base, strategy, q.scale, values, True))
-    return tuple(points)
+from repro.evidence.printed import (
+    PRINTED,
+    Published,
+    drawn_points,
+    early_convolutions_rows,
+    group_width_left_alone,
+    in_print_units,
+    printed_rows,
+)
+from repro.reference import agrees_as_printed
 
 
 def drawn_frame() -> pd.DataFrame:

@@ -15,7 +15,6 @@ import numpy as np
 import pandas as pd
 
 from repro.analysis.scaling.printed import (
-    MILLIONS,
     Published,
     early_convolutions_rows,
     evidence,
@@ -26,6 +25,7 @@ from repro.arch import PAPER, Network, ResStage, get
 from repro.arch.rounding import fit_groups, round_width
 from repro.complexity import complexity
 from repro.errors import InputError
+from repro.evidence.printed import MILLIONS
 
 STAGES = 4
 HALF = 0.05

@@ -28,9 +28,10 @@ from repro.analysis.timing.predict import COUNTS, FEATURE_SETS, Fit, fit, report
 from repro.analysis.timing.sets import IMAGENET_IMAGES, frame
 from repro.arch import Network, get
 from repro.claims import JUDGES, Claim, judge, load, timing
-from repro.claims.counting import network
 from repro.complexity import complexity
 from repro.errors import InputError
+from repro.evidence.printed import network
+from repro.evidence.timings import FIRST_PAPER
 from repro.records import Dtype, Mode, PeakRecord, TimingRecord, changed_code
 from repro.runtime.roofline import Fusion, Peaks, device_peaks, recorded_peaks, roofline
 from repro.stored import RECORD_GPU, machine_name, record_files, stored
@@ -171,7 +172,7 @@ def recorded() -> list[Timings]:
 
 
 def _of_first_paper(record: TimingRecord) -> bool:
-    return record.subject.base.startswith(timing.FIRST_PAPER)
+    return record.subject.base.startswith(FIRST_PAPER)
 
 
 def _timings(records: Sequence[TimingRecord]) -> Timings:

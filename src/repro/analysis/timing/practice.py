@@ -34,7 +34,6 @@ from repro.analysis.timing.predict import fit as fit_costs
 from repro.analysis.timing.predict import held_out
 from repro.analysis.timing.sets import IMAGENET_IMAGES
 from repro.arch import get
-from repro.claims import load
 from repro.complexity import complexity
 from repro.errors import InputError
 from repro.runtime.roofline import kernel_count
@@ -68,12 +67,11 @@ def printed() -> tuple[Printed, ...]:
     """
     rows = {(r.table, r.model): r for r in reference.table_rows()}
     found: dict[tuple[str, str, float], Printed] = {}
-    for claim in load().claims:
-        if claim.judge != "table_complexity":
+    for known in reference.printed_networks():
+        if not known.table.isdigit():
             continue
-        args = claim.args
-        row, base, s = rows[args["table"], args["row"]], str(args["base"]), float(args.get("s", 1))
-        strategy = str(args["strategy"]) if "s" in args else UNSCALED
+        row, base, s = rows[int(known.table), known.row], known.base, float(known.s or 1)
+        strategy = known.strategy or UNSCALED
         found.setdefault(
             (base, strategy, s),
             Printed(

@@ -14,6 +14,7 @@ from repro.analysis.scaling.recovery import Search, heads_that_fit
 from repro.analysis.scaling.rounding import span_of
 from repro.arch import PAPER, get, scale
 from repro.complexity import complexity
+from repro.evidence.printed import READ_TO
 from repro.text import at_start, count_text
 
 Numbers = dict[str, object]
@@ -84,7 +85,7 @@ def drawn(frame: pd.DataFrame) -> Numbers:
             count_text(int(frame.points.sum() - frame.off.sum()), int(frame.points.sum()))
         ),
         "real_drawn_worst": float(frame.worst.max()),
-        "real_read_flops": published.READ_TO["flops"],
+        "real_read_flops": READ_TO["flops"],
         "real_y500_points": int(figure2.points.sum()),
     }
 

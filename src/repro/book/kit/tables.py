@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from repro.reference import agrees_as_printed
+
 LONG = 36
 """Cells with more characters than this may break into lines; shorter ones never do."""
 
@@ -108,8 +110,3 @@ def beside(
     # The columns of verdicts need names in the frame, but no heading on the page.
     html = re.sub(r'(<th scope="col"[^>]*>)[^<]* </th>', r"\1</th>", result.html)
     return PageTable(html, result.caption)
-
-
-def agrees_as_printed(printed: float, computed: float, decimals: int) -> bool:
-    """Whether ``computed`` rounds to the digits printed, an exact half either way."""
-    return abs(computed - printed) <= 0.5 * 10**-decimals + 1e-9 * max(1.0, abs(printed))
