@@ -1,6 +1,5 @@
 """Tables 1 to 3 on a stage of torch convs: by hand, by operators, by the paper."""
 
-from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -73,7 +72,7 @@ def test_a_row_reads_like_the_papers():
 )
 def test_a_misprint_would_show(field, wrong, cell, monkeypatch):
     (row,) = (r for r in stage.exponent_rows() if (r.table, r.strategy) == (2, "dw"))
-    monkeypatch.setattr(stage, "exponent_rows", lambda: [replace(row, **{field: wrong})])
+    monkeypatch.setattr(stage, "exponent_rows", lambda: [row._replace(**{field: wrong})])
     found = three_ways(2, DENSE).iloc[0]
     assert found["agree"] == "≠"
     assert cell in list(found)

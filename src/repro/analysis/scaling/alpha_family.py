@@ -11,7 +11,6 @@ import pandas as pd
 from repro import reference
 from repro.analysis.frames import counts, family, log_slope
 from repro.arch import PAPER, get, scale
-from repro.book.kit.tables import agrees_as_printed
 from repro.theory import Exponent, Linear, family_powers, growth, strategy_powers
 
 COSTS: tuple[str, ...] = ("flops", "params", "acts")
@@ -59,7 +58,7 @@ def _prints_as(exact: Exponent, text: str) -> bool:
         return str(exact).strip("()") == text.strip("()")
     if "/" in text:
         return Fraction(text) == exact
-    return agrees_as_printed(float(text), float(exact), len(text.partition(".")[2]))
+    return reference.agrees_as_printed(float(text), float(exact), len(text.partition(".")[2]))
 
 
 def exponents(counted: pd.DataFrame) -> pd.DataFrame:
