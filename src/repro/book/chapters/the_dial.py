@@ -40,7 +40,7 @@ class Parameters(ChapterParameters):
     alphas: list[AlphaText] = Field(
         ["0", "1/3", "2/3", "4/5", "1"],
         min_length=2,
-        description="Members of the fast scaling family: width's share of log s",
+        description="Width's shares of log s",
     )
     scales: Annotated[Scales, AfterValidator(differing)] = Field(
         [1, 2, 4, 8, 16, 32], description="Factors on flops to try"
