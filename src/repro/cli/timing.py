@@ -33,6 +33,10 @@ def time(
         list[str] | None,
         typer.Option(metavar="X", help="By this factor on flops; may be repeated."),
     ] = None,
+    paper_names: Annotated[
+        bool,
+        typer.Option("--paper-names", help="Read strategies w, dw, wr, dwr as the paper does."),
+    ] = False,
     grid: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="A JSON list, as for `repro complexity --grid`."),
@@ -115,8 +119,8 @@ def time(
     goes on where it was when the same command is given again.
 
     Strategies have the authors' meaning, in which a bare w leaves group width alone; the
-    paper's w is w1_g1 here, its dwr dwgr. Named sweeps: smoke, laptop, blocks on a CPU;
-    paper-gpu, efficientnet-x on a GPU. timm/NAME times a network of timm's.
+    paper's w is w1_g1 here, its dwr dwgr; --paper-names reads them so. Named sweeps: smoke, laptop,
+    blocks on a CPU; paper-gpu, efficientnet-x on a GPU. timm/NAME times a network of timm's.
 
     \b
     Examples:
@@ -150,7 +154,8 @@ def time(
             raise InputError("--sweep brings its own networks; leave out NAME, --strategy, --grid")
         tasks = j.named_sweep(sweep, changes)
     else:
-        tasks = _tasks(names or [], strategy or [], scale or [], grid, changes, peaks)
+        ways = strategy or [], scale or []
+        tasks = _tasks(names or [], *ways, grid, changes, peaks, paper_names)
     if traffic:
         tasks = [j.traffic(task) for task in tasks if isinstance(task, j.Job)]
     tasks = j.unique(tasks)
@@ -208,22 +213,26 @@ def _tasks(
     grid: str | None,
     changes: dict[str, Any],
     peaks: bool,
+    paper_names: bool,
 ) -> list[Any]:
     """The jobs of one protocol: every name, as it is or scaled in every way that was given."""
-    from repro.cli.rows import grid_rows, read_scale
+    from repro.cli.rows import as_in_paper, grid_rows, note_reading, read_scale
     from repro.records import Protocol, checked
     from repro.runtime.jobs import PeakJob, job, resolved
 
     protocol = resolved(checked(Protocol, changes, "protocol"))
     if bool(strategies) != bool(scales):
         raise InputError("give both --strategy and --scale, or neither")
+    if paper_names:
+        strategies = [as_in_paper(s) for s in strategies]
     ways: list[tuple[str | None, float | None]] = [
         (s, read_scale(x)) for s in strategies for x in scales
     ] or [(None, None)]
     tasks: list[Any] = [PeakJob(protocol)] if peaks else []
     tasks += [job(name, s, x, protocol) for name in names for s, x in ways]
+    note_reading(names, ways)
     if grid is not None:
-        rows = grid_rows(grid)
+        rows = grid_rows(grid, paper_names)
         tasks += [job(r["model"], r["strategy"], r["scale"], protocol) for r in rows]
     if not tasks:
         raise InputError("give a NAME (`repro list` prints them), --grid FILE or --sweep NAME")
