@@ -17,7 +17,7 @@ from pydantic import Field
 
 from repro import reference
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, at_least, holds, in_words, judge_function, rounds_to
+from repro.claims.judging import Point, Points, at_least, holds, in_words, judge_function, rounds_to
 from repro.errors import InputError
 from repro.evidence.printed import Quantity, count, network
 from repro.reference import select
@@ -58,46 +58,35 @@ def _name(at: Cell) -> str:
 
 
 @judge_function
-def differences(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> list[Point]:
+def differences(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> Points:
     """First cell minus second, for each pair, beside the differences stated in the text."""
     if len(pairs) != len(claim.published):
         raise InputError(f"{len(pairs)} pairs for {len(claim.published)} published values")
-    points = []
     for (a, b), said in zip(pairs, claim.published, strict=True):
         label, found = f"{_name(a)} minus {_name(b)}", Fraction(_cell(a) - _cell(b))
-        points.append(rounds_to(claim, label, "", said, found, claim.unit))
-    return points
+        yield rounds_to(claim, label, "", said, found, claim.unit)
 
 
 @judge_function
-def ratios(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> list[Point]:
+def ratios(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> Points:
     """One cell over another, in each pair, beside the one ratio stated in the text."""
-    return [
-        rounds_to(
-            claim,
-            f"{_name(above)} over {_name(below)}",
-            "",
-            claim.published[0],
-            Fraction(_cell(above)) / Fraction(_cell(below)),
-        )
-        for above, below in pairs
-    ]
+    for above, below in pairs:
+        label, found = f"{_name(above)} over {_name(below)}", Fraction(_cell(above))
+        yield rounds_to(claim, label, "", claim.published[0], found / Fraction(_cell(below)))
 
 
 @judge_function
-def in_order(claim: Claim, rising: list[list[Cell]], or_equal: bool = False) -> list[Point]:
+def in_order(claim: Claim, rising: list[list[Cell]], or_equal: bool = False) -> Points:
     """Published values rise along these cells; several lists may be given."""
     sign = "<=" if or_equal else "<"
-    points = []
     for a, b in (pair for cells in rising for pair in pairwise(cells)):
         x, y = _cell(a), _cell(b)
         ok = x <= y if or_equal else x < y
-        points.append(holds("", f"{_name(a)} {sign} {_name(b)}", f"{x} against {y}", ok))
-    return points
+        yield holds("", f"{_name(a)} {sign} {_name(b)}", f"{x} against {y}", ok)
 
 
 @judge_function
-def gaps_shrink(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> list[Point]:
+def gaps_shrink(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> Points:
     """First cell minus second is smaller from pair to pair."""
     gaps = [(str(a[1]), _cell(a) - _cell(b)) for a, b in pairs]
     return [
@@ -142,7 +131,7 @@ def _time_curve(base: str) -> Curve:
 @judge_function
 def fastest_in_figure8(
     claim: Claim, fastest: list[str], others: list[str], gflops: list[float]
-) -> list[Point]:
+) -> Points:
     """At these flops one of the first curves takes less time than each of the others."""
     curves = {base: _time_curve(base) for base in fastest + others}
     return list(below(curves, fastest, others, gflops, "min"))
@@ -151,20 +140,18 @@ def fastest_in_figure8(
 @judge_function
 def slower_growth_in_figure8(
     claim: Claim, curves: list[str], than: str, gflops: list[float]
-) -> list[Point]:
+) -> Points:
     """Time grows with a smaller power of flops than on a reference curve, and ends up below it."""
 
     def power(base: str) -> float:
         logs = [(log(x), log(y)) for x, y in _time_curve(base)]
         return linear_regression(*zip(*logs, strict=True)).slope
 
-    points = []
     for base in curves:
         a, b = power(base), power(than)
-        points.append(holds(base, f"smaller power than {than}", f"{a:.2f} < {b:.2f}", a < b))
+        yield holds(base, f"smaller power than {than}", f"{a:.2f} < {b:.2f}", a < b)
         lines = {name: _time_curve(name) for name in (base, than)}
-        points += below(lines, [base], [than], gflops, "min")
-    return points
+        yield from below(lines, [base], [than], gflops, "min")
 
 
 def _time_and_quantity(
@@ -191,7 +178,7 @@ def pearson(
     panel: Literal["flops", "params", "acts", "families"] | None = None,
     base: str = "EN-B0",
     drawn_only: bool = True,
-) -> list[Point]:
+) -> Points:
     """Every correlation printed in a panel of Figure 2, recomputed from its drawn points.
 
     Without a panel: that of acts and time on one base beside the ledger's published value.
@@ -199,36 +186,26 @@ def pearson(
     quantity = {"flops": "gflops", "params": "mparams"}.get(panel or "", "macts")
     printed = [(base, claim.published[0])] if panel is None else []
     printed += [(p.group, p.pearson_r) for p in reference.printed_pearson() if p.panel == panel]
-    points = []
     for group, r in printed:
         by_base = panel in (None, "families")
         strategy = None if by_base or group == "all" else group
         xs, ys = _time_and_quantity(quantity, group if by_base else base, strategy, drawn_only)
-        points.append(rounds_to(claim, f"{group}, {len(xs)} models", "r", r, correlation(xs, ys)))
-    return points
+        yield rounds_to(claim, f"{group}, {len(xs)} models", "r", r, correlation(xs, ys))
 
 
 @judge_function
-def pearson_at_least(
-    claim: Claim, quantity: Quantity, bases: list[str], bound: float
-) -> list[Point]:
+def pearson_at_least(claim: Claim, quantity: Quantity, bases: list[str], bound: float) -> Points:
     """Within every base the correlation reaches the bound, without rounding."""
-    points = []
     for base in bases:
         xs, ys = _time_and_quantity(quantity, base, None, drawn_only=True)
         r = correlation(xs, ys)
-        points.append(at_least(f"{base}, {len(xs)} models", bound, r, ".4f", quantity="r"))
-    return points
+        yield at_least(f"r of {base}, {len(xs)} models", bound, r, ".4f")
 
 
 @judge_function
-def fitted_line(claim: Claim, base: str, quantity: Quantity, drawn_only: bool) -> list[Point]:
+def fitted_line(claim: Claim, base: str, quantity: Quantity, drawn_only: bool) -> Points:
     """Slope and intercept of minutes over a quantity, beside the line drawn in Figure 2."""
     xs, ys = _time_and_quantity(quantity, base, None, drawn_only)
     line, label = linear_regression(xs, ys), f"{base}, {len(xs)} models"
-    return [
-        rounds_to(claim, label, name, said, value)
-        for name, said, value in zip(
-            ("slope", "intercept"), claim.published, (line.slope, line.intercept), strict=True
-        )
-    ]
+    for name, said in zip(("slope", "intercept"), claim.published, strict=True):
+        yield rounds_to(claim, label, name, said, getattr(line, name))
