@@ -281,6 +281,30 @@ class TrafficRecord(Result):
         return {**timing_inputs(self.subject, self.protocol), "kind": "traffic"}
 
 
+class TrapRecord(Result):
+    """Every trap of timing on one machine.
+
+    Attributes:
+        setting: of type `repro.runtime.traps.Setting`.
+        processes: fresh ones that each trap ran in.
+        samples_s: seconds, in the order taken, by trap, by way and for each process.
+        before, after: state of the machine.
+    """
+
+    entry: ClassVar[str] = "repro.runtime.traps"
+    kind: Literal["traps"] = "traps"
+    setting: dict[str, Any]
+    processes: PositiveInt
+    samples_s: dict[
+        str, dict[str, Annotated[tuple[tuple[Positive, ...], ...], Field(min_length=1)]]
+    ]
+    before: State
+    after: State
+
+    def inputs(self) -> dict[str, Any]:
+        return {"kind": "traps", "setting": self.setting, "processes": self.processes}
+
+
 class Score(Part):
     """How a network did on a split.
 
@@ -357,12 +381,13 @@ class TrainingRecord(Result):
 
 
 Record = Annotated[
-    TimingRecord | PeakRecord | TrafficRecord | TrainingRecord, Field(discriminator="kind")
+    TimingRecord | PeakRecord | TrafficRecord | TrapRecord | TrainingRecord,
+    Field(discriminator="kind"),
 ]
 """Any record. A new kind is a new class here, with its own ``kind`` and ``inputs``."""
 
 _RECORD: TypeAdapter[Any] = TypeAdapter(Record)
-KINDS = ("timing", "peak", "traffic", "training")
+KINDS = ("timing", "peak", "traffic", "traps", "training")
 
 
 def timing_inputs(subject: Subject, protocol: Protocol) -> dict[str, Any]:

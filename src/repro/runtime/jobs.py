@@ -29,6 +29,7 @@ from repro.records import (
     Subject,
     TimingRecord,
     TrafficRecord,
+    TrapRecord,
     checked,
     timing_inputs,
 )
@@ -95,7 +96,36 @@ class PeakJob:
         return {"kind": "peak", "protocol": self.protocol.model_dump()}
 
 
-Task = Job | PeakJob
+@dataclass(frozen=True, slots=True)
+class TrapJob:
+    """Every trap of timing, each in several fresh processes.
+
+    Raises:
+        InputError: the protocol is of a GPU; of it, only the number of cores is used.
+    """
+
+    protocol: Protocol
+    rounds: int = 10  # turns that each way takes in a process
+    processes: int = 10
+    name: ClassVar[str] = "traps of timing"
+    entry: ClassVar[str] = TrapRecord.entry
+
+    def __post_init__(self) -> None:
+        if self.protocol.device != "cpu":
+            raise InputError("the traps are timed on a CPU; --device cpu is allowed")
+
+    @property
+    def setting(self) -> dict[str, Any]:
+        """As `repro.runtime.traps.Setting` has it."""
+        cores = self.protocol.threads or 1
+        return {"network": "EN-B0", "rounds": self.rounds, "threads": 1, "cores": cores}
+
+    def inputs(self) -> dict[str, Any]:
+        """The part of its record's key that is known beforehand."""
+        return {"kind": "traps", "setting": self.setting, "processes": self.processes}
+
+
+Task = Job | PeakJob | TrapJob
 
 
 def job(
@@ -301,7 +331,7 @@ _CORE = Peaks("one core", {"fp32": 1.1e11, "fp16": 5e10, "bf16": 1.1e11}, 1e10)
 _LAUNCH_S = {"cpu": 4e-6, "cuda": 9e-6}
 _SLACK = {"cpu": 1.0, "cuda": 3.5}
 _START_S = 1.0
-_PROFILER_START_S, _PROFILED_S = 20.0, 0.05
+_PROFILER_START_S, _PROFILED_S, _TRAPS_S = 20.0, 0.05, 30.0
 
 
 def estimated_s(item: Task, device_name: str = "H200") -> float:
@@ -311,8 +341,8 @@ def estimated_s(item: Task, device_name: str = "H200") -> float:
         device_name: the GPU to plan for, as in data/devices.yaml.
     """
     p = item.protocol
-    if isinstance(item, PeakJob):
-        return 5.0
+    if isinstance(item, PeakJob | TrapJob):
+        return 5.0 if isinstance(item, PeakJob) else _TRAPS_S * item.processes
     if p.device == "cpu":
         threads = p.threads or 1
         rates = {k: v * threads if v else None for k, v in _CORE.operations.items()}
