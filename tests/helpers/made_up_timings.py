@@ -1,12 +1,12 @@
 """Records of machines that do not exist, whose times follow a stated law; for tests."""
 
+from dataclasses import replace
 from functools import cache
 
 from made_up_records import MACHINE
 
 from repro.records import (
     PeakRecord,
-    Protocol,
     State,
     TimingRecord,
     TrafficRecord,
@@ -14,8 +14,7 @@ from repro.records import (
     stamp,
     timing_inputs,
 )
-from repro.runtime.jobs import PeakJob, TrafficJob, job, traffic
-from repro.runtime.plans import PLANS
+from repro.runtime.jobs import PeakJob, TrafficJob, named_sweep
 
 CPU = MACHINE.model_copy(update={"device_name": "Made-up CPU"})
 GPU = MACHINE.model_copy(
@@ -40,18 +39,13 @@ def by_all(subject):
 
 @cache
 def sweep(plan):
-    """The jobs of a named plan, each once."""
-    jobs = []
-    for block in PLANS[plan]():
-        values = dict(block["protocol"])
-        if values.get("device") == "cpu":
-            values["threads"] = 2
-        protocol = Protocol(**values)
-        if block.get("peaks"):
-            jobs.append(PeakJob(protocol))
-        mine = [job(b, s, x, protocol) for b, s, x in block.get("models", ())]
-        jobs += map(traffic, mine) if block.get("traffic") else mine
-    return tuple(jobs)
+    """The jobs of a named sweep, with the threads of a machine of two cores."""
+    tasks = []
+    for task in named_sweep(plan):
+        if task.protocol.device == "cpu" and task.protocol.threads != 1:
+            task = replace(task, protocol=task.protocol.model_copy(update={"threads": 2}))
+        tasks.append(task)
+    return tuple(tasks)
 
 
 def records(plan, law, machine, peak=1e12, keep=lambda task: True):

@@ -1,9 +1,16 @@
 """What a sweep measures: jobs from the command line, from a grid, or from a named sweep file.
 
-A named sweep is ``data/sweeps/NAME.json``: a list of blocks, each a protocol and the networks to
-time under it: ``{"protocol": {...}, "models": [[base, strategy, scale], ...]}``, strategies in the
-authors' grammar. A block with ``"peaks": true`` measures the device's peak rates first; with
-``"traffic": true`` it counts its networks' memory traffic in place of timing them.
+A named sweep is ``data/sweeps/time/NAME.yaml``: a list of blocks, each a protocol and the networks
+to time under it. ``bases`` are timed as they are, then, where ``strategies`` (authors' grammar) and
+``scales`` are given, scaled in every way::
+
+    - protocol: {device: cpu, batch: 1}
+      bases: [EN-B0, MBConv-c32@56]
+      strategies: [d1, w1_g1]
+      scales: [2, 4]
+
+With ``peaks: true`` a block measures the device's peak rates first; with ``traffic: true`` it
+counts its networks' memory traffic in place of timing them.
 """
 
 from __future__ import annotations
@@ -13,11 +20,13 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from math import ceil
 from pathlib import Path
 from typing import Any, ClassVar
 
 import psutil
+import yaml
 
 from repro.arch import PAPER, Network, Strategy, alpha_strategy, get, parse_strategy, scale
 from repro.complexity import complexity
@@ -217,9 +226,12 @@ def short_strategy(text: str) -> Strategy:
 # ---------------------------------------------------------------------------- sweep files
 
 
+GRID = ("bases", "strategies", "scales")
+
+
 def sweep_folder() -> Path:
     """Where named sweeps are kept."""
-    return root() / "data" / "sweeps"
+    return root() / "data" / "sweeps" / "time"
 
 
 def named_sweep(name: str, changes: dict[str, Any] | None = None) -> list[Task]:
@@ -232,17 +244,19 @@ def named_sweep(name: str, changes: dict[str, Any] | None = None) -> list[Task]:
     Raises:
         InputError: no such sweep, or a block that cannot be used (names the file and the block).
     """
-    path = Path(name) if name.endswith(".json") else sweep_folder() / f"{name}.json"
+    path = Path(name) if Path(name).suffix else sweep_folder() / f"{name}.yaml"
     try:
-        blocks = json.loads(path.read_bytes())
+        blocks = yaml.safe_load(path.read_bytes())
     except OSError as error:
-        names = sorted(p.stem for p in sweep_folder().glob("*.json"))
+        names = sorted(p.stem for p in sweep_folder().glob("*.yaml"))
         raise InputError(
             f"sweep {name!r} cannot be read: {error.strerror}. Named sweeps: {', '.join(names)}."
             f"{did_you_mean(name, names)}"
         ) from None
-    except ValueError as error:
-        raise InputError(f"sweep {name!r} is not JSON: {error}") from None
+    except (yaml.YAMLError, ValueError) as error:
+        raise InputError(f"sweep {name!r} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(blocks, list):
+        raise InputError(f"sweep {name!r} is not a list of blocks")
     jobs: list[Task] = []
     for number, block in enumerate(blocks, 1):
         where = f"sweep {name!r}, block {number}"
@@ -254,7 +268,11 @@ def named_sweep(name: str, changes: dict[str, Any] | None = None) -> list[Task]:
             protocol = resolved(checked(Protocol, values, where))
             if block.get("peaks"):
                 jobs.append(PeakJob(protocol))
-            mine = [job(b, strategy, s, protocol) for b, strategy, s in block.get("models", ())]
+            if unknown := set(block) - {"protocol", "peaks", "traffic", *GRID}:
+                raise InputError(f"unknown key {min(unknown)!r}")
+            bases, strategies, scales = (block.get(key, ()) for key in GRID)
+            mine = [job(base, protocol=protocol) for base in bases]
+            mine += [job(*way, protocol) for way in product(bases, strategies, scales)]
             jobs += map(traffic, mine) if block.get("traffic") else mine
         except InputError as error:
             raise InputError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None

@@ -11,8 +11,10 @@ from repro.book.chapters.why_flops_mislead import gains_figure, widths_figure
 from repro.book.kit.figures import show, use_house_style
 from repro.complexity import complexity
 from repro.runtime.blocks import break_even, cost, fused_gain
-from repro.runtime.plans import MAPS, WIDTHS
 from repro.runtime.roofline import device_peaks, roofline
+
+WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192)
+MAPS = (112, 56, 28, 14, 7)
 
 
 def test_widths_agree_with_the_search_module_and_with_algebra():

@@ -17,10 +17,8 @@ from repro.runtime.jobs import (
     job,
     named_sweep,
     short_strategy,
-    sweep_folder,
     unique,
 )
-from repro.runtime.plans import FIGURE2_SCALES, MAPS, PLANS, WIDTHS, as_text
 from repro.runtime.timm_networks import is_timm_name
 
 
@@ -29,9 +27,9 @@ def paper():
     return unique(named_sweep("paper-gpu"))
 
 
-@pytest.mark.parametrize("name", PLANS)
-def test_the_files_are_what_the_code_writes(name):
-    assert (sweep_folder() / f"{name}.json").read_text() == as_text(PLANS[name]())
+FIGURE2_SCALES = (0.5, 1, 2, 4, 8, 16, *range(24, 97, 8))
+WIDTHS = (16, 24, 32, 48, 64, 96, 128, 192)
+MAPS = (112, 56, 28, 14, 7)
 
 
 def subjects(tasks, **wanted):
@@ -174,25 +172,28 @@ def test_options_replace_a_sweep_s_own():
 @pytest.mark.parametrize(
     "text, words",
     [
-        ("{", "is not JSON"),
-        ('[{"models": []}]', "block 1 cannot be used"),
-        ('[{"protocol": {}, "models": [["EN-B0"]]}]', "block 1 cannot be used"),
+        ("{", "is not YAML"),
+        ("3", "is not a list of blocks"),
+        ("- bases: []", "block 1 cannot be used"),
+        ('[{"protocol": {}, "models": ["EN-B0"]}]', "block 1: unknown key 'models'"),
         ('[{"protocol": {}}, {"protocol": {"batch": 0}}]', r"block 2: batch\S* 0"),
-        ('[{"protocol": {}, "models": [["EN-B9", null, null]]}]', "block 1: unknown network"),
+        ('[{"protocol": {}, "bases": ["EN-B9"]}]', "block 1: unknown network"),
         ("[3]", "block 1 cannot be used"),
     ],
 )
 def test_a_sweep_file_that_cannot_be_used(tmp_path, text, words):
-    path = tmp_path / "mine.json"
+    path = tmp_path / "mine.yaml"
     path.write_text(text)
     with pytest.raises(InputError, match=words):
         named_sweep(str(path))
 
 
 def test_a_sweep_file_of_one_s_own(tmp_path):
-    path = tmp_path / "mine.json"
-    path.write_text(json.dumps([{"protocol": {"batch": 3}, "models": [["EN-B0", "dWr", 2]]}]))
-    [task] = named_sweep(str(path))
+    path = tmp_path / "mine.yaml"
+    block = {"protocol": {"batch": 3}, "bases": ["EN-B0"], "strategies": ["dWr"], "scales": [2]}
+    path.write_text(json.dumps([block]))  # JSON is YAML, too
+    base, task = named_sweep(str(path))
+    assert base.subject.name == "EN-B0"
     assert (task.subject.name, task.protocol.batch) == ("EN-B0 dWr x2", 3)
 
 
