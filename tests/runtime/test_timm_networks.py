@@ -11,7 +11,8 @@ from repro.cli.app import main
 from repro.errors import InputError
 from repro.records import Protocol, read
 from repro.runtime import timm_networks
-from repro.runtime.jobs import Job, estimated_s, guess_batch, job, named_sweep
+from repro.runtime.estimates import estimated_s, guess_batch
+from repro.runtime.jobs import Job, job, named_sweep
 from repro.runtime.sweep import sweep
 from repro.runtime.timm_networks import create, find, is_timm_name
 

@@ -8,7 +8,8 @@ from made_up_records import MACHINE
 
 from repro.errors import InputError
 from repro.records import Protocol, TrafficRecord, read
-from repro.runtime.jobs import estimated_s, job, named_sweep, traffic
+from repro.runtime.estimates import estimated_s
+from repro.runtime.jobs import job, named_sweep, traffic
 from repro.runtime.picture import summary
 from repro.runtime.sweep import _Crew, sweep
 from repro.runtime.traffic import measure_traffic, totals

@@ -18,8 +18,10 @@ MOST_BUSY = 25.0
 """Percent of all processors that other programs may use before a timing, without a warning."""
 
 
-Words, Text = list[str] | None, str | None
-Whole, Number = int | None, float | None
+Words = list[str] | None
+Text = str | None
+Whole = int | None
+Number = float | None
 Mode = Literal["infer", "train", "step"]
 Dtype = Literal["fp32", "tf32", "fp16", "bf16"]
 Layout = Literal["channels_last", "contiguous"]
@@ -104,6 +106,7 @@ def time(
     """
     from repro.records import Protocol
     from repro.runtime import jobs as j
+    from repro.runtime.estimates import chunk as part_of
 
     given = {**context.params, "batch": _batch(batch)}
     changes = {key: given[key] for key in Protocol.model_fields if given.get(key) is not None}
@@ -118,7 +121,7 @@ def time(
         tasks = [j.traffic(task) for task in tasks if isinstance(task, j.Job)]
     tasks = j.unique(tasks)
     if chunk is not None:
-        tasks = j.chunk(tasks, chunk)
+        tasks = part_of(tasks, chunk)
     if figure is not None:
         _check_figure(figure)
     if dry_run:
@@ -197,7 +200,7 @@ def _plan(tasks: list[Any]) -> str:
     from itertools import groupby
 
     from repro.records import Protocol
-    from repro.runtime.jobs import estimated_s
+    from repro.runtime.estimates import estimated_s
     from repro.text import aligned
 
     usual, rows = Protocol(), []

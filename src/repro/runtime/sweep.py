@@ -38,14 +38,13 @@ from repro.records import (
     scan,
     stamp,
 )
+from repro.runtime.estimates import estimated_s, guess_batch
 from repro.runtime.jobs import (
     Job,
     PeakJob,
     Task,
     TrafficJob,
     TrapJob,
-    estimated_s,
-    guess_batch,
     unique,
 )
 from repro.runtime.timm_networks import TimmNetwork, TimmRemote

@@ -122,7 +122,7 @@ def records(path: str | None = None) -> Files:
     """
     found = {file.stem: stored(file) for file in record_files()}
     if path is not None:
-        from repro.analysis.timing.overlay import locate
+        from repro.paths import locate
 
         found["yours"] = tuple(read(locate(path)))
     return found

@@ -15,7 +15,6 @@ import pandas as pd
 
 from repro.analysis.accuracy.published import Curve, each
 from repro.analysis.scaling.alpha_family import rounded
-from repro.analysis.timing.overlay import locate
 from repro.analysis.timing.sets import IMAGENET_IMAGES
 from repro.claims import Judgement, judge, load
 from repro.errors import InputError
@@ -29,7 +28,7 @@ from repro.evidence.trainings import (
     gain,
     trained,
 )
-from repro.paths import root
+from repro.paths import locate, root
 from repro.records import TimingRecord, TrainingRecord, changed_code, read
 from repro.stored import record_files, stored
 

@@ -29,21 +29,20 @@ class Mistake(NamedTuple):
     right: str
 
 
-ALONE, BESIDE = "1 per core, alone", "1 per core, beside another"
+BUSY = "beside another"
+ALONE, BESIDE = "1 per core, alone", f"1 per core, {BUSY}"
 AFTER = "one after the other"
 MISTAKES: tuple[Mistake, ...] = (
     Mistake("first", "first iteration", "warm-up", "", ""),
     Mistake("new", "first image of a new size", "new sizes", "first call", "second call"),
     Mistake("over", "two threads per core", "threads", "2 per core", "1 per core"),
     Mistake("single", "one thread, not all cores", "threads", "1", "1 per core"),
-    Mistake("busy_one", "one thread, busy machine", "busy machine", "1, beside another", "1, alone"),
+    Mistake(
+        "busy_one", "one thread, busy machine", "busy machine", "1, beside another", "1, alone"
+    ),
     Mistake("busy_all", "all cores, busy machine", "busy machine", BESIDE, ALONE),
     Mistake(
-        "busy_choice",
-        "all cores, not one, busy machine",
-        "busy machine",
-        BESIDE,
-        "1, beside another",
+        "busy_choice", "all cores, not one, busy machine", "busy machine", BESIDE, f"1, {BUSY}"
     ),
     Mistake("apart", "A, then B, load rises", "turns", f"B, {AFTER}", f"A, {AFTER}"),
     Mistake("zeros", "zeros as input", "values", "zeros", "random"),
@@ -90,8 +89,10 @@ def ratios(record: TrapRecord, mistake: Mistake) -> list[float]:
 def verdict(values: Sequence[float]) -> str:
     """What processes agree on. All on one side of 1 by luck: one in 2 to the power of n - 1."""
     slower, faster = (sum(sign * v > sign for v in values) for sign in (1, -1))
-    return f"faster in all {faster}" if faster == len(values) else (
-        f"slower in {all_or_some(slower, len(values))}"
+    return (
+        f"faster in all {faster}"
+        if faster == len(values)
+        else (f"slower in {all_or_some(slower, len(values))}")
     )
 
 
