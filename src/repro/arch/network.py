@@ -1,10 +1,6 @@
-"""Descriptions of stage-wise networks, and the blocks that a description stands for.
+"""Descriptions of networks: all that is needed to count and to build one.
 
-A `Network` says everything needed to count it and to build it: nothing else is consulted.
-`blocks` turns it into exact block geometry; the counter and the builder both read that, so
-there is one place that knows how wide a squeeze-excite layer is. Each kind of stage says how its
-blocks follow from it; EfficientNet-X's stages are in `repro.arch.efficientnet_x`, single blocks
-as pieces of a network in `repro.arch.pieces`.
+`blocks` turns a description into exact block geometry, which the counter and the builder both read.
 """
 
 from __future__ import annotations
@@ -20,15 +16,12 @@ from repro.errors import InputError
 Activation = Literal["relu", "silu"]
 Skip = Literal["none", "identity", "projection"]
 Rules = Literal["pycls", "tensorflow"]
-"""Whose code decides what counts cannot see: conv padding, BN constants, initial weights."""
 
 LARGEST = 2**53
-"""Depths, widths and resolutions stay below this: above it floats skip whole numbers, and the
-scaler's arithmetic on them is no longer exact."""
+"""Sizes stay below this: above it floats skip whole numbers, and scaling is no longer exact."""
 
 
 def check_sizes(what: str, **sizes: int) -> None:
-    """Raise `InputError` unless every size is at least 1 and below `LARGEST`."""
     for name, size in sizes.items():
         if size < 1:
             raise InputError(f"{what}: {name} {size} is too small; at least 1 is needed")
@@ -68,13 +61,10 @@ class Stage(Protocol):
 class ResStage:
     """A stage of residual bottleneck blocks: RegNet, ResNet, ResNeXt ("AnyNet").
 
-    Attributes:
-        depth: number of blocks.
-        width: output channels of each block.
+    Attributes (see also `Stage`):
         group_width: channels per group of the 3x3 conv.
         bottleneck: width of the 3x3 conv over ``width``: 1/4 in a ResNet, 1 in RegNetX and Y,
             4 in RegNetZ (an inverted bottleneck).
-        stride: of the first block.
         linear: no activation after the last conv, and no skip where shapes differ (RegNetZ).
     """
 
@@ -102,21 +92,17 @@ class ResStage:
 
     @property
     def mid_width(self) -> int:
-        """Channels of the 3x3 conv."""
         return round(self.width * self.bottleneck)
 
     @property
     def out_width(self) -> int:
-        """Channels that leave the stage."""
         return self.width
 
     @property
     def map_stride(self) -> int:
-        """Factor by which the stage shrinks the map along a side."""
         return self.stride
 
     def blocks(self, in_width: int, net: Network) -> Iterator[tuple[Block, int]]:
-        """The first block, then the others run together; see `blocks`."""
         yield self._block(in_width, self.stride, net), 1
         if self.depth > 1:
             yield self._block(self.width, 1, net), self.depth - 1
@@ -143,12 +129,9 @@ class ResStage:
 class MBStage:
     """A stage of MBConv blocks (EfficientNet): expansion, depthwise conv, SE, projection.
 
-    Attributes:
-        depth: number of blocks.
-        width: output channels of each block.
+    Attributes (see also `Stage`):
         expansion: width of the depthwise conv over the block's *input* channels.
         kernel: of the depthwise conv.
-        stride: of the first block.
     """
 
     depth: int
@@ -171,16 +154,13 @@ class MBStage:
 
     @property
     def out_width(self) -> int:
-        """Channels that leave the stage."""
         return self.width
 
     @property
     def map_stride(self) -> int:
-        """Factor by which the stage shrinks the map along a side."""
         return self.stride
 
     def blocks(self, in_width: int, net: Network) -> Iterator[tuple[Block, int]]:
-        """The first block, then the others run together; see `blocks`."""
         yield self._block(in_width, self.stride, net), 1
         if self.depth > 1:
             yield self._block(self.width, 1, net), self.depth - 1
@@ -207,22 +187,16 @@ class Network:
     """A complete network: stem, stages, head, classifier, and the resolution it is made for.
 
     Attributes:
-        name: how tables and records call it.
         stages: all of one kind: `ResStage`, `MBStage`, `XStage` or `BlockStage`.
         resolution: pixels per side of the square input; counts are taken there.
-        stem_width: output channels of the stem.
-        stem: ``"conv3"`` (3x3, stride 2), ``"conv7_pool"`` (7x7, stride 2, then max-pool), or
-            ``"none"`` for a piece of a network: from a feature map of ``in_channels`` to another,
-            without head, pooling and classifier.
+        stem: a conv of stride 2, 3x3 or 7x7 with max-pool; ``"none"`` for a piece of a network,
+            from a feature map of ``in_channels`` to another, without head and classifier.
         head_width: channels of the 1x1 conv before pooling; 0 for none.
         se_ratio: squeeze width over the block's input channels; 0 for no squeeze-excite.
         activation: after every BN that has one; an `XStage` has its own.
         num_classes: outputs of the classifier; 0 for none.
-        in_channels: of the image.
         stem_activation: where the stem's differs from ``activation``.
-        rules: whose conventions the built module follows, see `Rules`.
-        dropout, drop_path: that the authors train with: before the classifier, and of the last
-            block's branch.
+        dropout: before the classifier; ``drop_path``: of the last block's branch, in training.
     """
 
     name: str
@@ -272,38 +246,28 @@ class Network:
 
     @property
     def is_piece(self) -> bool:
-        """True for blocks alone: no stem, no classifier."""
         return self.stem == "none"
 
     @property
     def is_mbconv(self) -> bool:
-        """True for EfficientNets of any kind, False for the ResNet and RegNet families."""
         return not isinstance(self.stages[0], ResStage)
 
     @property
     def total_stride(self) -> int:
-        """Input pixels per pixel of the last feature map, along a side."""
         stem = {"conv3": 2, "conv7_pool": 4, "none": 1}[self.stem]
         return stem * prod(s.map_stride for s in self.stages)
 
     def at(self, resolution: int) -> Network:
-        """The same network for another input resolution."""
         return replace(self, resolution=resolution)
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Exact geometry of one block: [2x2/2], [1x1 expand], k x k conv, [SE], 1x1 project, [skip].
-
-    Every block of every family is this shape. ``groups == mid_width`` makes the spatial conv
-    depthwise. ``expand`` is False where an MBConv has expansion 1 and in a fused MBConv, whose
-    dense spatial conv (one group) widens by itself. ``space_to_depth`` is the width of the 2x2
-    stride-2 conv in front, 0 for none. ``space_to_batch`` n cuts the map into n x n interleaved
-    ones, handled as further images, and puts them together again behind the block.
-
-    Raises:
-        InputError: a size below 1, groups that do not divide the spatial conv's channels, or
-            squeeze-excite, which needs the whole map, together with space-to-batch.
+    """Exact geometry of a block: [2x2/2], [1x1 expand], k x k conv, [SE], 1x1 project, [skip].
+    ``groups == mid_width`` makes the spatial conv depthwise. ``expand`` is False where an MBConv
+    has expansion 1 and in a fused MBConv, whose dense spatial conv widens by itself.
+    ``space_to_depth`` is the width of the 2x2 stride-2 conv in front, 0 for none. With
+    ``space_to_batch`` n the map is cut into n x n interleaved ones, as further images.
     """
 
     in_width: int
@@ -344,18 +308,12 @@ class Block:
 
     @property
     def spatial_in(self) -> int:
-        """Channels that the spatial conv reads."""
         return self.mid_width if self.expand else self.space_to_depth or self.in_width
 
 
 @dataclass(frozen=True, slots=True)
 class BlockStage:
-    """The same block several times, given by its geometry.
-
-    Attributes:
-        block: the geometry. depth: how often, which must lead from a map to one of its own shape
-            if more than once.
-    """
+    """The same block several times, given by its geometry."""
 
     block: Block
     depth: int = 1
@@ -371,26 +329,21 @@ class BlockStage:
 
     @property
     def width(self) -> int:
-        """Output channels."""
         return self.block.out_width
 
     @property
     def stride(self) -> int:
-        """Of the block's spatial conv."""
         return self.block.stride
 
     @property
     def out_width(self) -> int:
-        """Channels that leave the stage."""
         return self.block.out_width
 
     @property
     def map_stride(self) -> int:
-        """Factor by which the stage shrinks the map along a side."""
         return self.block.stride * (2 if self.block.space_to_depth else 1)
 
     def blocks(self, in_width: int, net: Network) -> Iterator[tuple[Block, int]]:
-        """The block and how often; see `blocks`."""
         if in_width != self.block.in_width:
             raise InputError(
                 f"{net.name}: a block for {self.block.in_width} channels gets {in_width}"
@@ -399,12 +352,7 @@ class BlockStage:
 
 
 def blocks(net: Network) -> Iterator[tuple[Block, int]]:
-    """The network's blocks in order, equal neighbours run together.
-
-    Yields:
-        ``(block, repeats)``: each stage gives its first block once, and its other blocks, all
-        alike, as one pair.
-    """
+    """The network's blocks in order, as (block, repeats): each stage's first, then the others."""
     width = net.stem_width
     for stage in net.stages:
         yield from stage.blocks(width, net)
@@ -412,7 +360,6 @@ def blocks(net: Network) -> Iterator[tuple[Block, int]]:
 
 
 def to_config(net: Network) -> dict[str, Any]:
-    """The description as stage lists, with the keys of the authors' configuration files."""
     common = {
         "stem_w": net.stem_width,
         "depths": [s.depth for s in net.stages],

@@ -14,6 +14,7 @@ from repro.claims import (  # noqa: F401  (they register judges)
     arithmetic,
     counting,
     exponents,
+    latency_scaling,
     recorded,
     rooflines,
     timing,

@@ -1,7 +1,6 @@
 """Small data sets, decoded once and held in memory: digits, CIFAR-10, Tiny ImageNet.
 
-A folder may hold the official files or the packed ones (``*.npz`` with the JPEG files laid end to
-end); what is found there decides. Nothing is downloaded unless asked for.
+A folder holds the official files, or packed ones: ``*.npz`` with the JPEG files laid end to end.
 """
 
 from __future__ import annotations
@@ -33,8 +32,6 @@ Labels = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Split:
-    """Images (N, C, H, W) and their labels (N,)."""
-
     pixels: Pixels
     labels: Labels
 
@@ -74,10 +71,10 @@ class Dataset:
 
 
 def load(name: str, root: str | Path | None = None, download: bool = False) -> Dataset:
-    """Read a small data set; a second call with the same folder returns the first's result.
+    """Read a small data set, once.
 
     Args:
-        name: of one that is held in memory. root: its folder; digits need none.
+        root: its folder; digits need none.
         download: fetch the official archive into ``root`` when nothing is there.
 
     Raises:
@@ -124,15 +121,8 @@ def _find(name: str, folder: Path) -> tuple[Callable[[list[Path]], Dataset], lis
     return None
 
 
-# ------------------------------------------------------------------------------ fixed splits
-
-
 def fixed_order(labels: Labels, salt: str) -> NDArray[np.int64]:
-    """All indices in an order that mixes the classes evenly and depends on nothing but the count.
-
-    Within a class, by the SHA-256 of ``"<salt>:<index in the class>"``; classes take turns, each
-    spread over the whole length.
-    """
+    """All indices, classes evenly mixed, by the SHA-256 of ``"<salt>:<index in the class>"``."""
     key = np.empty(len(labels))
     for label in np.unique(labels):
         at = np.flatnonzero(labels == label)
@@ -154,9 +144,6 @@ def split_off(
 
     Returns:
         Indices ``(train, holdout)``.
-
-    Raises:
-        InputError: fewer images are left than were asked for.
     """
     order = fixed_order(labels, "hold-out")
     held = round(holdout * len(labels))
@@ -169,9 +156,6 @@ def split_off(
             )
         train = train[:images]
     return np.sort(train), np.sort(order[:held])
-
-
-# ------------------------------------------------------------------------------ readers
 
 
 def _digits() -> Dataset:
@@ -374,9 +358,6 @@ _READERS: dict[str, list[tuple[str, str, Callable[[list[Path]], Dataset]]]] = {
         ("", "tiny_imagenet_part*.npz", _packed_tiny),
     ],
 }
-
-
-# ------------------------------------------------------------------------------ decoding
 
 
 def decode(content: bytes, where: str) -> Pixels:
