@@ -216,7 +216,7 @@ def _plan(tasks: list[Any]) -> str:
         rows.append((" ".join(words), str(len(names)), seconds, shown))
     total = sum(map(estimated_s, tasks)) / 60
     table = aligned(("<protocol", "networks", "seconds", "<which"), rows)
-    return f"{table}\n\n{len(tasks)} measurements, about {total:.3g} minutes; nothing was run"
+    return f"{table}\n\n{len(tasks)} measurements, about {total:.2g} minutes; nothing was run"
 
 
 def measure(

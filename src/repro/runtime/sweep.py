@@ -238,7 +238,7 @@ class _Crew:
 
         start = stamp(job.entry, job.inputs(), self.machine(job.protocol))
         before, setting = device.state("cpu"), Setting(**job.setting)
-        samples: dict[str, dict[str, list[tuple[float, ...]]]] = {name: {} for name in TRAPS}
+        samples: dict[str, dict[str, Any]] = {name: {} for name in TRAPS}
         for _ in range(job.processes):
             for name, ways in samples.items():
                 taken = self.worker("cpu").call("run", job.entry, "measure", name, setting)

@@ -54,10 +54,10 @@ def overview_figure(records: Mapping[str, TrapRecord]) -> Figure:
     fig, axes = panels(len(frames), 2, sharex=True, sharey=True)
     fig.set_size_inches(7.4, 0.9 + 0.3 * len(titles))
     for ax, (title, frame) in zip(axes, frames.items(), strict=True):
-        for row in frame.itertuples():
-            y, colour = list(titles).index(str(row.name)), SEEN if row.seen else UNSEEN
-            ax.plot(row.ratios, [y] * len(row.ratios), "o", color=colour, ms=4, mew=0, alpha=0.55)
-            ax.plot([median(row.ratios)] * 2, [y - 0.32, y + 0.32], color=colour, lw=2.4)
+        for name, ratios, seen in zip(frame["name"], frame.ratios, frame.seen, strict=True):
+            y, colour = list(titles).index(name), SEEN if seen else UNSEEN
+            ax.plot(ratios, [y] * len(ratios), "o", color=colour, ms=4, mew=0, alpha=0.55)
+            ax.plot([median(ratios)] * 2, [y - 0.32, y + 0.32], color=colour, lw=2.4)
         ax.axvline(1, color=plt.rcParams["text.color"], lw=0.9)
         log_axis(ax, "x", (0.1, 0.2, 0.5, 0.75, 1, 1.5, 2, 3, 5, 10, 20, 50))
         ax.set_xlabel("time, relative to the other way (log)")
