@@ -272,7 +272,7 @@ def test_a_new_user_gets_a_table_and_a_picture(tmp_path):
     status, output, errors = finish(start("EN-B0", *TINY_OPTIONS, "--figure", str(figure)))
     assert status == 0
     assert output.startswith("model  mode   dtype  batch")
-    assert "EN-B0" in output and "=" in output and "warm-up | samples" in output
+    assert "EN-B0" in output and "ms of each iteration of warm-up (.)" in output
     assert "--out FILE.jsonl keeps records" in errors
     assert figure.read_text().lstrip().startswith("<?xml")
 
