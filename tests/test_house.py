@@ -27,6 +27,7 @@ FLOORS = (
 """From top to bottom; what stands on one floor may use each other only where `BESIDE` says so."""
 BESIDE = {
     ("__main__", "cli"),
+    ("runtime", "counters"),
     ("training", "runtime"),  # a sweep of trainings uses the workers that time networks
     ("stored", "records"),
     ("records", "complexity"),

@@ -32,6 +32,7 @@ REQUIRED = [
     Requirement(line)
     for group in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
     for line in group
+    if not line.startswith(f"{PROJECT['name']}[")  # an extra that brings another
 ]
 
 

@@ -9,20 +9,27 @@ from repro.errors import InputError
 
 
 def root() -> Path:
-    """The project's top folder.
+    """The folder that holds the project's ``data``, and in a checkout its chapters.
 
-    ``REPRO_ROOT`` when set, else the checkout that this package is installed from.
+    ``REPRO_ROOT`` when set; else the checkout that this package stands in; else the installed
+    package, whose wheel brings the data.
 
     Raises:
         InputError: there is no ``data`` folder there.
     """
-    folder = Path(os.environ.get("REPRO_ROOT") or Path(__file__).parents[2])
-    if not (folder / "data").is_dir():
-        raise InputError(
-            f"no data folder in {folder}; run from a checkout of the project, "
-            "or set REPRO_ROOT to one"
-        )
-    return folder
+    package = Path(__file__).parent
+    places = (
+        [Path(given)]
+        if (given := os.environ.get("REPRO_ROOT"))
+        else [*package.parents[1:2], package]
+    )
+    for folder in places:
+        if (folder / "data").is_dir():
+            return folder
+    raise InputError(
+        f"no data folder in {places[0]}; run from a checkout of the project, "
+        "or set REPRO_ROOT to one"
+    )
 
 
 def locate(path: str) -> str:

@@ -3,12 +3,15 @@
 These read ``_build/html``. `make test` builds it first; on its own, a missing or stale page skips.
 """
 
+import json
 import os
 import re
+import subprocess
 from collections import Counter
 from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
+from shutil import which
 from urllib.parse import unquote
 
 import pytest
@@ -203,7 +206,7 @@ def test_every_figure_and_table_has_a_caption(name):
         assert re.search(r"<figcaption[^>]*>\s*\S", figure), figure[:200]
     # a folded table is named by what unfolds it
     text = re.sub(r"<details>\s*<summary>\s*\w.*?</details>", "", text, flags=re.DOTALL)
-    for table in re.findall(r'<div class="repro-table">.*?</table>', text, re.DOTALL):
+    for table in re.findall(r'<div [^>]*class="repro-table".*?</table>', text, re.DOTALL):
         assert re.search(r"<caption>\s*\S", table), table[:200]
 
 
@@ -249,7 +252,131 @@ def test_executable_pages_offer_their_command_and_their_notebook(stem):
         a.get("href") for _, a in here.all("a") if (a.get("href") or "").endswith(".ipynb")
     ]
     assert len(notebooks) == 1
-    assert (here.path.parent / notebooks[0]).is_file()
+    notebook = here.path.parent / notebooks[0]
+    assert notebook.is_file()
+    assert notebook.with_name(f"{notebook.name}.js").is_file()
+    (link,) = (a for _, a in here.all("a") if a.get("href") == notebooks[0])
+    assert link["download"] == f"{stem}.ipynb"
+    assert "solutions" in link["title"]
+
+
+def number_of(name):
+    """A chapter's number as its title has it: "3", "B", or nothing."""
+    found = re.search(r'<h1><span class="section-number">(\w+)\. ', page(name).text)
+    return found[1] if found else ""
+
+
+def test_chapters_are_numbered_through_the_parts_and_the_evidence_has_letters():
+    parts = {p["caption"]: [c["file"] for c in p["chapters"]] for p in TOC["parts"]}
+    chapters_in_parts = [c for part, cs in parts.items() if part.startswith("Part ") for c in cs]
+    assert [number_of(c) for c in chapters_in_parts] == [
+        str(i) for i, _ in enumerate(chapters_in_parts, 1)
+    ]
+    assert [number_of(c) for c in parts["Evidence"]] == list("ABCDEFGH")[: len(parts["Evidence"])]
+    assert {number_of(c) for c in (TOC["root"], *parts["Start"], *parts["Back matter"])} == {""}
+
+
+def exhibits(name):
+    """Anchor and number of each figure and table on a page, in order."""
+    return re.findall(
+        r'<(?:figcaption|caption)><a class="repro-number" href="#([^"]+)">([^<]+)</a> ',
+        page(name).text,
+    )
+
+
+@every_page
+def test_figures_and_tables_are_numbered_in_order_and_link_to_themselves(name):
+    found = exhibits(name)
+    assert {anchor for anchor, _ in found} <= set(page(name).ids)
+    count = Counter()
+    for _, label in found:
+        kind = label.split()[0]
+        count[kind] += 1
+        assert label == f"{kind} {number_of(name) or 0}.{count[kind]}"
+    text = re.sub(r'<div class="repro-table repro-claims.*?</table>', "", page(name).text)
+    captions = re.findall(r'<figcaption>.{25}|class="repro-table"[^>]*><table><caption>.{25}', text)
+    assert len(captions) == len(found)
+    assert all("repro-number" in caption for caption in captions)
+
+
+@every_page
+def test_every_fold_has_a_name_of_its_own(name):
+    text = page(name).text
+    assert "Toggle hidden content" not in text
+    solutions = re.findall(
+        r'<details class="solution"[^>]*><summary>Solution to Exercise ([\w.]+)', text
+    )
+    assert len(solutions) == text.count('<details class="solution"') == len(set(solutions))
+    switches = [a for _, a in page(name).all("button") if "repro-solutions" in a.get("class", "")]
+    assert len(switches) == bool(solutions)
+    assert all(switch["aria-pressed"] == "false" and switch["title"] for switch in switches)
+
+
+@every_page
+def test_the_pager_follows_the_book(name):
+    places = dict(
+        re.findall(r'<link rel="(next|prev)" title="[^"]*" href="([^"]+)"', page(name).text)
+    )
+    here = PAGES.index(name)
+    around = {"prev": PAGES[here - 1] if here else None, "next": (*PAGES, None)[here + 1]}
+    for way, other in around.items():
+        assert places.get(way) == (f"{other.rpartition('/')[2]}.html" if other else None)
+
+
+@every_page
+def test_no_line_can_begin_with_the_comma_after_a_formula(name):
+    loose = r'(?<!<span class="together">)<span class="math[^>]*>[^<]*</span>[,.;:!?)]'
+    assert re.findall(loose, page(name).text) == []
+
+
+def search_index():
+    page(PAGES[0])
+    script = (HTML / "_static" / "search-text.js").read_text(encoding="utf-8")
+    return json.loads(script.removeprefix("const BOOK = ").rstrip(";\n"))
+
+
+def test_the_search_has_the_text_of_every_page_and_every_word_of_the_glossary():
+    index = {entry["url"]: entry for entry in search_index()}
+    assert list(index) == [f"{name}.html" for name in PAGES]
+    for name in PAGES:
+        entry = index[f"{name}.html"]
+        assert entry["number"] == number_of(name)
+        assert entry["title"]
+        assert sum(len(prose) for _, _, prose, _ in entry["sections"]) > 300
+        assert {anchor for anchor, *_ in entry["sections"]} <= set(page(name).ids)
+        assert "Solution to Exercise" not in json.dumps(entry["sections"])
+    words = {heading: prose for _, heading, prose, _ in index["chapters/glossary.html"]["sections"]}
+    assert words["roofline"].startswith("A model of a processor")
+    assert words["acts, activations"]
+
+
+CHROMIUM = which("chromium") or which("chromium-browser") or which("google-chrome")
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="needs chromium")
+@pytest.mark.parametrize(
+    ("query", "first", "also"),
+    [("roofline", "Why FLOPs mislead", "Glossary › roofline"), ("zoo", None, "Glossary › zoo")],
+)
+def test_the_search_works_from_disk(query, first, also, tmp_path):
+    page(PAGES[0])
+    options = ["--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--dump-dom"]
+    options += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    address = f"{(HTML / 'search.html').as_uri()}?q={query}"
+    out = subprocess.run(
+        [CHROMIUM, *options, f"--user-data-dir={tmp_path}", "--virtual-time-budget=4000", address],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    ).stdout
+    hits = re.findall(r"<li><a[^>]*>(.*?)</a><p>(.*?)</p></li>", out)
+    assert len(hits) > 1
+    titles = [re.sub(r"<[^>]+>", "", title) for title, _ in hits]
+    assert len(titles) == len(set(titles))
+    assert also in titles
+    assert all(len(re.sub(r"<[^>]+>", "", text)) > 20 for _, text in hits)
+    assert f"<mark>{query}" in hits[0][1].lower()
+    assert first is None or titles[0].endswith(first)
 
 
 def test_the_front_door_leads_to_the_first_page():

@@ -1,7 +1,6 @@
 """Running a chapter: into a folder of its own, strictly, and compared with the stored one."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -16,8 +15,8 @@ from pydantic import Field
 
 from repro.book import parameters
 from repro.book.parameters import ChapterParameters
-from repro.book.run import compare, key_numbers, run_chapter
-from repro.cli.app import main
+from repro.book.rerun import report
+from repro.book.run import run_chapter
 from repro.errors import InputError
 
 
@@ -39,6 +38,12 @@ def inside(folder="."):
     return sorted(path.name for path in Path(folder).iterdir())
 
 
+def no_page(notebook, chapter, target):
+    """Stands in for the book's builder, which tests/book/rerun tries."""
+    target.write_text("a page")
+    return {}
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project with one throw-away chapter, stored with n = 2."""
@@ -49,8 +54,9 @@ def project(tmp_path, monkeypatch):
     stored.outputs = [glued("tiny_square", "4")]
     same = new_code_cell("glue('tiny_three', 3)", execution_count=4)
     same.outputs = [glued("tiny_three", "3")]
+    prose = "# Tiny\n\nThe square of {glue:text}`tiny_three` or so is {glue:text}`tiny_square:.1f`."
     cells = [
-        new_markdown_cell("# Tiny"),
+        new_markdown_cell(prose),
         new_code_cell(
             "n: int = 2  # A number\nnames: list[str] | None = ['a']  # Some names",
             metadata={"tags": ["parameters"]},
@@ -73,6 +79,7 @@ def project(tmp_path, monkeypatch):
     nbformat.write(new_notebook(cells=cells, metadata=metadata), chapters / "tiny.ipynb")
     monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
     monkeypatch.setattr(parameters, "chapters", lambda: ("tiny",))
+    monkeypatch.setattr(report, "render", no_page)
     monkeypatch.setitem(sys.modules, "repro.book.chapters.tiny", SimpleNamespace(Parameters=Tiny))
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
@@ -84,21 +91,31 @@ def test_a_chapter_runs_into_its_own_folder_and_equals_the_stored_one(project, c
     before = (project / "chapters" / "tiny.ipynb").read_bytes()
     assert run_chapter("tiny", []) == 0
     out, err = capfd.readouterr()
-    assert out == "Done: runs/tiny-1/tiny.ipynb\nAll 2 key numbers equal the stored chapter's.\n"
+    assert out.splitlines() == [
+        "Done: runs/tiny-1/tiny.html",
+        "      runs/tiny-1/tiny.ipynb",
+        "Changed: no parameter",
+        "Nothing differs from the stored chapter: 2 numbers.",
+        "All own runs: runs/index.html",
+    ]
     assert err == ""
-    assert inside("runs/tiny-1") == ["tiny.ipynb"]
+    assert inside("runs/tiny-1") == ["tiny.html", "tiny.ipynb"]
     assert (project / "chapters" / "tiny.ipynb").read_bytes() == before
     assert inside(project / "chapters") == ["tiny.ipynb"]
 
 
-def test_other_parameters_change_key_numbers_and_the_next_folder_is_free(project, capfd):
+def test_other_parameters_change_numbers_and_the_next_folder_is_free(project, capfd):
     Path("runs/tiny-1").mkdir(parents=True)
     assert run_chapter("tiny", ["n=5", "names=None"], "laptop") == 0
     out, err = capfd.readouterr()
     assert out.splitlines() == [
-        "Done: runs/tiny-2/tiny.ipynb",
-        "1 of 2 key numbers differ from the stored chapter:",
-        "  tiny_square  4  ->  25",
+        "Done: runs/tiny-2/tiny.html",
+        "      runs/tiny-2/tiny.ipynb",
+        "Changed: n = 5 (stored: 2); names = None (stored: ['a'])",
+        "What differs from the stored chapter (1 number):",
+        "  ... of 3 or so is 25.0 (stored: 4.0).",
+        "The same as stored: 1 number.",
+        "All own runs: runs/index.html",
     ]
     assert err == "tiny computes the same in tier laptop as in smoke.\n"
     notebook = nbformat.read("runs/tiny-2/tiny.ipynb", as_version=4)
@@ -107,6 +124,16 @@ def test_other_parameters_change_key_numbers_and_the_next_folder_is_free(project
     )
     assert "n = 5" in injected.source
     assert "names = None" in injected.source
+    assert "The square of 3 or so is 25.0." in notebook.cells[0].source
+    index = Path("runs/index.html").read_text()
+    assert '<a href="tiny-2/tiny.html">Tiny</a>' in index and "n = 5 (stored: 2)" in index
+
+
+def test_the_page_opens_in_a_browser_when_wanted(project, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert run_chapter("tiny", [], out=project / "mine", show=True) == 0
+    assert opened == [(project / "mine" / "tiny.html").as_uri()]
 
 
 def test_a_failing_cell_is_status_1_and_keeps_the_notebook_so_far(project, capfd):
@@ -138,6 +165,9 @@ from repro.cli import main
 from types import SimpleNamespace
 from test_run import Tiny
 parameters.chapters = lambda: ("tiny",)
+from repro.book.rerun import report
+from test_run import no_page
+report.render = no_page
 sys.modules["repro.book.chapters.tiny"] = SimpleNamespace(Parameters=Tiny)
 sys.exit(main(sys.argv[1:]))
 """
@@ -154,7 +184,7 @@ def test_every_declared_parameter_can_be_set_without_a_warning(project):
     running = process("run", "tiny", "-p", "names=None", "--out", "mine")
     out, err = running.communicate()
     assert (running.returncode, err) == (0, "")
-    assert out.startswith("Done: mine/tiny.ipynb")
+    assert out.startswith("Done: mine/tiny.html")
 
 
 def test_ctrl_c_says_where_the_notebook_is(project):
@@ -203,16 +233,6 @@ def test_a_path_names_a_chapter_and_a_path_to_elsewhere_does_not(project):
         run_chapter("runs/mine/tiny.ipynb", [])
 
 
-@pytest.mark.parametrize("words", [["run"], ["run", "--help"]])
-def test_the_command_lists_the_chapters(words, capsys):
-    status = main(words)
-    out, err = capsys.readouterr()
-    assert status == (0 if "--help" in words else 2)
-    shown = (out + err).split("hapters:\n" if "--help" in words else "CHAPTER: ")[1]
-    names = re.split(r",\s+", shown.split("\n\n")[0].strip())
-    assert names == list(parameters.chapters())
-
-
 def test_a_missing_chapter_file_is_bad_input(project):
     (project / "chapters" / "tiny.ipynb").unlink()
     with pytest.raises(InputError, match="is not there"):
@@ -249,23 +269,3 @@ def test_a_folder_without_permission_is_refused(project, monkeypatch):
     monkeypatch.setattr(os, "access", lambda *_: False)
     with pytest.raises(InputError, match="cannot be written"):
         run_chapter("tiny", [], out=project / "mine")
-
-
-def test_key_numbers_are_the_glued_ones():
-    cell = new_code_cell("x")
-    cell.outputs = [
-        glued("a", "1.5"),
-        nbformat.v4.new_output("stream", text="hello"),
-        nbformat.v4.new_output("execute_result", data={"text/plain": "7"}),
-    ]
-    notebook = new_notebook(cells=[new_markdown_cell("text"), cell])
-    assert key_numbers(notebook) == {"a": "1.5"}
-
-
-def test_compare_aligns_changed_new_and_missing_numbers():
-    assert compare({"a": "1", "gone": "2"}, {"a": "10", "fresh": "3"}) == [
-        "  a                1  ->  10",
-        "  fresh  (not there)  ->  3",
-        "  gone             2  ->  (not there)",
-    ]
-    assert compare({"a": "1"}, {"a": "1"}) == []

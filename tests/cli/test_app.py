@@ -5,7 +5,6 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import given
@@ -17,31 +16,6 @@ from repro.cli.app import main
 from repro.cli.rows import describe, grid_rows, zoo_rows
 
 VERBS = ("list", "complexity", "run", "claims")
-
-
-@pytest.fixture
-def run(capsys):
-    """Call the command line in this process: exit status, standard output, standard error."""
-
-    def call(*arguments):
-        status = main(list(arguments))
-        out, err = capsys.readouterr()
-        return status, out, err
-
-    return call
-
-
-@pytest.fixture
-def fails(run):
-    """Call it, and check that it refused: status 2, one line of error, nothing printed."""
-
-    def call(*arguments):
-        status, out, err = run(*arguments)
-        assert (status, out) == (2, "")
-        assert err.startswith("error: ") and err.endswith("\n") and err.count("\n") == 1
-        return err
-
-    return call
 
 
 @pytest.fixture
@@ -101,24 +75,12 @@ def test_help_tells_the_two_regnety_4gf_apart(run):
 
 
 def test_list(run):
-    status, out, err = run("list")
-    assert (status, err) == (0, "")
-    lines = out.splitlines()
-    assert lines[0].split() == [
-        "model",
-        "resolution",
-        "flops",
-        "(G)",
-        "params",
-        "(M)",
-        "acts",
-        "(M)",
-        "note",
-    ]
+    lines = run("list")[1].splitlines()
+    assert " ".join(lines[0].split()) == "model resolution flops (G) params (M) acts (M) note"
     assert [line.split()[0] for line in lines[1 : len(NAMES) + 1]] == list(NAMES)
     assert lines[1].split() == ["EN-B0", "224", "0.386", "5.289", "6.748"]
     assert len({line.index(line.split()[1]) + len(line.split()[1]) for line in lines[1:44]}) == 1
-    assert "One multiply-add is one flop" in out
+    assert "One multiply-add is one flop" in "\n".join(lines)
 
 
 def test_list_as_json(run):
@@ -164,12 +126,41 @@ def test_complexity_for_reading(run):
     assert "15,608,249,240" in out and "15.608 G" in out
     assert "at 240 x 240" in out
     assert "strategy dWr = d1_w8_g8_r1" in out
-    assert "a bare w leaves group width alone" in out and "w1_g1" in out
     assert "group width x 1.741" in out
+    assert out.index("flops") < out.index("--parts")
+    assert "bottleneck" not in out and "bare w" not in out
 
 
-def test_an_unscaled_network_needs_no_word_about_strategies(run):
-    assert "bare w" not in run("complexity", "EN-B0")[1]
+def test_parts_and_stages_are_shown_when_wanted(run):
+    scaled = ["--strategy", "dWr", "--scale", "4"]
+    _, out, _ = run("complexity", "RegNetY-4.0GF", *scaled, "--parts")
+    assert "bottleneck" in out and "a bare w leaves group width alone" in out
+    assert "bare w" not in run("complexity", "EN-B0", "--parts")[1]
+
+
+@pytest.mark.parametrize("strategy", ["w", "dw", "wr", "dwr"])
+def test_paper_names_are_read_as_in_the_paper(run, strategy):
+    arguments = ["complexity", "RegNetY-4.0GF", "--strategy", strategy, "--scale", "4", "--json"]
+    status, out, err = run(*arguments, "--paper-names")
+    assert (status, err) == (0, "")
+    grammar = PAPER[strategy].grammar
+    assert json.loads(out) == describe("RegNetY-4.0GF", grammar, 4)
+    _, out, err = run(*arguments)
+    assert json.loads(out) == describe("RegNetY-4.0GF", strategy, 4)
+    assert err == (
+        f"note: {strategy!r} leaves group width as it is; the paper's {strategy}, in which it "
+        f"follows width, is {grammar!r}, or {strategy!r} with --paper-names\n"
+    )
+
+
+def test_there_is_no_note_where_both_readings_agree(run):
+    for words in (["EN-B0", "--strategy", "dwr"], ["RegNetY-4GF", "--strategy", "dr"]):
+        assert run("complexity", *words, "--scale", "4")[2] == ""
+
+
+def test_the_title_says_which_of_the_papers_it_is(run):
+    arguments = ["RegNetY-4GF", "--strategy", "dwr", "--scale", "4", "--paper-names"]
+    assert "strategy d1_w1_g1_r1, the paper's dwr\n" in run("complexity", *arguments)[1]
 
 
 @pytest.mark.parametrize(
@@ -239,6 +230,13 @@ def test_grid_as_json(run, grid):
     assert rows[0] == describe("EN-B0", "dWr", 4)
 
 
+def test_a_grid_in_the_papers_names(run, tmp_path):
+    path = tmp_path / "grid.json"
+    path.write_text('[{"base": "X-50-32x4d", "scale_type": "w", "scale": 4}]')
+    _, out, _ = run("complexity", "--grid", str(path), "--paper-names", "--json")
+    assert json.loads(out) == [describe("X-50-32x4d", PAPER["w"].grammar, 4)]
+
+
 def test_grid_for_reading(run, grid):
     status, out, _ = run("complexity", "--grid", grid)
     assert status == 0
@@ -254,85 +252,6 @@ def test_a_bad_row_keeps_the_good_ones_from_being_printed(fails, tmp_path):
     for extra in ([], ["--json"]):
         error = fails("complexity", "--grid", str(path), *extra)
         assert f'{path}, row 2: scale "4" is not a number' in error
-
-
-# claims
-
-
-@pytest.fixture
-def ledger(tmp_path, monkeypatch):
-    """A project with three claims of two papers, which nothing can judge."""
-    (tmp_path / "data").mkdir()
-    common = {"kind": "number", "read_in": "here", "not_testable": "needs a GPU"}
-    claims = [
-        {"id": "one", "where": "Table 1", "statement": "It costs ≥ 4.", "published": 4.0},
-        {"id": "two", "where": "Table 1", "statement": "It costs 5.", "published": 5.0},
-    ]
-    third = {"id": "three", "where": "Figure 1", "statement": "It grows."}
-    groups = [
-        {"title": "First group", "defaults": {"paper": "a", **common}, "claims": claims},
-        {"title": "Second group", "defaults": {"paper": "b", **common}, "claims": [third]},
-    ]
-    ledger = {"papers": {"a": "First paper", "b": "Second paper"}, "groups": groups}
-    (tmp_path / "data" / "claims.yaml").write_text(json.dumps(ledger))
-    monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
-    return tmp_path
-
-
-def test_claims(run, ledger):
-    status, out, err = run("claims")
-    assert (status, err) == (0, "")
-    order = ["First paper", "First group", "one", "two", "Second paper", "Second group", "three"]
-    places = [out.index(word) for word in order]
-    assert places == sorted(places)
-    assert "It costs ≥ 4." in out
-    assert out.splitlines()[-2].split() == ["not", "testable", "here", "3"]
-    assert out.splitlines()[-1].split() == ["all", "claims", "3"]
-
-
-def test_claims_as_json(run, ledger):
-    status, out, _ = run("claims", "--json")
-    assert status == 0
-    rows = json.loads(out)
-    assert [row["id"] for row in rows] == ["one", "two", "three"]
-    keys = {"id", "paper", "where", "kind", "statement", "published", "computed", "tolerance"}
-    assert keys | {"verdict", "why"} <= set(rows[0])
-    assert (rows[0]["published"], rows[0]["verdict"]) == ("4.0", "not testable here")
-
-
-def test_a_broken_ledger_is_an_error(fails, ledger):
-    (ledger / "data" / "claims.yaml").write_text("papers: [")
-    assert "claims.yaml" in fails("claims")
-
-
-# run
-
-
-@pytest.fixture
-def chapter(monkeypatch):
-    """Stands in for the execution of chapters, and remembers how it was called."""
-    calls = []
-    module = ModuleType("repro.book.run")
-    module.run_chapter = lambda *arguments: calls.append(arguments) or 1
-    monkeypatch.setitem(sys.modules, "repro.book.run", module)
-    return calls
-
-
-def test_run_hands_everything_on(run, chapter):
-    arguments = ["-p", "scales=[1, 2]", "-p", "bases=None", "--tier", "gpu", "--out", "runs/x"]
-    status, _, _ = run("run", "scaling", *arguments)
-    assert status == 1  # of the chapter
-    assert chapter == [("scaling", ["scales=[1, 2]", "bases=None"], "gpu", Path("runs/x"))]
-
-
-def test_run_by_itself_is_the_smoke_tier(run, chapter):
-    run("run", "scaling")
-    assert chapter == [("scaling", [], "smoke", None)]
-
-
-def test_run_refuses_an_unknown_tier(fails, chapter):
-    assert "'huge'" in fails("run", "scaling", "--tier", "huge")
-    assert chapter == []
 
 
 # The command as a whole
@@ -413,10 +332,36 @@ def test_a_full_disk_is_one_line(monkeypatch, unbuffered):
     assert done.stderr.startswith(b"error: ") and done.stderr.count(b"\n") == 1
 
 
-def test_any_locale_can_show_the_claims(ledger):
-    done = shell("claims", env={**os.environ, "PYTHONIOENCODING": "ascii"})
+def test_any_locale_can_show_what_is_printed(tmp_path):
+    (tmp_path / "data").mkdir()
+    claim = {"id": "one", "where": "Table 1", "statement": "It costs ≥ 4.", "not_testable": "no"}
+    common = {"paper": "a", "kind": "number", "read_in": "here"}
+    groups = [{"title": "Group", "defaults": common, "claims": [claim]}]
+    ledger = {"papers": {"a": "First paper"}, "groups": groups}
+    (tmp_path / "data" / "claims.yaml").write_text(json.dumps(ledger))
+    env = {**os.environ, "PYTHONIOENCODING": "ascii", "REPRO_ROOT": str(tmp_path)}
+    done = shell("claims", "--all", env=env)
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"It costs \\u2265 4." in done.stdout
+
+
+def test_a_missing_package_is_one_line_with_the_command(fails, monkeypatch):
+    def without_torch():
+        raise ModuleNotFoundError("No module named 'torch'", name="torch.nn")
+
+    monkeypatch.setattr(repro.cli.rows, "zoo_rows", without_torch)
+    error = fails("list")
+    assert error.startswith("error: this needs torch, which is not installed: pip install ")
+    assert "[torch]" in error
+
+
+def test_a_missing_module_of_our_own_is_a_bug(run, monkeypatch):
+    def broken():
+        raise ModuleNotFoundError("No module named 'repro.nowhere'", name="repro.nowhere")
+
+    monkeypatch.setattr(repro.cli.rows, "zoo_rows", broken)
+    with pytest.raises(ModuleNotFoundError):
+        run("list")
 
 
 def test_the_version(run):

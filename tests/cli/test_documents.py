@@ -7,16 +7,14 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from docutils import nodes
-from docutils.utils import new_document
+import yaml
 
 from repro.arch import PAPER, get, scale
-from repro.book import site
 from repro.book.chapters import how_to_use as guide
 from repro.book.chapters import welcome as lead
 from repro.book.kit.figures import STRATEGY_COLOURS
-from repro.book.parameters import chapters, parameters_of, resolve
-from repro.claims import VERDICTS, judge_all
+from repro.book.parameters import resolve
+from repro.claims import VERDICTS
 from repro.cli import documents
 from repro.cli.rows import grid_rows
 from repro.complexity import complexity
@@ -60,7 +58,8 @@ def test_commands_that_run_chapters_would_start():
     lines = "\n".join(fenced("bash")).replace("\\\n", " ").splitlines()
     runs = [shlex.split(line) for line in lines if line.startswith("repro run ")]
     assert len(runs) >= 4
-    for _, _, chapter, *words in runs:
+    for _, _, chapter, *given in runs:
+        words = [word for word in given if word != "--open"]
         options = list(zip(words[::2], words[1::2], strict=True))
         assignments = [value for option, value in options if option == "-p"]
         resolve(chapter, assignments, dict(options).get("--tier", "smoke"))
@@ -152,75 +151,25 @@ def test_the_welcome_numbers():
     assert set(quoted) <= set(numbers)
 
 
-def test_the_guides_tables_cover_every_parameter_and_verdict():
-    frame = guide.parameters()
-    assert len(frame) == sum(len(parameters_of(c).model_fields) for c in chapters())
-    assert frame.meaning.str.len().min() > 5
-    assert set(guide.tiers().tier) <= {"laptop", "gpu", "paper"}
-    verdicts = guide.verdicts()
-    assert list(verdicts.verdict) == list(VERDICTS) == list(guide.MEANING)
-    assert verdicts.claims.sum() > 100
-
-
-def test_the_guides_tables_name_each_chapter_once():
-    frame = guide.parameters()
-    html = guide.by_chapter(frame, "caption").html
-    assert html.count("of-group") == frame.chapter.nunique()
-    assert html.count("<tr>") == 1 + frame.chapter.nunique() + len(frame)
-    assert "&#x27;dWr&#x27;" in html
-
-
-def test_the_guides_numbers():
-    numbers = guide.counts()
-    open_claims = [j for j in judge_all() if j.verdict == "not testable here"]
-    assert numbers["use_open"] == len(open_claims)
-    # a claim that waits for a record says so in words that the count knows
-    needed = ("Needs timings of ", "Needs training runs ")
-    asked = [j.id for j in open_claims if j.why.startswith(needed)]
-    assert numbers["use_unrecorded"] == len(asked)
-    failed = [value for name, value in numbers.items() if name.startswith("use_failed_")]
-    by_verdict = guide.verdicts().set_index("verdict").claims
-    assert sum(failed) == by_verdict["not reproduced"]
+def test_the_guide_explains_each_verdict():
     text = (root() / "chapters" / "how-to-use.md").read_text(encoding="utf-8")
-    assert set(re.findall(r"\{glue:text\}`([a-zA-Z0-9_]+)", text)) == set(numbers)
+    rows = re.findall(r"^\| ([a-z ]+) \| (\S.*\S) \|$", text, re.MULTILINE)
+    assert rows[0] == ("verdict", "what it says")
+    assert [verdict for verdict, _ in rows[1:]] == list(VERDICTS)
+    assert dict(rows[1:]) == guide.MEANING
 
 
-class TestRunMenu:
-    def buttons(self, page):
-        context = {
-            "header_buttons": [{"label": "theirs"}],
-            "pathto": lambda name: f"../{name}.html",
-        }
-        site.add_run_menu(None, page, "page.html", context, None)
-        return context["header_buttons"]
-
-    def test_executable_chapters_have_it(self):
-        menu, theirs = self.buttons("chapters/what-scaling-costs")
-        assert theirs["label"] == "theirs"
-        copy, help_ = menu["buttons"]
-        assert copy["text"] == "repro run what-scaling-costs"
-        assert copy["text"] in copy["javascript"]
-        assert help_["url"] == "../chapters/how-to-use.html#rerun"
-
-    def test_other_pages_do_not(self):
-        assert self.buttons("chapters/glossary") == [{"label": "theirs"}]
-
-    def test_its_help_exists(self):
-        page = (root() / f"{site.HELP_PAGE}.md").read_text(encoding="utf-8")
-        assert "\n(rerun)=\n" in page
-
-
-def test_ids_of_exercises_are_numbered():
-    document = new_document("page")
-    for name in ("exercise-content", "solution-content", "exercise-content", "other"):
-        document += nodes.section(ids=[name])
-    site.number_repeated_ids(None, document, "page")
-    assert [section["ids"] for section in document] == [
-        ["exercise-content-1"],
-        ["solution-content-1"],
-        ["exercise-content-2"],
-        ["other"],
-    ]
+def test_the_welcome_page_leads_through_the_book_in_its_order():
+    toc = yaml.safe_load((root() / "_toc.yml").read_text(encoding="utf-8"))
+    parts = {p["caption"]: [c["file"][9:] for c in p["chapters"]] for p in toc["parts"]}
+    text = (root() / "chapters" / "welcome.md").read_text(encoding="utf-8")
+    way = text[text.index("## The way through") : text.index("## Who it is for")]
+    numbered = re.findall(r"^(\d+)\. \{doc\}`([\w-]+)`: \S", way, re.MULTILINE)
+    chapters_in_parts = [c for part, cs in parts.items() if part.startswith("Part ") for c in cs]
+    assert numbered == [(str(i), c) for i, c in enumerate(chapters_in_parts, 1)]
+    assert re.findall(r"^- \{doc\}`([\w-]+)`", way, re.MULTILINE) == parts["Evidence"]
+    for part in parts:
+        assert not part.startswith("Part ") or f"**{part}**" in way
 
 
 def test_colours_of_the_lead_figure_are_the_books():

@@ -45,7 +45,7 @@ def _record(subject, setting, error, machine):
         subject=subject,
         setting=setting,
         data=DataUsed(about="made up", digest="0", classes=10, train=9, holdout=1, test=IMAGES),
-        curve=(EpochScore(epoch=1, train_loss=1.0, holdout=score),),
+        curve=(EpochScore(epoch=1, train_loss=error / 30, holdout=score),),
         reported_epoch=1,
         test=score,
         train_s=subject.flops / 1e6,

@@ -53,6 +53,17 @@ def test_readings_differ_when_they_are_far_apart(field, x, y, differ):
     assert conditions(a, b) == ([f"under_load.{field}"] if differ else [])
 
 
+def test_kilobytes_of_memory_are_no_difference_and_load_comes_before_variants():
+    def machine(memory):
+        return MACHINE.model_copy(update={"memory_bytes": memory})
+
+    a = timing(machine=machine(25276502016), under_load=State(load=0.5))
+    b = timing(machine=machine(25276514304), under_load=State(load=2.5, cpu_clock_mhz=2000.0))
+    assert conditions(a, b) == ["under_load.load", "under_load.cpu_clock_mhz"]
+    c = timing(machine=machine(12_000_000_000), under_load=State(load=2.5))
+    assert conditions(a, c) == ["under_load.load", "machine.memory_bytes"]
+
+
 def test_every_condition_exists_in_a_record():
     data = timing().model_dump()
     for place, _ in CONDITIONS:

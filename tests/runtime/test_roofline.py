@@ -6,7 +6,7 @@ from repro.errors import InputError
 from repro.runtime.roofline import (
     Peaks,
     device_peaks,
-    ideal_time,
+    intensity_bounds,
     kernel_count,
     known_devices,
     layer_cost,
@@ -113,13 +113,18 @@ _FUSIONS = ("all", "conv", "none")
 
 @pytest.mark.parametrize("mode", ["infer", "train", "step"])
 @pytest.mark.parametrize("name", ["EN-B0", "ResNet-50", "RegNetY-4GF"])
-def test_the_whole_is_never_slower_than_its_layers(name, mode):
-    result = roofline(get(name), device_peaks("H200"), 64, "fp16", mode)
-    assert 0 < result.whole_s <= result.ideal_s
+def test_one_intensity_for_a_whole_network_flatters_it(name, mode):
+    peaks = device_peaks("H200")
+    result = roofline(get(name), peaks, 64, "fp16", mode)
+    whole = max(result.operations / peaks.of("fp16"), result.bytes / peaks.bandwidth)
+    assert 0 < whole <= result.ideal_s
     assert result.intensity == pytest.approx(result.operations / result.bytes)
-    assert ideal_time(get(name), device_peaks("H200"), batch=64, dtype="fp16", mode=mode) == (
-        result.ideal_s
-    )
+
+
+def test_intensity_lies_between_less_and_more_fusion():
+    low, high = intensity_bounds(get("EN-B0"), 128)
+    assert low == roofline(get("EN-B0"), device_peaks("V100"), 128, "fp16").intensity
+    assert low < high
 
 
 def test_efficientnets_lie_left_of_the_ridge_and_move_right_with_size():

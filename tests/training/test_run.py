@@ -423,7 +423,6 @@ def test_two_processes_refuse_together(tmp_path):
         (["--device", "cuda"], "torch sees no NVIDIA GPU"),
         (["--compile", "graph"], "cannot be combined with a CPU"),
         (["--batch", "7", "--accumulate", "2"], "batch 7 cannot be shared evenly"),
-        (["--tensorboard"], "needs TensorBoard"),
         (["--executor", "slurm"], "executor 'slurm' cannot be used here"),
         (["--holdout", "1"], "holdout"),
         (["--out", "/proc/run"], "folder '/proc/run' cannot be used"),
@@ -434,8 +433,6 @@ def test_two_processes_refuse_together(tmp_path):
 def test_bad_input(arguments, says, tmp_path, monkeypatch, capsys):
     from repro.cli.app import main
 
-    if says == "needs TensorBoard" and _has("tensorboard"):
-        pytest.skip("TensorBoard is installed")
     if "cuda" in arguments and torch.cuda.is_available():
         pytest.skip("there is a GPU")
     if "slurm" in arguments and shutil.which("srun"):
@@ -662,30 +659,6 @@ def test_workers_are_shared_by_the_processes_of_a_machine(monkeypatch):
     assert _workers("here", 1) == 64 and _workers("slurm", 12) == 12
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
     assert _workers("here", 1) == 8
-
-
-def test_tensorboard_gets_the_curve(tmp_path, monkeypatch):
-    """With a stand-in that takes notes: TensorBoard itself is an extra."""
-    from repro.training import watch
-
-    notes = []
-
-    class Writer:
-        def __init__(self, folder):
-            self.add_scalar = lambda name, value, step: notes.append((name, step))
-
-        def close(self):
-            notes.append("closed")
-
-    monkeypatch.setattr(watch, "_tensorboard", lambda: Writer)
-    terminal = watch.Terminal(tmp_path / "board")
-    tiny(tmp_path, epochs=1, watch=terminal)
-    terminal.close()
-    names = {note[0] for note in notes[:-1]}
-    assert notes[-1] == "closed" and ("holdout/error", 10) in notes
-    assert names == {"holdout/error", "holdout/loss"} | {
-        f"train/{k}" for k in ("loss", "lr", "images_per_s", "data_share")
-    }
 
 
 def test_digits_are_learned(tmp_path):

@@ -7,11 +7,13 @@ as plain literals (papermill needs those); a test keeps the two equal.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, get_args
+from types import UnionType
+from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 import yaml
 from pydantic import (
@@ -21,6 +23,7 @@ from pydantic import (
     Field,
     ValidationError,
 )
+from pydantic.fields import FieldInfo
 
 from repro.arch import get, parse_strategy
 from repro.errors import InputError, did_you_mean
@@ -82,10 +85,28 @@ Channels = Annotated[int, Field(ge=8, le=1024)]
 
 @cache
 def chapters() -> tuple[str, ...]:
-    """Every executable chapter by its file's stem, in the book's order."""
+    """Every executable chapter by its file's stem, in the book's order.
+
+    Raises:
+        InputError: the book is not there, as where the package alone is installed.
+    """
+    if not (root() / "_toc.yml").is_file():
+        raise InputError(
+            f"no chapters in {root()}; run from a checkout of the project, or set REPRO_ROOT to one"
+        )
     toc = yaml.safe_load((root() / "_toc.yml").read_text(encoding="utf-8"))
     files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
     return tuple(Path(f).name for f in files if (root() / f"{f}.ipynb").is_file())
+
+
+def titles() -> dict[str, str]:
+    """The title of every executable chapter, by its name."""
+    found = {}
+    for stem in chapters():
+        notebook = json.loads((root() / "chapters" / f"{stem}.ipynb").read_text(encoding="utf-8"))
+        prose = ("".join(c["source"]) for c in notebook["cells"] if c["cell_type"] == "markdown")
+        found[stem] = next(prose).partition("\n")[0].removeprefix("# ")
+    return found
 
 
 def parameters_of(chapter: str) -> type[ChapterParameters]:
@@ -102,6 +123,77 @@ def parameters_of(chapter: str) -> type[ChapterParameters]:
     module = import_module(f"repro.book.chapters.{chapter.replace('-', '_')}")
     model: type[ChapterParameters] = module.Parameters
     return model
+
+
+_CHECKED: dict[Any, str] = {
+    _known_network: "network",
+    _known_strategy: "strategy",
+    _known_device: "device",
+}
+_PLAIN: dict[Any, str] = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    bool: "True or False",
+    type(None): "None",
+}
+
+
+def allowed(field: FieldInfo) -> str:
+    """What a parameter may be, in words: ``"whole number, 1 to 100"``."""
+    return _in_words(field.annotation, field.metadata)
+
+
+def _taken_apart(kind: Any, limits: Sequence[Any] = ()) -> tuple[Any, list[Any]]:
+    """A type without its annotations, and all of these."""
+    limits = list(limits)
+    while get_origin(kind) is Annotated:
+        kind, *more = get_args(kind)
+        limits += [x for one in more for x in (one.metadata if hasattr(one, "metadata") else [one])]
+    return kind, limits
+
+
+def _in_words(kind: Any, limits: Sequence[Any] = ()) -> str:
+    kind, limits = _taken_apart(kind, limits)
+    if get_origin(kind) is list:
+        (element,) = get_args(kind)
+        one, inner = _taken_apart(element)
+        ranges = ", ".join(_limits(inner))
+        text = f"list of {_noun(one, inner, 's')}" + f" ({ranges})" * bool(ranges)
+        return ", ".join([text, *_limits(limits, "values")])
+    return ", ".join([_noun(kind, limits), *_limits(limits)])
+
+
+def _noun(kind: Any, limits: Sequence[Any], plural: str = "") -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(map(str, get_args(kind)))
+    if get_origin(kind) in (Union, UnionType):
+        return " or ".join(_in_words(part) for part in get_args(kind))
+    checked = (_CHECKED.get(getattr(one, "func", None)) for one in limits)
+    return (next(filter(None, checked), None) or _PLAIN.get(kind, str(kind))) + plural
+
+
+def _limits(limits: Sequence[Any], unit: str = "") -> list[str]:
+    """Ranges out of a field's metadata: ``1 to 100``, ``above 0``, ``at least 2 values``."""
+    known = {
+        name: getattr(x, name)
+        for x in limits
+        for name in ("gt", "ge", "lt", "le", "min_length", "max_length", "multiple_of")
+        if getattr(x, name, None) is not None
+    }
+    low, high = known.get("ge", known.get("min_length")), known.get("le", known.get("max_length"))
+    words = []
+    if "gt" in known:
+        words.append(
+            f"above {known['gt']:g}" + (f" and up to {high:g}" if high is not None else "")
+        )
+    elif low is not None and high is not None:
+        words.append(f"{low:g} to {high:g} {unit}".rstrip())
+    elif low is not None:
+        words.append(f"at least {low:g} {unit if low > 1 else unit.rstrip('s')}".rstrip())
+    if "multiple_of" in known:
+        words.append(f"a multiple of {known['multiple_of']:g}")
+    return words
 
 
 def check(chapter: str, **values: Any) -> ChapterParameters:

@@ -1,42 +1,17 @@
-"""Run a chapter with other parameters, and say how its key numbers moved."""
+"""Run a chapter with other parameters: a page and a notebook, and what differs, in words."""
 
 from __future__ import annotations
 
 import logging
 import os
 import sys
+import webbrowser
 from pathlib import Path
 from typing import Any
 
-from repro.book.parameters import resolve, same_as
+from repro.book.parameters import parameters_of, resolve, same_as, titles
 from repro.errors import InputError
 from repro.paths import root
-
-GLUED = "application/papermill.record/"
-
-
-def key_numbers(notebook: Any) -> dict[str, str]:
-    """The glued numbers of an executed notebook, by name, as printed."""
-    found: dict[str, str] = {}
-    for cell in notebook.cells:
-        for output in cell.get("outputs", []):
-            name = output.get("metadata", {}).get("scrapbook", {}).get("name")
-            text = output.get("data", {}).get(GLUED + "text/plain")
-            if name and text is not None:
-                found[name] = text
-    return found
-
-
-def compare(stored: dict[str, str], rerun: dict[str, str]) -> list[str]:
-    """Lines that say which key numbers differ, aligned; empty when none do."""
-    names = [n for n in rerun if stored.get(n) != rerun[n]]
-    missing = [n for n in stored if n not in rerun]
-    rows = [(n, stored.get(n, "(not there)"), rerun[n]) for n in names]
-    rows += [(n, stored[n], "(not there)") for n in missing]
-    if not rows:
-        return []
-    widths = [max(len(row[i]) for row in rows) for i in range(2)]
-    return [f"  {n:<{widths[0]}}  {a:>{widths[1]}}  ->  {b}" for n, a, b in rows]
 
 
 def _free_folder(chapter: str) -> Path:
@@ -54,15 +29,20 @@ def _stem(chapter: str) -> str:
 
 
 def run_chapter(
-    chapter: str, parameters: list[str], tier: str = "smoke", out: Path | None = None
+    chapter: str,
+    parameters: list[str],
+    tier: str = "smoke",
+    out: Path | None = None,
+    show: bool = False,
 ) -> int:
-    """Execute a chapter through papermill into a folder of its own.
+    """Execute a chapter through papermill into a folder of its own, and make its page.
 
     Args:
         chapter: the file's stem in ``chapters/``, or its path there.
         parameters: ``NAME=VALUE`` words.
         tier: ``smoke``, ``laptop``, ``gpu`` or ``paper``.
         out: folder for the result; ``runs/<chapter>-<n>`` when left out.
+        show: open the page in a browser.
 
     Returns:
         0 when the chapter ran, 1 when a cell failed (the notebook up to there is kept).
@@ -92,7 +72,6 @@ def run_chapter(
     if (same := same_as(chapter, tier)) != tier:
         print(f"{chapter} computes the same in tier {tier} as in {same}.", file=sys.stderr)
 
-    import nbformat
     import papermill
     from nbclient.exceptions import CellControlSignal, DeadKernelError
 
@@ -122,20 +101,43 @@ def run_chapter(
         kept = f"the notebook up to here is {partial}" if partial.exists() else "nothing was kept"
         print("\n" * sys.stderr.isatty() + f"stopped; {kept}", file=sys.stderr)
         raise
-    partial.replace(target)
+    return finish(chapter, values, partial, target, show)
 
-    rerun = key_numbers(nbformat.read(target, as_version=4))
-    stored = key_numbers(nbformat.read(source, as_version=4))
-    print(f"Done: {target}")
-    lines = compare(stored, rerun)
-    if not rerun:
-        print("This chapter has no key numbers to compare.")
-    elif lines:
-        total = len(stored.keys() | rerun.keys())
-        print(f"{len(lines)} of {total} key numbers differ from the stored chapter:")
-        print("\n".join(lines))
-    else:
-        print(f"All {len(stored)} key numbers equal the stored chapter's.")
+
+def finish(
+    chapter: str, values: dict[str, Any], executed: Path, target: Path, show: bool = False
+) -> int:
+    """From an executed notebook to its page, its readable form, and a report on the console.
+
+    Args:
+        chapter: its name in the book.
+        values: the parameters that were given.
+        executed: the notebook as papermill left it; it is removed.
+        target: the notebook to write; the page stands beside it.
+        show: open the page in a browser.
+    """
+    import nbformat
+
+    from repro.book.rerun.changes import changes
+    from repro.book.rerun.page import write_index
+    from repro.book.rerun.report import console, index_entry, page_and_notebook
+
+    stored = nbformat.read(root() / "chapters" / f"{chapter}.ipynb", as_version=4)
+    rerun = nbformat.read(executed, as_version=4)
+    found = changes(stored, rerun)
+    defaults = {name: field.default for name, field in parameters_of(chapter).model_fields.items()}
+    given = {name: (value, defaults[name]) for name, value in values.items()}
+    rerun.metadata["rerun"] = index_entry(titles()[chapter], given, found)
+    page = target.with_suffix(".html")
+    notebook = page_and_notebook(stored, rerun, chapter, given, found, page)
+    nbformat.write(notebook, target)
+    executed.unlink()
+    print(f"Done: {page}\n      {target}")
+    print(console(given, found))
+    if target.parent.parent.name == "runs":
+        print(f"All own runs: {write_index(target.parent.parent)}")
+    if show:
+        webbrowser.open(page.resolve().as_uri())
     return 0
 
 

@@ -14,13 +14,13 @@ with interrupt.leaving_at_once():
     import sys
     import warnings
     from collections.abc import Sequence
-    from dataclasses import asdict
     from io import TextIOWrapper
-    from pathlib import Path
-    from typing import Annotated, Any, Literal
+    from typing import Annotated, Any
 
     import typer
 
+    from repro.cli import chapters as cli_chapters
+    from repro.cli import claims as cli_claims
     from repro.cli import timing as cli_time
     from repro.cli import training as cli_train
     from repro.errors import InputError
@@ -112,22 +112,29 @@ def complexity(
         str | None,
         typer.Option(metavar="FILE", help="Count a JSON list of networks; - reads standard input."),
     ] = None,
+    paper_names: Annotated[
+        bool,
+        typer.Option("--paper-names", help="Read strategies w, dw, wr, dwr as the paper does."),
+    ] = False,
+    parts: Annotated[
+        bool, typer.Option("--parts", help="Also show what the counts are made of, and the stages.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Count flops, params and acts of one network or of a grid.
-
-    Counts are exact, and given with their parts.
+    """Count flops, params and acts of one network or of a grid, exactly.
 
     Strategies say which of depth d, width w, group width g and resolution r grow, and with
     which weights: d, dwgr, w1_g1, d1_w8_g8_r1 (or its alias dWr). They have the meaning of
     the authors' code, in which a bare w leaves group width alone. In the paper group width
-    always follows width: its w is w1_g1 here, its dwr is dwgr. The two readings give
-    different networks wherever convs are grouped (RegNets, ResNets, ResNeXts).
+    always follows width: its w is w1_g1 here, its dwr is dwgr, and --paper-names reads them
+    so. The two readings give different networks wherever convs are grouped (RegNets,
+    ResNets, ResNeXts).
 
     \b
     Examples:
-      repro complexity RegNetY-4.0GF
+      repro complexity RegNetY-4.0GF --parts
       repro complexity EN-B0 --strategy dWr --scale 4
+      repro complexity RegNetY-4GF --strategy dwr --scale 4 --paper-names
       repro complexity RegNetZ-4GF --strategy w1_g1 --scale 8 --json
       repro complexity R-50-1x64d --resolution 288
       repro complexity --grid grid.json --json
@@ -149,18 +156,18 @@ def complexity(
         }
         if given := [option for option, value in single.items() if value is not None]:
             raise InputError(f"--grid cannot be combined with {', '.join(given)}")
-        rows = catalog.grid_rows(grid)
+        rows = catalog.grid_rows(grid, paper_names)
         print(_json_lines(rows) if as_json else console.grid_text(rows))
         return
     if name is None:
         raise InputError("give a NAME (`repro list` prints them) or --grid FILE")
-    row = catalog.describe(
-        name,
-        strategy,
-        None if scale is None else catalog.read_scale(scale),
-        None if resolution is None else catalog.read_resolution(resolution),
-    )
-    print(json.dumps(row) if as_json else console.network_text(row))
+    factor = None if scale is None else catalog.read_scale(scale)
+    size = None if resolution is None else catalog.read_resolution(resolution)
+    if paper_names and strategy is not None:
+        strategy = catalog.as_in_paper(strategy)
+    row = catalog.describe(name, strategy, factor, size)
+    catalog.note_reading([name], [(strategy, factor)])
+    print(json.dumps(row) if as_json else console.network_text(row, parts))
 
 
 app.command()(cli_time.time)
@@ -169,69 +176,9 @@ app.command()(cli_train.train)
 app.command()(cli_train.sweep)
 
 
-@app.command()
-def run(
-    chapter: Annotated[
-        str | None, typer.Argument(metavar="CHAPTER", help="Name of a chapter; see above.")
-    ] = None,
-    parameters: Annotated[
-        list[str] | None,
-        typer.Option("-p", metavar="NAME=VALUE", help="Set a parameter; may be repeated."),
-    ] = None,
-    tier: Annotated[
-        Literal["smoke", "laptop", "gpu", "paper"],
-        typer.Option(help="How much to compute: seconds, minutes on a CPU, a GPU, or all."),
-    ] = "smoke",
-    out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="Where the executed chapter goes."),
-    ] = None,
-) -> int:
-    """Execute a chapter with your own parameters.
-
-    The result gets a folder of its own; the stored chapter stays as it is.
-
-    \b
-    Chapters:
-      what-scaling-costs, the-dial, why-flops-mislead,
-      timing-honestly, what-predicts-runtime, fast-scaling-in-practice,
-      does-accuracy-survive, accelerator-search-space, efficientnet-x,
-      time-your-own, rounding-and-tables, counting-conventions, scoreboard
-
-    \b
-    Examples:
-      repro run rounding-and-tables
-      repro run rounding-and-tables -p 'scales=[1, 2, 4]' --tier laptop --out runs/mine
-    """
-    from repro.book.parameters import chapters
-    from repro.book.run import run_chapter
-
-    if chapter is None:
-        raise InputError(f"give a CHAPTER: {', '.join(chapters())}")
-    return run_chapter(chapter, parameters or [], tier, out)
-
-
-@app.command()
-def claims(as_json: AsJson = False) -> None:
-    """Print the papers' claims and how they fare here.
-
-    A claim is judged by exact counts, or by records of what was measured.
-
-    \b
-    Examples:
-      repro claims
-      repro claims --json
-    """
-    from repro.claims import judge, load
-    from repro.cli.text import claims_text
-
-    ledger = load()
-    judged = [judge(claim) for claim in ledger.claims]
-    if as_json:
-        rows = [asdict(j) for j in judged]
-        print(_json_lines([{k: row[k] for k in row if k != "points"} for row in rows]))
-    else:
-        print(claims_text(ledger.papers, judged))
+# Its own --help also lists the chapters, or the parameters of one.
+app.command(context_settings={"help_option_names": []})(cli_chapters.run)
+app.command()(cli_claims.claims)
 
 
 def _json_lines(rows: Sequence[Any]) -> str:
@@ -254,6 +201,32 @@ def _settle_stdout() -> None:
         raise
 
 
+TORCH = {
+    *("torch", "timm", "numpy", "scipy", "sklearn", "matplotlib", "tqdm", "psutil", "pynvml"),
+    *("submitit", "torchvision", "PIL"),
+}
+"""What comes with the extra ``torch``; everything else that can be missing comes with ``book``."""
+
+
+def how_to_get(error: ModuleNotFoundError) -> str:
+    """Which package is not installed, and the command that installs it.
+
+    Raises:
+        ModuleNotFoundError: the same again, of a module of this project's own.
+    """
+    name = (error.name or "").partition(".")[0]
+    if name in ("", "repro"):
+        raise error
+    extra = "torch" if name in TORCH else "book"
+    command = f"pip install '.[{extra}]' in the project's folder"
+    if about := importlib.metadata.distribution("repro").read_text("direct_url.json"):
+        origin = json.loads(about)
+        command = f"pip install 'repro[{extra}] @ {origin['url']}'"
+        if origin.get("dir_info", {}).get("editable"):
+            command = f"pip install -e '{origin['url'].removeprefix('file://')}[{extra}]'"
+    return f"this needs {name}, which is not installed: {command}"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
@@ -271,6 +244,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 status = command.main(arguments or ["--help"], "repro", standalone_mode=False)
         finally:
             _settle_stdout()
+    except ModuleNotFoundError as error:
+        print("error:", how_to_get(error), file=sys.stderr)
+        return 2
     except (InputError, typer.TyperException) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         print("error:", " ".join(map(str.strip, message.splitlines())), file=sys.stderr)

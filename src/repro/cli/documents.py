@@ -5,7 +5,7 @@ The README's picture is drawn from the same data as the book's lead figure, and 
     ```console
     $ repro ...
 
-block holds the real output of its commands. ``python -m repro.book.documents`` renews both;
+block holds the real output of its commands. ``python -m repro.cli.documents`` renews both;
 a test says when they are out of date.
 """
 

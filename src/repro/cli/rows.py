@@ -9,10 +9,12 @@ import json
 import math
 import re
 import sys
+from collections.abc import Iterable
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-from repro.arch import NAMES, get, parse_strategy, scale, to_config
+from repro.arch import NAMES, PAPER, get, parse_strategy, scale, to_config
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
 
@@ -129,12 +131,40 @@ def read_resolution(text: str) -> int:
     return int(text)
 
 
-def grid_rows(source: str) -> list[Row]:
+def as_in_paper(strategy: str) -> str:
+    """What the paper calls so, in the authors' grammar: ``w`` as ``w1_g1``; other text as it is."""
+    return PAPER[strategy].grammar if strategy in PAPER and strategy != "dWr" else strategy
+
+
+def note_reading(names: Iterable[str], ways: Iterable[tuple[str | None, float | None]]) -> None:
+    """One line on standard error where the paper's strategy of the same name is another network.
+
+    Args:
+        names: of base networks; those of other collections are passed over.
+        ways: strategies in the authors' grammar and scale factors.
+    """
+    for (strategy, factor), name in product(ways, names):
+        if strategy not in PAPER or strategy == "dWr" or factor is None:
+            continue
+        meant = PAPER[strategy]
+        if to_config(scale(get(name), strategy, factor)) != to_config(
+            scale(get(name), meant, factor)
+        ):
+            print(
+                f"note: {strategy!r} leaves group width as it is; the paper's {strategy}, in which "
+                f"it follows width, is {meant.grammar!r}, or {strategy!r} with --paper-names",
+                file=sys.stderr,
+            )
+            return
+
+
+def grid_rows(source: str, paper_names: bool = False) -> list[Row]:
     """The rows of a grid file, in its order.
 
     Args:
         source: path of a JSON list of ``{"base": .., "scale_type": .., "scale": ..}``, where a
             missing or null type leaves the base unscaled; ``-`` reads standard input.
+        paper_names: read ``w``, ``dw``, ``wr`` and ``dwr`` as the paper does.
 
     Raises:
         InputError: the file or one of its rows cannot be used; names the file and the row.
@@ -143,7 +173,10 @@ def grid_rows(source: str) -> list[Row]:
     rows = []
     for number, entry in enumerate(_load(source, where), 1):
         try:
-            rows.append(describe(*_read_entry(entry)))
+            base, strategy, factor = _read_entry(entry)
+            if paper_names and strategy is not None:
+                strategy = as_in_paper(strategy)
+            rows.append(describe(base, strategy, factor))
         except InputError as error:
             raise InputError(f"{where}, row {number}: {error}") from None
     return rows

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
-from itertools import groupby
-from textwrap import fill
-from typing import TYPE_CHECKING
-
-from repro.arch import parse_strategy
+from repro.arch import PAPER, parse_strategy
 from repro.cli.rows import Row
 from repro.text import aligned
-
-if TYPE_CHECKING:
-    from repro.claims import Judgement
 
 CONVENTION = (
     "One multiply-add is one flop. Bias additions of squeeze-excite and classifier are flops too;\n"
@@ -22,8 +13,8 @@ CONVENTION = (
 
 READING = (
     "Strategies have the authors' meaning: a bare w leaves group width alone. In the paper group\n"
-    "width always follows width, so its w is written w1_g1 here, its dwr dwgr, and its dWr\n"
-    "d1_w8_g8_r1 (or dWr). The two readings give different networks wherever convs are grouped."
+    "width always follows width: --paper-names reads w, dw, wr, dwr so. The two readings give\n"
+    "different networks wherever convs are grouped."
 )
 
 
@@ -71,14 +62,16 @@ _STAGE_COLUMNS = {
 }
 
 
-def network_text(row: Row) -> str:
-    """What `repro complexity NAME` prints: counts, their parts, and the stages."""
+def network_text(row: Row, parts: bool = False) -> str:
+    """What `repro complexity NAME` prints: the counts, and if wanted their parts and the stages."""
     config, title = row["config"], row["model"]
     scaled = row["multipliers"]
     if scaled:
         grammar = parse_strategy(row["strategy"]).grammar
         title += f", scaled by {row['scale']:.12g} with strategy {row['strategy']}"
         title += f" = {grammar}" * (grammar != row["strategy"])
+        named = [name for name, s in PAPER.items() if s.grammar == row["strategy"] != name]
+        title += "".join(f", the paper's {name}" for name in named)
         title += (
             "\nbefore rounding: depth x {d:.4g}, width x {w:.4g}, group width x {g:.4g}, "
             "resolution x {r:.4g}".format(**scaled)
@@ -87,6 +80,11 @@ def network_text(row: Row) -> str:
         (name, f"{row[name]:,}", f"{row[name] / unit:,.3f} {letter}")
         for name, unit, letter in (("flops", 1e9, "G"), ("params", 1e6, "M"), ("acts", 1e6, "M"))
     ]
+    size = row["resolution"]
+    counts = aligned(("<total", f"at {size} x {size}", ""), totals)
+    if not parts:
+        more = "--parts shows what they are made of, and the stages."
+        return "\n\n".join([title, counts, f"{CONVENTION}\n{more}"])
     columns = {shown: key for shown, key in _STAGE_COLUMNS.items() if key in config}
     stages = zip(*(config[key] for key in columns.values()), strict=True)
     rest = (
@@ -94,10 +92,9 @@ def network_text(row: Row) -> str:
         f"squeeze-excite ratio {config['se_r']:g}, {config['activation']}, "
         f"{config['num_classes']} classes"
     )
-    size = row["resolution"]
     paragraphs = [
         title,
-        aligned(("<total", f"at {size} x {size}", ""), totals),
+        counts,
         aligned(("<part", "number"), [(k, f"{v:,}") for k, v in row["parts"].items()]),
         aligned(
             ("stage", *columns),
@@ -107,34 +104,3 @@ def network_text(row: Row) -> str:
         CONVENTION,
     ]
     return "\n\n".join([*paragraphs, READING] if scaled else paragraphs)
-
-
-def claims_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
-    """The list of `repro claims`: by paper and group, each with its verdict, and counts at the end.
-
-    Args:
-        papers: key to title.
-        judged: in the ledger's order.
-    """
-    from repro.claims import VERDICTS
-
-    lines = []
-    for paper, of_paper in groupby(judged, lambda j: j.paper):
-        lines += [papers[paper], "=" * len(papers[paper]), ""]
-        for group, claims in groupby(of_paper, lambda j: j.group):
-            lines += [group, "-" * len(group)]
-            for claim in claims:
-                values = f"published {claim.published}" if claim.published else ""
-                values += f", computed {claim.computed}" if claim.computed else ""
-                paragraph = f"{claim.where}: {claim.statement}"
-                lines.append(f"{claim.verdict.upper()}  {claim.id}")
-                lines += [
-                    fill(text, 96, initial_indent="    ", subsequent_indent="    ")
-                    for text in (paragraph, values, claim.why)
-                    if text
-                ]
-            lines.append("")
-    counts = Counter(j.verdict for j in judged)
-    rows = [(verdict, str(counts[verdict])) for verdict in VERDICTS]
-    summary = aligned(("<verdict", "claims"), [*rows, ("all claims", str(len(judged)))])
-    return "\n".join([*lines, summary])

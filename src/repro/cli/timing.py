@@ -45,6 +45,9 @@ def time(
         Words, _opt("Time them scaled so, see above; may be repeated.", "S")
     ] = None,
     scale: Annotated[Words, _opt("By this factor on flops; may be repeated.", "X")] = None,
+    paper_names: Annotated[
+        bool, _flag("--paper-names", "Read strategies w, dw, wr, dwr as the paper does.")
+    ] = False,
     grid: Annotated[Text, _opt("A JSON list, as for `repro complexity --grid`.", "FILE")] = None,
     sweep: Annotated[Text, _opt("A named sweep, see above, or a file.", "NAME")] = None,
     chunk: Annotated[Text, _opt("Only part I of N parts that take equally long.", "I/N")] = None,
@@ -91,8 +94,8 @@ def time(
     goes on where it was when the same command is given again.
 
     Strategies have the authors' meaning, in which a bare w leaves group width alone; the
-    paper's w is w1_g1 here, its dwr dwgr. Named sweeps: smoke, laptop, blocks on a CPU;
-    paper-gpu, efficientnet-x on a GPU. timm/NAME times a network of timm's.
+    paper's w is w1_g1 here, its dwr dwgr; --paper-names reads them so. Named sweeps: smoke, laptop,
+    blocks on a CPU; paper-gpu, efficientnet-x on a GPU. timm/NAME times a network of timm's.
 
     \b
     Examples:
@@ -116,7 +119,8 @@ def time(
         tasks = j.named_sweep(sweep, changes)
     else:
         first = [j.PeakJob] * peaks + [j.TrapJob] * traps
-        tasks = _tasks(names or [], strategy or [], scale or [], grid, changes, first)
+        ways = strategy or [], scale or []
+        tasks = _tasks(names or [], *ways, grid, changes, first, paper_names)
     if traffic:
         tasks = [j.traffic(task) for task in tasks if isinstance(task, j.Job)]
     tasks = j.unique(tasks)
@@ -174,21 +178,25 @@ def _tasks(
     grid: str | None,
     changes: dict[str, Any],
     first: list[Any],
+    paper_names: bool,
 ) -> list[Any]:
     """The jobs of one protocol: every name, as it is or scaled in every way that was given."""
-    from repro.cli.rows import grid_rows, read_scale
+    from repro.cli.rows import as_in_paper, grid_rows, note_reading, read_scale
     from repro.records import Protocol, checked
     from repro.runtime.jobs import job, resolved
 
     protocol = resolved(checked(Protocol, changes, "protocol"))
     if bool(strategies) != bool(scales):
         raise InputError("give both --strategy and --scale, or neither")
+    if paper_names:
+        strategies = [as_in_paper(s) for s in strategies]
     ways: list[tuple[str | None, float | None]] = [
         (s, read_scale(x)) for s in strategies for x in scales
-    ]
+    ] or [(None, None)]
     tasks = [kind(protocol) for kind in first]
-    tasks += [job(name, s, x, protocol) for name in names for s, x in ways or [(None, None)]]
-    rows = [] if grid is None else grid_rows(grid)
+    tasks += [job(name, s, x, protocol) for name in names for s, x in ways]
+    note_reading(names, ways)
+    rows = [] if grid is None else grid_rows(grid, paper_names)
     tasks += [job(r["model"], r["strategy"], r["scale"], protocol) for r in rows]
     if not tasks:
         raise InputError("give a NAME (`repro list` prints them), --grid FILE or --sweep NAME")

@@ -109,9 +109,6 @@ def train(
     save_every: Annotated[
         float, typer.Option(metavar="S", min=0, help="Seconds between checkpoints.")
     ] = 60.0,
-    tensorboard: Annotated[
-        bool, typer.Option("--tensorboard", help="Also write TensorBoard's files to --out.")
-    ] = False,
     executor: Annotated[
         Literal["here", "local", "slurm"],
         typer.Option(help="This process, or jobs of submitit: on this machine, on a cluster."),
@@ -192,7 +189,7 @@ def train(
     if executor != "here":
         sizes = {"nodes": nodes, "ranks": ranks, "hours": hours, "cores": cores}
         return _submit(run, path, options, {**sizes, "partition": partition}, executor, as_json)
-    return _train(run, path, options, tensorboard, as_json)
+    return _train(run, path, options, as_json)
 
 
 def sweep(
@@ -381,7 +378,7 @@ def _new_folder(name: str) -> Path:
     return folder
 
 
-def _train(run: Any, path: Path, options: dict[str, Any], tensorboard: bool, as_json: bool) -> int:
+def _train(run: Any, path: Path, options: dict[str, Any], as_json: bool) -> int:
     import torch
 
     from repro.training.run import Options, Stopped, ranks
@@ -398,7 +395,7 @@ def _train(run: Any, path: Path, options: dict[str, Any], tensorboard: bool, as_
             print(_plan_text(run, path, options["device"]), file=sys.stderr)
             super().begin(step, steps)
 
-    watch = Announced(path / "tensorboard" if tensorboard and leads else None)
+    watch = Announced()
     complete = (path / "record.jsonl").exists()
     try:
         result = carry_out(run, path, Options(**options), watch)

@@ -145,12 +145,10 @@ def printed_rows() -> tuple[Published, ...]:
 
 @cache
 def early_convolutions_rows() -> tuple[Published, ...]:
-    """The RegNets of "Early Convolutions", Table 2: the same networks in a later paper."""
+    """The CNNs of "Early Convolutions", Table 2: the same networks in a later paper."""
     rows = {r.model: r for r in reference.early_convolutions()}
     return tuple(
-        _row(EARLY, n, rows[n.row])
-        for n in reference.printed_networks()
-        if n.table == EARLY and n.row.startswith("RegNet")
+        _row(EARLY, n, rows[n.row]) for n in reference.printed_networks() if n.table == EARLY
     )
 
 

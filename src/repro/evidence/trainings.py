@@ -10,9 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean, variance
 from typing import Any
@@ -26,6 +24,8 @@ RECORD_GPU = "repro sweep data/sweeps/proxy_gpu.yaml --root DIR --out runs/proxy
 CONFIDENCE = 0.95
 SINGLE = ("d", "w", "r")
 """Ways to scale that leave two of the three dimensions alone."""
+WORSE, ALIKE = 0.05, 0.15
+"""Shares of what the other way gains: a smaller loss is none, a smaller difference is alike."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +33,11 @@ class Trained:
     """One run.
 
     Attributes:
-        base: network before scaling. strategy: None for the base itself.
+        base: network before scaling.
+        strategy: None for the base itself.
         times: about how many times the base's flops, a power of two: what the sweep asked for.
-        error: top-1, in percent. record: everything else.
+        error: top-1, in percent.
+        record: everything else.
     """
 
     base: str
@@ -46,19 +48,6 @@ class Trained:
     record: TrainingRecord
 
 
-_given: ContextVar[Sequence[Any] | None] = ContextVar("given", default=None)
-
-
-@contextmanager
-def given(records: Sequence[Any]) -> Iterator[None]:
-    """Within it, evidence and the ledger's verdicts rest on these records, not on the project's."""
-    token = _given.set(records)
-    try:
-        yield
-    finally:
-        _given.reset(token)
-
-
 def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
     """The runs of a data set that can be compared: one recipe, and bases that were scaled, too.
 
@@ -66,11 +55,9 @@ def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
     on bases alone are no part of it.
 
     Args:
-        data: its name in the runs' settings. records: to choose from; those `given`, or else the
-            project's, if None.
+        data: its name in the runs' settings.
+        records: to choose from; the project's if None.
     """
-    if records is None:
-        records = _given.get()
     rows = [
         r
         for r in (stored() if records is None else records)
@@ -88,7 +75,8 @@ def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
         Trained(
             r.subject.base,
             r.subject.strategy,
-            _power_of_two((r.subject.flops or 0) / (flops[r.subject.base] or 1)),
+            # Small networks round coarsely: asked for 4 times the flops, one has 3.6 times as many.
+            int(2 ** round(math.log2((r.subject.flops or 0) / (flops[r.subject.base] or 1)))),
             r.setting["seed"],
             100 * r.test.error,
             r,
@@ -96,11 +84,6 @@ def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
         for r in rows
         if r.subject.base in flops
     ]
-
-
-def _power_of_two(ratio: float) -> int:
-    """Small networks round coarsely: asked for 4 times the flops, one has 3.6 times as many."""
-    return int(2 ** round(math.log2(ratio)))
 
 
 Cells = dict[str, dict[int, float]]
@@ -130,19 +113,13 @@ def averaged(parts: Sequence[Cells]) -> Cells:
     }
 
 
-def quantile(freedom: int) -> float:
-    """How many standard errors an interval reaches to either side, by Student's t."""
-    from scipy.special import stdtrit  # scipy.stats takes a second to import
-
-    return float(stdtrit(freedom, (1 + CONFIDENCE) / 2))
-
-
 @dataclass(frozen=True, slots=True)
 class Difference:
     """A mean difference of errors in points, with its confidence interval.
 
     Attributes:
-        mean, low, high: in points. bases, pairs: how many networks, and pairs of runs.
+        mean, low, high: in points.
+        bases, pairs: how many networks, and pairs of runs.
         by_base: the mean on each base.
     """
 
@@ -167,6 +144,8 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     Returns:
         None where fewer than two pairs of one base are there.
     """
+    from scipy.special import stdtrit  # scipy.stats takes a second to import
+
     pairs = {
         base: [seeds[seed] - b[base][seed] for seed in seeds if seed in b[base]]
         for base, seeds in a.items()
@@ -179,7 +158,7 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     means = {base: fmean(found) for base, found in pairs.items()}
     squares = sum((len(f) - 1) * variance(f) for f in pairs.values() if len(f) > 1)
     share = sum(1 / len(found) for found in pairs.values()) / len(pairs) ** 2
-    half = quantile(freedom) * math.sqrt(squares / freedom * share)
+    half = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(squares / freedom * share)
     mean = fmean(means.values())
     number = sum(map(len, pairs.values()))
     return Difference(mean, mean - half, mean + half, len(pairs), number, means)

@@ -1,7 +1,8 @@
 """Why is my number different? Two records, and the conditions that differ, likeliest first.
 
-The order is a judgement: what changes the work comes first, then what changes which kernels run,
-then the state of the device, then how samples were taken, and last what cannot matter by itself.
+The order is a judgement: what changes the work comes first, then other programs and clocks, then
+what changes which kernels run, then the device's variant, then how samples were taken, and last
+what cannot matter by itself.
 """
 
 from __future__ import annotations
@@ -24,19 +25,20 @@ CONDITIONS: tuple[tuple[str, str], ...] = (
     ("batch", "small batches leave a device idle; times are per iteration"),
     ("subject.resolution", "work grows with the square of the resolution"),
     ("protocol.dtype", "other arithmetic units, and half the bytes"),
+    ("under_load.load", "other programs were running"),
+    ("under_load.cpu_clock_mhz", "time goes with the processor's clock"),
+    ("under_load.sm_clock_mhz", "time goes with the clock where arithmetic is the limit"),
+    ("under_load.memory_clock_mhz", "time goes with the memory clock where traffic is the limit"),
+    ("under_load.throttle", "clocks were lowered for another reason"),
     ("protocol.compile", "eager launches each operation; compiled code fuses them"),
     ("protocol.memory_format", "matrix units want channels last; NCHW is transposed around them"),
     ("protocol.threads", "another number of CPU threads"),
     ("protocol.input", "zeros use less power than random data, so clocks stay higher"),
     ("protocol.cudnn_benchmark", "other convolution algorithms may have been chosen"),
-    ("under_load.throttle", "clocks were lowered for another reason"),
-    ("under_load.sm_clock_mhz", "time goes with the clock where arithmetic is the limit"),
-    ("under_load.memory_clock_mhz", "time goes with the memory clock where traffic is the limit"),
     ("machine.memory_bytes", "another variant of the device"),
     ("machine.compute_units", "a part of a device, or another variant"),
     ("machine.capability", "other instructions"),
     ("under_load.power_limit_w", "a lower limit lowers clocks under load"),
-    ("under_load.load", "other programs were running"),
     ("under_load.temperature_c", "a hot device clocks lower"),
     ("machine.torch", "other kernels and dispatch"),
     ("machine.cudnn", "other convolution kernels"),
@@ -58,7 +60,12 @@ CONDITIONS: tuple[tuple[str, str], ...] = (
 )
 """Dotted places in a record and why they matter, likely effect first."""
 
-CLOSE = {"under_load.sm_clock_mhz": 0.02, "under_load.memory_clock_mhz": 0.02}
+CLOSE = {
+    "under_load.cpu_clock_mhz": 0.02,
+    "under_load.sm_clock_mhz": 0.02,
+    "under_load.memory_clock_mhz": 0.02,
+    "machine.memory_bytes": 0.01,  # two starts of one system differ by some kilobytes
+}
 """Relative differences below which two readings count as the same."""
 NEAR = {"under_load.temperature_c": 5.0, "under_load.load": 0.5}
 """Absolute ones."""
@@ -98,7 +105,7 @@ def _get(data: Any, place: str) -> Any:
 
 
 def _same(condition: str, x: Any, y: Any) -> bool:
-    if x is None or y is None or not isinstance(x, float):
+    if condition not in NEAR | CLOSE or x is None or y is None:
         return bool(x == y)
     allowed = NEAR.get(condition, CLOSE.get(condition, 0.0) * abs(x))
     return bool(abs(x - y) <= allowed)

@@ -197,21 +197,29 @@ class Peaks:
             raise InputError(f"no sourced peak rate of {self.name} in {dtype}")
         return rate
 
+    @property
+    def fastest(self) -> Dtype:
+        """The dtype of least bytes whose rate is known; `InputError` where none is."""
+        order: tuple[Dtype, ...] = ("fp16", "bf16", "tf32", "fp32")
+        for dtype in order:
+            if self.operations.get(dtype):
+                return dtype
+        raise InputError(f"no peak rate of {self.name} is known")
+
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
     """One network on one device's roofline.
 
     Attributes:
-        operations, bytes: of one iteration.
+        operations: of one iteration, two to a multiply-add.
+        bytes: moved in one iteration.
         ideal_s: seconds, each layer at the slower of its two limits, one after another.
-        whole_s: the same for the network as one block, which is never more.
     """
 
     operations: float
     bytes: float
     ideal_s: float
-    whole_s: float
 
     @property
     def intensity(self) -> float:
@@ -238,12 +246,14 @@ def roofline(
     work = sum(c.operations for c in costs)
     moved = sum(c.bytes for c in costs)
     ideal = sum(max(c.operations / rate, c.bytes / bandwidth) for c in costs)
-    return Roofline(work, moved, ideal, max(work / rate, moved / bandwidth))
+    return Roofline(work, moved, ideal)
 
 
-def ideal_time(net: Network, peaks: Peaks, **conditions: Any) -> float:
-    """Seconds of one iteration at best; conditions as in `roofline`."""
-    return roofline(net, peaks, **conditions).ideal_s
+def intensity_bounds(net: Network, batch: int = 1, dtype: Dtype = "fp16") -> tuple[float, float]:
+    """Operations per byte at inference with less fusion (``"conv"``) and with more (``"all"``)."""
+    any_device = Peaks("any", dict.fromkeys(BYTES, 1.0), 1.0)  # intensity depends on none
+    less = roofline(net, any_device, batch, dtype, fusion="conv").intensity
+    return less, roofline(net, any_device, batch, dtype, fusion="all").intensity
 
 
 # ---------------------------------------------------------------------------- known devices

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from repro.analysis.accuracy import cost as ac
-from repro.analysis.accuracy.published import Noise
 from repro.cli.app import main
 from repro.complexity import complexity
 from repro.training.plan import plan
@@ -14,25 +13,19 @@ from repro.training.plan import plan
 
 def test_published_minutes_are_those_of_the_very_network():
     t = ac.training("EN-B0", "dwr", 11)
-    assert (t.minutes, t.published, t.resolution) == (17.38, True, 336)
+    assert (t.minutes, t.published, t.net.resolution) == (17.38, True, 336)
     assert t.hours(200) == pytest.approx(8 * 17.38 * 200 / 60)
     assert ac.training("EN-B0", "alpha=2/3", 11).minutes == 11.20
-    assert ac.published_minutes("RegNetY-500MF", "dwr", 8.2) is None
+    assert not ac.training("RegNetY-500MF", "dwr", 8.2).published
 
 
 def test_others_are_predicted_and_say_so():
     t = ac.training("EN-B0", "d", 11)
     assert not t.published
     assert 20 < t.minutes < 45  # more acts than dwr, which takes 17
-    table = ac.price_table([t, ac.training("EN-B0", "dWr", 11)], 200, 3, [])
+    table = ac.price_table([t, ac.training("EN-B0", "dWr", 11)], 200, 3)
     assert table.minutes[0].startswith("≈ ") and table.minutes[1] == "11.1"
     assert table["× 3 seeds"][1] == pytest.approx(3 * table["V100-hours"][1])
-
-
-def test_our_machines_take_years():
-    t = ac.training("EN-B0", "dWr", 11)
-    table = ac.price_table([t], 200, 1, ac.machines())
-    assert any(str(cell).endswith((" years", " days")) for cell in table.iloc[0])
 
 
 @pytest.mark.parametrize("strategy", ["d", "w", "r", "dwr", "alpha=2/3", "dWr"])
@@ -43,7 +36,7 @@ def test_commands_make_the_very_network(strategy):
         at = {w: words[i + 1] for i, w in enumerate(words[:-1]) if w.startswith("--")}
         run = plan("RegNetY-500MF", "imagenet", at["--strategy"], float(at["--scale"]))
         assert complexity(run.net).flops == pytest.approx(1e9 * t.flops)
-        assert run.net.resolution == t.resolution
+        assert run.net == t.net
         assert at["--epochs"] == "100" and at["--data"] == "imagenet"
 
 
@@ -66,13 +59,6 @@ def test_the_number_of_runs_has_the_power_it_promises():
     found = (np.abs(a + gap - b) > 1.96 * deviation * np.sqrt(2 / n)).mean()
     assert found == pytest.approx(0.8, abs=0.02)
     assert ac.runs_needed(10.0, 0.1) == 2
-
-
-def test_a_smaller_gap_costs_more():
-    pair = (ac.training("EN-B0", "dwr", 11), ac.training("EN-B0", "dWr", 11))
-    table = ac.power_table(pair, [0.1, 0.5], Noise(0.1, 0.2), 200)
-    few = [float(text.split(" to ")[0].replace(",", "")) for text in table["V100-hours"]]
-    assert few[0] > 5 * few[1]
 
 
 def test_the_whole_study():

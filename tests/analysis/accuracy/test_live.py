@@ -22,9 +22,10 @@ def test_a_run_is_trained_and_shown():
     small = planned.setting.model_dump() | {"images": 64}
     run = type(planned)(planned.net.at(8), "proxy-EN", None, None, Setting(**small))
     (record,) = live.train([run])
-    curves = live.learning_curves([record])
-    assert list(curves.epoch) == [1] and curves.strategy[0] == "base"
-    assert 0 <= curves.error[0] <= 100 and record.threads == 1
+    table = live.outcome_table([record, record])
+    assert list(table.strategy) == ["base"] and list(table.seeds) == [2]
+    assert table["test error, %"][0] == pytest.approx(100 * record.test.error)
+    assert record.threads == 1
 
 
 def test_a_missing_folder_is_named():

@@ -1,53 +1,44 @@
-"""Figures of the chapter: each shows what its frame holds."""
+"""Page "Rounding and the papers' tables": the sawtooth, and printed beside counted."""
 
 import pytest
 
-from repro.analysis.scaling.recovery import head_scan, heads_that_fit
-from repro.analysis.scaling.rounding import exponents, sawtooth
-from repro.book.chapters import rounding_and_tables as figures
+from repro import reference
+from repro.analysis.scaling.rounding import sawtooth
+from repro.book.chapters import rounding_and_tables as page
 from repro.book.kit.chapter import setup
 from repro.book.kit.figures import show
 
 
-@pytest.fixture(autouse=True)
-def house_style():
-    setup()
-
-
-def svg(fig):
-    page = show(fig, "test", alt="alt", caption="caption")._repr_html_()
-    assert "$" not in page and "<svg" in page
-    return page
-
-
 @pytest.mark.parametrize("bases", [["EN-B0"], ["EN-B0", "RegNetY-500MF", "ResNet-50"]])
 def test_sawtooth_has_a_panel_for_each_base(bases):
-    fig = figures.sawtooth_figure(*sawtooth(bases, "d", 1, 4), [1, 2, 4])
+    setup()
+    fig = page.sawtooth_figure(*sawtooth(bases, "d", 1, 4), [1, 2, 4])
     assert [ax.get_title(loc="left") for ax in fig.axes if ax.axison] == bases
-    assert "before rounding" in svg(fig)
+    html = show(fig, "test", alt="alt", caption="caption")._repr_html_()
+    assert "before rounding" in html and "$" not in html
 
 
-def test_exponents_have_a_marker_for_every_base_and_strategy():
-    frame = exponents(["EN-B0", "RegNetZ-4GF"], [1, 2, 4])
-    fig = figures.exponent_figure(frame)
-    counted = [line for line in fig.axes[2].lines if line.get_label() == "RegNetZ-4GF"]
-    acts = frame[(frame.cost == "acts") & (frame.base == "RegNetZ-4GF")]
-    assert list(counted[0].get_xdata()) == list(acts.measured - acts.theory)
-    assert "RegNetZ-4GF" in svg(fig)
+def test_every_printed_row_stands_once():
+    frames = [page.printed_frame(f"Table {n}") for n in (5, 6, 7, 8)]
+    models = [model for frame in frames for model in frame.model]
+    every = [row.model for row in reference.table_rows()]
+    assert sorted(models) == sorted(set(every))
+    assert sum(frame.attrs["repeats"] for frame in frames) == len(every) - len(models)
+    assert sum(frame.attrs["agree"] for frame in frames) == len(models) - 1
 
 
-def test_two_readings_differ_in_dw_alone():
-    fig = figures.two_readings_figure()
-    lines = {line.get_label(): line.get_ydata() for line in fig.axes[0].lines}
-    assert max(abs(lines["dw, g stays"])) < 0.2 < max(abs(lines["dw, g follows w"]))
-    svg(fig)
+def test_a_row_shows_printed_and_counted_and_the_other_tables():
+    row = page.printed_frame("Table 6").set_index("model").loc["RegNetY-4GF"]
+    assert row.GF == "4.1 = 4.10" and row["also in"] == "7, 8"
+    assert row["1×, %"] == "18.8 ± 0.04" and row.minutes == "7.7"
 
 
-def test_head_bars_span_the_widths_that_fit():
-    scan = head_scan()
-    fig = figures.head_figure(scan)
-    fit = heads_that_fit(scan)
-    last = fig.axes[0].patches[-1]
-    assert last.get_x() == min(fit) - 0.5
-    assert last.get_x() + last.get_width() == max(fit) + 0.5
-    svg(fig)
+def test_the_unknown_row_is_shown_to_differ():
+    row = page.printed_frame("Table 6").set_index("model").loc[page.UNKNOWN]
+    assert row["acts, M"] == "20.8 ≠ 18.58"
+    assert page.printed_tables().html.count('"repro-off"') == 3 + 2
+
+
+def test_the_later_paper_has_columns_of_its_own():
+    frame = page.printed_frame(page.EARLY)
+    assert len(frame) == 15 and "also in" not in frame and "IN-21k, %" in frame

@@ -47,6 +47,12 @@ def test_cells_are_escaped_and_captions_may_hold_markup():
     assert repr(result) == "Table: w and g"
 
 
+def test_backticks_set_code():
+    html = table(pd.DataFrame({"way": ["`repro list` & more", "a ` alone"]}), "c").html
+    assert "<td><code>repro list</code> &amp; more</td>" in html
+    assert "<td>a ` alone</td>" in html
+
+
 def test_marks_and_long_cells_get_their_class():
     frame = pd.DataFrame({"verdict": ["reproduced", "x" * (LONG + 1), "y" * LONG]})
     html = table(frame, "c", marks={"reproduced": "repro-good"}).html

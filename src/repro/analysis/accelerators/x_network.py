@@ -1,4 +1,4 @@
-"""EfficientNet-X block by block, and its description beside the paper's Table 1.
+"""EfficientNet-X piece by piece, and beside the paper's Table 1.
 
 Source: Searching for Fast Model Families on Datacenter Accelerators, Table 1. One multiply-add is
 one flop; the second paper counts multiply-adds alone, and so does this module.
@@ -6,86 +6,53 @@ one flop; the second paper counts multiply-adds alone, and so does this module.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import NamedTuple
 
 import pandas as pd
 
-from repro import claims
-from repro.arch import Block, BlockStage, Network, XStage, blocks, get
+from repro import reference
+from repro.arch import BlockStage, Network, XStage, get
 from repro.arch.efficientnet_x import VARIANTS
 from repro.complexity import complexity, out_size
 
 ACTIVATIONS = {"relu": "ReLU", "silu": "swish"}
-_COLUMNS = {
-    "x-table1-operators": "operator",
-    "x-table1-resolutions": "input",
-    "x-table1-channels": "out",
-    "x-table1-layers": "n",
-    "x-table1-se": "SE",
-    "x-table1-tpu-activations": "TPU",
-    "x-table1-gpu-activations": "GPU",
-}
-"""The ledger's claims about Table 1, and what the page calls its columns."""
 
 
-def table1() -> tuple[pd.DataFrame, dict[str, str]]:
-    """Table 1 beside the authors' builder: each cell as printed, "printed → builder" where not.
-
-    Returns:
-        The frame, one row per printed stage, and marks for its differing cells.
-    """
-    judged = {c.id: claims.judge(c) for c in claims.load().claims if c.id in _COLUMNS}
-    frame = pd.DataFrame({"#": range(1, 1 + len(judged["x-table1-layers"].points))})
-    marks: dict[str, str] = {}
-    for claim, column in _COLUMNS.items():
-        cells = []
-        for point in judged[claim].points:
-            text = "–" if point.published == "none" else point.published
-            if point.match != "yes":
-                text = f"{text} → {point.computed.removeprefix(_shared(text, point.computed))}"
-                marks[text] = "repro-off"
-            cells.append(text)
-        frame[column] = cells
-    return frame, marks
-
-
-def _shared(a: str, b: str) -> str:
-    """The first words that two texts share: "MBConv1 " of "MBConv1 3x3" and "MBConv1 2x2"."""
-    first, _, _ = a.rpartition(" ")
-    return f"{first} " if first and b.startswith(f"{first} ") else ""
-
-
-class Placed(NamedTuple):
-    """A block where it stands.
+class Piece(NamedTuple):
+    """A block of a network, or a conv outside of the blocks.
 
     Attributes:
-        stage: its number in Table 1, from 3 on. block: the geometry. repeats: how often in a row.
-        size: pixels per side of the map that the first of them gets. flops, params: of one of them.
+        stage: as Table 1 numbers them: 1 stem, 2 reshaping conv, 3 to 9 blocks, 10 head.
+        kind: ``"conv"``, ``"MBConv"`` or ``"fused MBConv"``.
+        kernel: of the spatial conv.
+        size: pixels per side of the map that leaves.
+        channels: of that map.
+        flops: multiply-adds, squeeze-excite included.
+        params: batch norm included.
+        activation: ``"ReLU"`` or ``"swish"``.
     """
 
     stage: int
-    block: Block
-    repeats: int
+    kind: str
+    kernel: int
     size: int
+    channels: int
     flops: int
     params: int
-
-    @property
-    def out(self) -> int:
-        """Pixels per side of the map that leaves."""
-        size = out_size(self.size, 2) if self.block.space_to_depth else self.size
-        return out_size(size, self.block.stride)
-
-    @property
-    def kind(self) -> str:
-        """What Table 1 calls it, without expansion and kernel."""
-        return "fused MBConv" if self.block.groups == 1 else "MBConv"
+    activation: str
 
 
-def placed(net: Network) -> Iterator[Placed]:
-    """The blocks of an EfficientNet or EfficientNet-X, each with what one of it costs."""
+def pieces(net: Network) -> list[Piece]:
+    """All of an EfficientNet or EfficientNet-X but the classifier, in order."""
+
+    def conv(stage: int, kernel: int, width: int, size: int, channels: int, act: str) -> Piece:
+        weights = kernel**2 * width * channels
+        flops, params = weights * size**2, weights + 2 * channels
+        return Piece(stage, "conv", kernel, size, channels, flops, params, ACTIVATIONS[act])
+
     size, width = out_size(net.resolution, 2), net.stem_width
+    stem_activation = net.stem_activation or net.activation
+    parts = [conv(1, 3, net.in_channels, size, width, stem_activation)]
     for number, stage in enumerate(net.stages, 3):
         for block, repeats in stage.blocks(width, net):
             alone = Network(
@@ -98,77 +65,75 @@ def placed(net: Network) -> Iterator[Placed]:
                 num_classes=0,
             )
             flops, params, _ = complexity(alone).counted_as("efficientnet-x")
-            yield (here := Placed(number, block, repeats, size, flops, params))
-            size = here.out
+            if reshaped := block.space_to_depth:
+                size = out_size(size, 2)
+                parts.append(conv(2, 2, block.in_width, size, reshaped, block.activation))
+                flops, params = flops - parts[-1].flops, params - parts[-1].params
+            size = out_size(size, block.stride)
+            kind = "fused MBConv" if block.groups == 1 else "MBConv"
+            act = ACTIVATIONS[block.activation]
+            block_piece = Piece(
+                number, kind, block.kernel, size, block.out_width, flops, params, act
+            )
+            parts += [block_piece] * repeats
         width = stage.out_width
+    return [*parts, conv(10, 1, width, size, net.head_width, net.activation)]
 
 
-def block_frame(net: Network) -> pd.DataFrame:
-    """One row per run of equal blocks.
+def table1(net: Network, plain: Network) -> pd.DataFrame:
+    """Table 1 stage by stage, what it costs, and what another network's same stage costs.
 
     Returns:
-        Columns stage, blocks, operator, map, in, hidden, SE, out, activation, skip; MF and kparams
-        of the whole run: millions of flops, thousands of parameters.
+        Columns stage, operator, input, out, n, SE, TPU, GPU: as printed, and "printed → counted"
+        where the described network has something else; flops and plain: millions, the head's
+        without the classifier, plain missing where the other has no such stage.
     """
-    rows = []
-    for p in placed(net):
-        b = p.block
-        before = "2×2/2, " if b.space_to_depth else ""
-        stride = f"/{b.stride}" if b.stride > 1 else ""
+    ours, others = pieces(net), pieces(plain)
+    size, rows = net.resolution, []
+    for printed in reference.x_layout():
+        mine = [p for p in ours if p.stage == printed.stage]
+        theirs = [p.flops for p in others if p.stage == printed.stage]
+        last = mine[-1]
+        stage = net.stages[printed.stage - 3] if last.kind != "conv" else None
+        operator, se = printed.operator, "–"
+        if isinstance(stage, XStage):
+            operator = f"{last.kind}{stage.expansion} {mine[0].kernel}x{mine[0].kernel}"
+            se = f"{stage.se_ratio:g}"
+        cells = {
+            "operator": (printed.operator, operator),
+            "input": (printed.resolution, size),
+            "out": (printed.channels, last.channels),
+            "n": (printed.layers, len(mine)),
+            "SE": ("–" if printed.se_ratio is None else printed.se_ratio, se),
+            "TPU": (printed.tpu_activation, last.activation),
+            "GPU": (printed.gpu_activation, last.activation),
+        }
         rows.append(
-            {
-                "stage": p.stage,
-                "blocks": p.repeats,
-                "operator": f"{before}{p.kind} {b.kernel}×{b.kernel}{stride}",
-                "map": f"{p.size} → {p.out}" if p.size != p.out else str(p.size),
-                "in": b.in_width,
-                "hidden": b.mid_width,
-                "SE": b.se_width,
-                "out": b.out_width,
-                "activation": ACTIVATIONS[b.activation],
-                "skip": "yes" if b.skip != "none" else "",
-                "MF": p.repeats * p.flops / 1e6,
-                "kparams": p.repeats * p.params / 1e3,
-            }
+            {"stage": printed.stage}
+            | {column: _arrow(str(a), str(b)) for column, (a, b) in cells.items()}
+            | {"flops": sum(p.flops for p in mine) / 1e6}
+            | {"plain": sum(theirs) / 1e6 if theirs else float("nan")}
         )
+        size = last.size
     return pd.DataFrame(rows)
 
 
-def fused_share(net: Network) -> dict[str, float]:
-    """Percent of a network's flops and of its parameters that its fused blocks have."""
-    flops, params, _ = complexity(net).counted_as("efficientnet-x")
-    fused = [p for p in placed(net) if p.kind == "fused MBConv"]
-    return {
-        "flops": 100 * sum(p.repeats * p.flops for p in fused) / flops,
-        "params": 100 * sum(p.repeats * p.params for p in fused) / params,
-    }
+def _arrow(printed: str, counted: str) -> str:
+    """``"MBConv1 3x3 → 2x2"``: the first words that both share stand once."""
+    shared = printed.rpartition(" ")[0] + " "
+    return printed if printed == counted else f"{printed} → {counted.removeprefix(shared)}"
 
 
-def variants(base: str = "EN-X-B0") -> pd.DataFrame:
+def readings(base: str = "EN-X-B0") -> pd.DataFrame:
     """A network as its authors build it, and each named variant of it.
 
     Returns:
-        Columns network, what, mparams, gflops, swish blocks (of all blocks, how many).
+        Columns network, what it is; params in M and flops in G, as the second paper counts.
     """
-    rows = []
     names = {base: "as the authors' code builds it"}
     names |= {f"{base}+{name}": what for name, (_, what) in VARIANTS.items()}
+    rows = []
     for name, what in names.items():
-        net = get(name)
-        flops, params, _ = complexity(net).counted_as("efficientnet-x")
-        swish = sum(n for b, n in blocks(net) if b.activation == "silu")
-        rows.append(
-            {
-                "network": name,
-                "what": what,
-                "mparams": params / 1e6,
-                "gflops": flops / 1e9,
-                "swish blocks": f"{swish} of {sum(n for _, n in blocks(net))}",
-            }
-        )
-    return pd.DataFrame(rows)
-
-
-def is_x(net: Network) -> bool:
-    """Whether a network is of the EfficientNet-X kind."""
-    return isinstance(net.stages[0], XStage)
+        flops, params, _ = complexity(get(name)).counted_as("efficientnet-x")
+        rows.append((name, what, params / 1e6, flops / 1e9))
+    return pd.DataFrame(rows, columns=["network", "what it is", "params, M", "flops, G"])

@@ -14,9 +14,9 @@ from typing import Literal
 import pandas as pd
 import yaml
 
-from repro.analysis.accuracy.cost import grammar
-from repro.analysis.accuracy.proxies import UNSCALED, by_network, runs_frame, sweep_file
+from repro.analysis.accuracy.cost import strategy_of
 from repro.errors import InputError
+from repro.paths import root as project
 from repro.records import TrainingRecord
 from repro.training.plan import Run, plan
 
@@ -24,17 +24,14 @@ TIMES = 4
 
 
 def planned(
-    proxies: Sequence[str],
-    ways: Sequence[str],
-    seeds: int,
-    epochs: int,
-    data: str = "digits",
+    proxies: Sequence[str], ways: Sequence[str], seeds: int, epochs: int, data: str = "digits"
 ) -> Iterator[Run]:
     """The runs: every proxy unscaled and scaled each way by about four, every seed.
 
     What is not given is as in the recorded sweep.
     """
-    block = next(b for b in yaml.safe_load(sweep_file()) if b["data"] == "digits")
+    sweep = (project() / "data" / "sweeps" / "proxy_cpu.yaml").read_text(encoding="utf-8")
+    block = next(b for b in yaml.safe_load(sweep) if b["data"] == "digits")
     changes = [f"{key}={value}" for key, value in block["set"].items()]
     for seed in range(seeds):
         for proxy in proxies:
@@ -42,7 +39,7 @@ def planned(
                 yield plan(
                     proxy,
                     data,
-                    None if way is None else grammar(way),
+                    None if way is None else strategy_of(way).grammar,
                     None if way is None else TIMES,
                     same_flops=True,
                     resolution=block["resolution"],
@@ -75,27 +72,20 @@ def train(
     return records
 
 
-def learning_curves(records: Sequence[TrainingRecord]) -> pd.DataFrame:
-    """Columns base, strategy, seed, epoch, loss (training), error (hold-out, percent)."""
-    return pd.DataFrame(
-        [
-            {
-                "base": r.subject.base,
-                "strategy": r.subject.strategy or UNSCALED,
-                "seed": r.setting["seed"],
-                "epoch": e.epoch,
-                "loss": e.train_loss,
-                "error": math.nan if e.holdout is None else 100 * e.holdout.error,
-            }
-            for r in records
-            for e in r.curve
-        ]
+def outcome_table(records: Sequence[TrainingRecord]) -> pd.DataFrame:
+    """The runs for a page, a row for each network: size, mean errors over seeds, time."""
+    frame = pd.DataFrame(
+        {
+            "proxy": r.subject.base,
+            "strategy": r.subject.strategy or "base",
+            "pixels": r.subject.resolution,
+            "flops, M": (r.subject.flops or 0) / 1e6,
+            "acts, M": (r.subject.acts or 0) / 1e6,
+            "training loss": r.curve[-1].train_loss,
+            "test error, %": 100 * r.test.error,
+            "ms per image": 1e3 * r.train_s / (len(r.curve) * r.data.train),
+        }
+        for r in records
     )
-
-
-def outcome_table(records: Sequence[TrainingRecord], data: str) -> pd.DataFrame:
-    """The runs for a page: a row for each network, with its mean test error over seeds."""
-    means = by_network(runs_frame(records, data))
-    table = means[["base", "strategy", "resolution", "flops", "acts", "seeds", "error", "ms"]]
-    names = {"base": "proxy", "flops": "flops, M", "acts": "acts, M", "error": "test error, %"}
-    return table.rename(columns={**names, "ms": "ms per image"}).sort_values("proxy", kind="stable")
+    means = frame.groupby(["proxy", "strategy"], sort=False)
+    return means.mean().assign(seeds=means.size()).reset_index()

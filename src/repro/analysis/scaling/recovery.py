@@ -7,29 +7,26 @@ values: Fast and Accurate Model Scaling, Tables 6 to 8, and "Early Convolutions"
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
 import pandas as pd
 
-from repro.analysis.scaling.printed import (
-    Published,
-    early_convolutions_rows,
-    evidence,
-    printed_rows,
-)
+from repro.analysis.scaling.printed import evidence
 from repro.analysis.scaling.rounding import COSTS, Counts, spans
 from repro.arch import PAPER, Network, ResStage, get
 from repro.arch.rounding import fit_groups, round_width
 from repro.complexity import complexity
-from repro.errors import InputError
-from repro.evidence.printed import MILLIONS
+from repro.evidence.printed import MILLIONS, Published, early_convolutions_rows, printed_rows
 
 STAGES = 4
 HALF = 0.05
 """Half of the last printed digit: all three costs are printed with one decimal."""
+UNIT = np.array([MILLIONS[cost] for cost in COSTS])
+WITHIN = 0.1
+"""How far the s of a scaled row is sought, as a fraction: rounding moves flops by that much."""
 
 
 @dataclass(frozen=True)
@@ -40,8 +37,11 @@ class Space:
     then to whole groups. Depths are free: a RegNet's own rule for them is not used.
 
     Attributes:
-        initial_widths: w0. ratios: wm. group_widths: g. resolutions: r.
+        resolutions: r.
         blocks: largest total depth.
+        initial_widths: w0.
+        ratios: wm.
+        group_widths: g.
     """
 
     resolutions: tuple[int, ...]
@@ -60,44 +60,26 @@ class Space:
         """All distinct lists of four ``(width, group width)``."""
         widths = {
             tuple(round_width(w0 * wm**k) for k in range(STAGES))
-            for w0 in self.initial_widths
-            for wm in self.ratios
+            for w0, wm in product(self.initial_widths, self.ratios)
         }
         return sorted({tuple(fit_groups(w, group_width, 1.0) for w in ws) for ws in widths})
 
 
-SEARCHED = ("RegNetY-500MF", "RegNetY-4GF")
-
-
-def space_of(base: str, blocks: int = 30, resolution_step: int = 16) -> Space:
-    """Where to look for a base.
-
-    The paper says that its 500MF networks have resolution 224, and that a 4GF network's was
-    searched: then every ``resolution_step`` pixels from 192 to 320 are tried.
-
-    Raises:
-        InputError: another base.
-    """
-    if base not in SEARCHED:
-        raise InputError(f"no search is set up for {base!r}; choose one of {', '.join(SEARCHED)}")
-    searched = tuple(range(192, 321, resolution_step))
-    return Space((224,) if base == "RegNetY-500MF" else searched, blocks)
-
-
-PRINTED_ROWS: dict[str, tuple[str, ...]] = {
+SEARCHED: dict[str, tuple[str, ...]] = {
     "RegNetY-500MF": ("RegNetY-500MF", "RegNetY-500MF→4GF", "RegNetY-500MF→16GF"),
     "RegNetY-4GF": ("RegNetY-4GF", "RegNetY-4GF→16GF", "RegNetY-32GF"),
 }
-"""The printed rows that the search uses, in this order: first the base, then scaled by dWr."""
+"""The printed rows that each search uses, in this order: first the base, then scaled by dWr."""
 
 
-def _rows(base: str) -> list[Published]:
+def searched_rows(base: str) -> list[Published]:
+    """The rows of `SEARCHED`; one printed in both papers is the first paper's."""
     by_label = {row.label: row for row in (*early_convolutions_rows(), *reversed(printed_rows()))}
-    return [by_label[label] for label in PRINTED_ROWS[base]]
+    return [by_label[label] for label in SEARCHED[base]]
 
 
 def candidate(widths: Sequence[tuple[int, int]], depths: Iterable[int], resolution: int) -> Network:
-    """A RegNetY with these stages."""
+    """A RegNetY with these ``(width, group width)`` and depths."""
     stages = tuple(ResStage(int(d), w, g) for d, (w, g) in zip(depths, widths, strict=True))
     return Network("candidate", stages, resolution, se_ratio=0.25)
 
@@ -115,14 +97,14 @@ def matching(space: Space, printed: Counts) -> tuple[list[Network], int]:
     come first: they do not depend on resolution.
 
     Args:
+        space: the networks to try.
         printed: flops in 10^9, params and acts in 10^6, with one decimal.
     """
     target = np.array([printed[cost] for cost in COSTS])
-    unit = np.array([MILLIONS[cost] for cost in COSTS])
-    low, high = (target - HALF) * unit, (target + HALF) * unit
+    low, high = (target - HALF) * UNIT, (target + HALF) * UNIT
     more = space.depth_lists() - 1
     more32 = more.astype(np.float32)  # off by a few units in 10^8: some slack, then exact counts
-    found: list[Network] = []
+    nets: list[Network] = []
     size = 0
     for g in space.group_widths:
         widths = space.width_lists(g)
@@ -139,11 +121,11 @@ def matching(space: Space, printed: Counts) -> tuple[list[Network], int]:
             ones, step = _depth_one_and_steps([widths[n] for n in used], r)
             counts = ones[where] + np.einsum("nd,ndc->nc", more[depth], step[where])
             fits = np.all((counts >= low) & (counts <= high), axis=1)
-            found += [
+            nets += [
                 candidate(widths[w], more[d] + 1, r)
                 for d, w in zip(depth[fits], width[fits], strict=True)
             ]
-    return found, size
+    return nets, size
 
 
 def _depth_one_and_steps(
@@ -163,17 +145,11 @@ def _depth_one_and_steps(
     return ones, step
 
 
-def scales_to(net: Network, row: Published, within: float = 0.1) -> bool:
-    """Whether dWr takes a network to a printed row, for any s near the ratio of their flops.
-
-    Args:
-        within: how far s may lie from the ratio, as a fraction: rounding moves flops by that much.
-    """
+def scales_to(net: Network, row: Published) -> bool:
+    """Whether dWr takes a network to a printed row, for any s near the ratio of their flops."""
     ratio = row.values["flops"] * MILLIONS["flops"] / complexity(net).flops
-    return any(
-        not row.wrong(span.net)
-        for span in spans(net, PAPER["dWr"], ratio * (1 - within), ratio * (1 + within))
-    )
+    near = spans(net, PAPER["dWr"], ratio * (1 - WITHIN), ratio * (1 + WITHIN))
+    return any(not row.wrong(span.net) for span in near)
 
 
 @dataclass(frozen=True)
@@ -183,98 +159,55 @@ class Search:
     Attributes:
         base: the network looked for.
         size: networks in the space.
-        left: label of a printed row, and the networks left once it has to fit too.
+        left: for each printed row, the networks left once it has to fit too.
     """
 
     base: str
     size: int
-    left: tuple[tuple[str, tuple[Network, ...]], ...]
+    left: tuple[tuple[Network, ...], ...]
 
     @property
     def survivors(self) -> tuple[Network, ...]:
         """What all printed rows leave."""
-        return self.left[-1][1]
+        return self.left[-1]
 
 
 def search(base: str, blocks: int = 30, resolution_step: int = 16) -> Search:
-    """Look for RegNetY-500MF or RegNetY-4GF among all RegNets of its space, see `space_of`."""
-    first, *scaled = _rows(base)
-    nets, size = matching(space_of(base, blocks, resolution_step), first.values)
-    left = [(first.label, tuple(nets))]
+    """Look for RegNetY-500MF or RegNetY-4GF among all RegNets of a space.
+
+    The paper says that its 500MF networks have resolution 224, and that a 4GF network's was
+    searched: then every ``resolution_step`` pixels from 192 to 320 are tried.
+    """
+    first, *scaled = searched_rows(base)
+    every = tuple(range(192, 321, resolution_step))
+    space = Space((224,) if base == "RegNetY-500MF" else every, blocks)
+    nets, size = matching(space, first.values)
+    left = [tuple(nets)]
     for row in scaled:
-        nets = [net for net in nets if scales_to(net, row)]
-        left.append((row.label, tuple(nets)))
+        left.append(tuple(net for net in left[-1] if scales_to(net, row)))
     return Search(base, size, tuple(left))
 
 
-def funnel(searches: Sequence[Search]) -> pd.DataFrame:
-    """Columns: network, step, networks left."""
-    rows: list[tuple[str, str, int]] = []
-    for found in searches:
-        rows.append((found.base, "all RegNets of the space", found.size))
-        for row, (_, nets) in zip(_rows(found.base), found.left, strict=True):
-            printed = " / ".join(f"{row.values[cost]:.1f}" for cost in COSTS)
-            verb = "dWr takes it to" if row.strategy else "prints as"
-            rows.append((found.base, f"{verb} {printed} ({row.where}, {row.label})", len(nets)))
-    return pd.DataFrame(rows, columns=["network", "step", "left"])
+def neighbours(net: Network) -> list[tuple[str, Network]]:
+    """Every network one step away, each with what it changes.
 
-
-def described(net: Network) -> dict[str, object]:
-    """Depths, widths, group widths and resolution, for a table."""
-    stages = [s for s in net.stages if isinstance(s, ResStage)]
-    return {
-        "depths": ", ".join(str(s.depth) for s in stages),
-        "widths": ", ".join(str(s.width) for s in stages),
-        "g": ", ".join(dict.fromkeys(str(s.group_width) for s in stages)),
-        "r": net.resolution,
-    }
-
-
-def definitions(found: Mapping[str, Search]) -> pd.DataFrame:
-    """The zoo's recovered networks, and whether a search left just that one.
-
-    Returns:
-        Columns network, depths, widths, g, r, found (yes or no).
+    A depth by 1, a width by 8 channels (or a group where that is wider), group width to half or
+    twice, resolution by 4 or 8.
     """
-    rows = []
-    for base, result in found.items():
-        ours = described(get(base))
-        same = [described(net) for net in result.survivors] == [ours]
-        rows.append({"network": base} | ours | {"found": "yes" if same else "no"})
-    return pd.DataFrame(rows)
-
-
-# ------------------------------------------------------------------------- neighbours
-
-
-def neighbours(net: Network) -> dict[str, Network]:
-    """Every network one step away: a depth by 1, a width by one step, g by one, r by 4 or 8.
-
-    A width's step is 8 channels, or a group where that is wider.
-    """
-    found: dict[str, Network] = {}
+    near: list[tuple[str, Network]] = []
     stages = [s for s in net.stages if isinstance(s, ResStage)]
-
-    def put(i: int, stage: ResStage) -> Network:
-        return replace(net, stages=(*stages[:i], stage, *stages[i + 1 :]))
-
     for i, stage in enumerate(stages):
-        step = max(8, stage.group_width)
-        for sign in (-1, 1):
-            if stage.depth + sign >= 1:
-                label = f"stage {i + 1}: depth {stage.depth} → {stage.depth + sign}"
-                found[label] = put(i, replace(stage, depth=stage.depth + sign))
-            if stage.width + sign * step >= step:
-                label = f"stage {i + 1}: width {stage.width} → {stage.width + sign * step}"
-                found[label] = put(i, replace(stage, width=stage.width + sign * step))
+        for kind, step in (("depth", 1), ("width", max(8, stage.group_width))):
+            for size in (getattr(stage, kind) - step, getattr(stage, kind) + step):
+                if size >= step:
+                    changed = (*stages[:i], replace(stage, **{kind: size}), *stages[i + 1 :])
+                    near.append((kind, replace(net, stages=changed)))
     g = stages[0].group_width
     for other in (g // 2, g * 2):
         if other and all(s.mid_width % other == 0 for s in stages):
             new = tuple(replace(s, group_width=other) for s in stages)
-            found[f"group width {g} → {other}"] = replace(net, stages=new)
-    for other in (net.resolution - 8, net.resolution - 4, net.resolution + 4, net.resolution + 8):
-        found[f"resolution {net.resolution} → {other}"] = net.at(other)
-    return found
+            near.append(("group width", replace(net, stages=new)))
+    return near + [("resolution", net.at(net.resolution + by)) for by in (-8, -4, 4, 8)]
 
 
 def broken(base: str) -> pd.DataFrame:
@@ -288,39 +221,15 @@ def broken(base: str) -> pd.DataFrame:
     """
     items = evidence(base)
     rows = []
-    for label, net in {"none": get(base), **neighbours(get(base))}.items():
+    for change, net in [("none", get(base)), *neighbours(get(base))]:
         wrong = {True: 0, False: 0}
         for item in items:
             wrong[item.drawn] += len(item.wrong(item.network(net)))
-        rows.append({"change": label, "printed": wrong[False], "drawn": wrong[True]})
+        rows.append({"change": change, "printed": wrong[False], "drawn": wrong[True]})
     frame = pd.DataFrame(rows)
     for name, drawn in (("printed", False), ("drawn", True)):
         frame.attrs[name] = sum(len(item.values) for item in items if item.drawn is drawn)
     return frame
-
-
-def broken_summary(broken: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Frames of `broken` by kind of change.
-
-    Returns:
-        Columns network, change, networks (how many), and the fewest and most published numbers
-        that break, as text: printed, drawn.
-    """
-    rows = []
-    for base, frame in broken.items():
-        for kind in ("none", "depth", "width", "group width", "resolution"):
-            # "stage 2: width 88 → 96", "group width 4 → 8"
-            part = frame[frame.change.str.contains(rf"^(?:stage \d: )?{kind}\b")]
-            row: dict[str, object] = {"network": base, "change": kind, "networks": len(part)}
-            for column in ("printed", "drawn"):
-                low, high = part[column].min(), part[column].max()
-                fewest = f"{low}" if low == high else f"{low} to {high}"
-                row[column] = f"{fewest} of {frame.attrs[column]}"
-            rows.append(row)
-    return pd.DataFrame(rows)
-
-
-# --------------------------------------------------------------------------- the head
 
 
 MOST_HEAD = 2048
@@ -332,8 +241,7 @@ def head_scan() -> pd.DataFrame:
     A scaled row may have been made with any s near the one that is known: all are tried.
 
     Returns:
-        Columns where, row, network, narrowest, widest (missing where no width up to 2048 fits),
-        and fits: one boolean for each width from 0.
+        Columns where, row, and fits: one boolean for each width from 0 to `MOST_HEAD`.
     """
     seen: dict[object, Published] = {}
     for row in (*printed_rows(), *early_convolutions_rows()):
@@ -341,32 +249,16 @@ def head_scan() -> pd.DataFrame:
             seen.setdefault((row.base, tuple(row.values.items())), row)
     rows = []
     for row in seen.values():
-        fits = np.zeros(MOST_HEAD + 1, dtype=bool)
-        for net in _trunks(row):
-            fits |= _heads_that_print(net, row)
-        widths = np.flatnonzero(fits)
-        rows.append(
-            {
-                "where": row.where,
-                "row": row.label,
-                "network": row.recipe,
-                "narrowest": widths.min() if len(widths) else None,
-                "widest": widths.max() if len(widths) else None,
-                "fits": fits,
-            }
-        )
-    return pd.DataFrame(rows).astype({"narrowest": "Int64", "widest": "Int64"})
+        trunks = [get(row.base)]  # scaling leaves the head alone
+        if row.strategy and row.s:
+            ends = row.s * (1 - WITHIN), row.s * (1 + WITHIN)
+            trunks = [span.net for span in spans(trunks[0], row.strategy, *ends)]
+        fits = np.any([heads_that_print(net, row) for net in trunks], axis=0)
+        rows.append({"where": row.where, "row": row.label, "fits": fits})
+    return pd.DataFrame(rows)
 
 
-def _trunks(row: Published, within: float = 0.1) -> list[Network]:
-    """The networks that a row may be, but for their head conv: scaling leaves it alone."""
-    if row.strategy is None or row.s is None:
-        return [get(row.base)]
-    around = spans(get(row.base), row.strategy, row.s * (1 - within), row.s * (1 + within))
-    return [span.net for span in around]
-
-
-def _heads_that_print(net: Network, row: Published) -> np.ndarray:
+def heads_that_print(net: Network, row: Published) -> np.ndarray:
     """Whether each head width from 0 to `MOST_HEAD` gives the printed counts.
 
     Counts are linear in the head's width, but for 0, where the classifier reads the trunk.
@@ -375,8 +267,7 @@ def _heads_that_print(net: Network, row: Published) -> np.ndarray:
     counts = one + np.arange(-1, MOST_HEAD)[:, None] * (two - one)
     counts[0] = _count(replace(net, head_width=0))
     target = np.array([row.values[cost] for cost in COSTS])
-    unit = np.array([MILLIONS[cost] for cost in COSTS])
-    return np.asarray(np.all(np.abs(counts - target * unit) <= HALF * unit, axis=1))
+    return np.asarray(np.all(np.abs(counts - target * UNIT) <= HALF * UNIT, axis=1))
 
 
 def heads_that_fit(scan: pd.DataFrame) -> list[int]:

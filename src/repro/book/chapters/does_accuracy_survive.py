@@ -1,31 +1,46 @@
-"""Figures of the chapter "Does accuracy survive?"."""
+"""Parameters, figures, page tables and key numbers of the chapter "Does accuracy survive?"."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from statistics import correlation, fmean
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from repro.analysis.accuracy import published
-from repro.analysis.accuracy.proxies import UNSCALED, WAYS, by_network
-from repro.analysis.accuracy.published import each
+from repro.analysis.accuracy.cost import Training, runs_needed, whole_study
+from repro.analysis.accuracy.proxies import DATA, SINGLES, against_dwr, data_sets, trainings
+from repro.analysis.accuracy.published import BASES, MEANS, REFERENCE, STRATEGIES, Noise
 from repro.analysis.frames import family
-from repro.book.kit.figures import FAMILY_COLOURS, STRATEGY_COLOURS, STRATEGY_MARKERS, log_axis
+from repro.analysis.timing.sets import IMAGENET_IMAGES
+from repro.book.kit.chapter import span
+from repro.book.kit.figures import (
+    FAMILY_COLOURS,
+    STRATEGY_COLOURS,
+    STRATEGY_MARKERS,
+    legend,
+    log_axis,
+    panels,
+)
 from repro.book.parameters import ChapterParameters, NetworkName, Scale, no_repeats
 from repro.errors import did_you_mean
+from repro.evidence.trainings import ALIKE, SINGLE, WORSE, gain, trained
+from repro.text import count_text
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from repro.records import TrainingRecord
+
+GREY = "#909090"
+Numbers = dict[str, float | str]
+"""Key numbers by glue name; spans and counts as text."""
 
 
 def _file_of_trainings(path: str) -> str:
-    from repro.analysis.accuracy.proxies import read_trainings
-
-    read_trainings(path)
+    trainings(path)
     return path
 
 
@@ -38,18 +53,9 @@ def _known_proxy(name: str) -> str:
 
 
 Way = Literal["d", "w", "r", "dwr", "alpha=2/3", "dWr"]
-
-
 Ways = Annotated[list[Way], Field(min_length=1), AfterValidator(no_repeats)]
-
-
-Proxies = Annotated[
-    list[Annotated[str, AfterValidator(_known_proxy)]],
-    Field(min_length=1),
-    AfterValidator(no_repeats),
-]
-
-
+Proxy = Annotated[str, AfterValidator(_known_proxy)]
+Proxies = Annotated[list[Proxy], Field(min_length=1), AfterValidator(no_repeats)]
 _WAYS: list[Way] = ["d", "w", "r", "dwr", "alpha=2/3", "dWr"]
 
 
@@ -99,86 +105,72 @@ class Parameters(ChapterParameters):
         return root
 
 
-GREY = "#909090"
-BASE_COLOUR = "#777777"
-MEANS_STYLE: Mapping[str, Any] = {"linestyle": "--", "fillstyle": "none"}
-
-
 def _style(strategy: str) -> dict[str, Any]:
-    """Colour and marker of a strategy; dWr's means of three are dWr with open markers."""
-    name = "dWr" if strategy == published.MEANS else strategy
-    style: dict[str, Any] = {
+    """Label, colour, marker and line; dWr's means of three are dWr with open markers, dashed."""
+    name = "dWr" if strategy == MEANS else strategy
+    lines = {MEANS: "--", "orig": ":"}
+    return {
+        "label": strategy.replace("alpha=", "α = "),
         "color": STRATEGY_COLOURS.get(name, GREY),
         "marker": STRATEGY_MARKERS.get(name, "o"),
+        "fillstyle": "none" if strategy == MEANS else "full",
+        "linestyle": lines.get(strategy, "-"),
+        "linewidth": 1.4,
     }
-    if strategy == published.MEANS:
-        style |= MEANS_STYLE
-    if strategy == "orig":
-        style["linestyle"] = ":"
-    return style
 
 
-def _handles(strategies: Sequence[str]) -> list[Any]:
-    import matplotlib.pyplot as plt
+def errors_figure(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> Figure:
+    """Figures 1 and 4 to 7: errors against flops, and below them their distance from dwr.
 
-    return [plt.Line2D([], [], label=name, **_style(name)) for name in strategies]
-
-
-def published_figure(curves: pd.DataFrame) -> Figure:
-    """Figures 1 and 4 to 7: error against flops, a row for each set of strategies.
+    The bands hold 95 % of the differences of two runs of equally good networks, at the smaller and
+    at the larger reading of the noise.
 
     Args:
-        curves: from `repro.analysis.accuracy.published.panels`.
+        points, gaps: from `published`.
+        noise: of one run.
     """
-    import matplotlib.pyplot as plt
-
-    rows = list(published.ROWS)
-    fig, grid = plt.subplots(
-        len(rows), 3, figsize=(7.8, 8.2), sharex=True, sharey="col", squeeze=False
+    fig, axes = panels(
+        6, 3, (2.5, 3.1), sharex=True, sharey="row", gridspec_kw={"height_ratios": [1, 1.6]}
     )
-    for axes, row in zip(grid, rows, strict=True):
-        for ax, base in zip(axes, published.BASES, strict=True):
-            part = curves[(curves.row == row) & (curves.base == base)]
-            if part.empty:
-                ax.set_axis_off()
-                continue
-            for strategy, line in part.groupby("strategy", sort=False):
-                ax.plot(line.flops, line.error, markersize=4.5, **_style(str(strategy)))
-            ax.set_title(f"{base}, {published.FIGURES[row, base].replace('Figure', 'Fig.')}")
-            log_axis(ax, "x", (0.5, 1, 2, 4))
-            ax.tick_params(labelbottom=True)
-    empty = [ax for ax in grid.flat if not ax.axison]
-    names = list(dict.fromkeys(curves.strategy))
-    order = [s for s in STRATEGY_COLOURS if s in names]
-    if empty:
-        empty[0].legend(handles=_handles(order), loc="center", ncols=2, fontsize=10)
-    else:
-        fig.legend(handles=_handles(order), loc="outside upper center", ncols=len(order))
+    single = points[(points.figure != "8") & (points.flops < 1.1 * published.TOP)]
+    for base, above, below in zip(BASES, axes[:3], axes[3:], strict=True):
+        mine = single[single.base == base]
+        for strategy in ("orig", *STRATEGIES, REFERENCE):
+            line = mine[mine.strategy == strategy]
+            if len(line):
+                above.plot(line.flops, line.error, **_style(strategy) | {"markersize": 3.5})
+        for half, alpha in zip(noise.halves(2**0.5)[::-1], (0.13, 0.17), strict=True):
+            below.axhspan(-half, half, color=GREY, alpha=alpha, linewidth=0)
+        below.axhline(0, color=STRATEGY_COLOURS[REFERENCE], linewidth=1.4)
+        for name, line in gaps[gaps.base == base].groupby("strategy", sort=False):
+            below.plot(line.flops, line.gap, **_style(str(name)))
+        above.set_title(base)
+        log_axis(below, "x", (0.5, 1, 2, 4))
+        below.set_xlim(0.34, 5)
+        below.set_yticks([x / 10 for x in range(-4, 15, 2)])
+    axes[0].set_ylabel("top-1 error, %")
+    axes[3].set_ylabel("points above dwr at equal flops")
     fig.supxlabel("flops, G", fontsize=10)
-    fig.supylabel("top-1 error, %", fontsize=10)
+    legend(fig, axes, 5)
     return fig
 
 
-def large_figure(curves: pd.DataFrame) -> Figure:
-    """Figure 8: error against flops up to 16 G, a curve for each base scaled by dWr.
+def large_figure(points: pd.DataFrame) -> Figure:
+    """Figure 8: means of three runs against flops, a curve for each base scaled by dWr.
 
     Args:
-        curves: from `repro.analysis.accuracy.published.large_models`.
+        points: from `published`.
     """
-    import matplotlib.pyplot as plt
-
-    fig, ax = plt.subplots(figsize=(7.2, 4.4))
-    for name, part in curves.groupby("curve", sort=False):
-        line = part.sort_values("flops")
-        fam = "EfficientNet" if name == "orig" else family(str(name))
-        large = str(name).endswith("4GF")
+    fig, (ax,) = panels(1)
+    drawn = points[points.runs == published.TRIALS]
+    for (name, strategy), part in drawn.groupby(["base", "strategy"], sort=False):
+        original, large = strategy == "orig", str(name).endswith("4GF")
         ax.plot(
-            line.flops,
-            line.error,
-            color=FAMILY_COLOURS[fam],
-            linestyle=":" if name == "orig" else "--" if large else "-",
-            marker="X" if name == "orig" else "s" if large else "o",
-            label="EfficientNet B0 to B5 (orig)" if name == "orig" else f"{name}, dWr",
+            *part.sort_values("flops")[["flops", "error"]].to_numpy().T,
+            color=FAMILY_COLOURS[family(str(name))],
+            linestyle=":" if original else "--" if large else "-",
+            marker="X" if original else "s" if large else "o",
+            label="EfficientNet B0 to B5 (orig)" if original else f"{name}, dWr",
         )
     log_axis(ax, "x", (0.5, 1, 2, 4, 8, 16))
     ax.set(xlabel="flops, G", ylabel="top-1 error, %")
@@ -186,278 +178,150 @@ def large_figure(curves: pd.DataFrame) -> Figure:
     return fig
 
 
-def gap_figure(found: pd.DataFrame, noise: published.Noise) -> Figure:
-    """How far each strategy's published points lie above dwr, a panel for each base.
+def top_table(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> pd.DataFrame:
+    """Each strategy's largest networks: errors by base, and the mean distance from dwr.
 
-    The bands hold 95 % of the differences of two networks of equal error: one run against a run of
-    dwr, at the smaller and at the larger reading of the noise.
+    Returns:
+        Columns strategy, flops, G (text), a base each (error), above dwr (points), by chance (95 %
+        half widths at the two noises, text), verdict.
+    """
+    dwr = points[(points.strategy == REFERENCE) & (points.flops < published.TOP)]
+    largest = dwr.loc[dwr.groupby("base").flops.idxmax()]
+    top = pd.concat([largest, published.at_the_top(gaps)])
+    mean = published.pooled(gaps)
+    rows = []
+    for strategy in (REFERENCE, *STRATEGIES):
+        mine = top[top.strategy == strategy].set_index("base")
+        row: dict[str, Any] = {"strategy": strategy.replace("alpha=", "α = ")}
+        row |= {"flops, G": span(mine.flops, ".1f")} | {
+            base: mine.error.get(base) for base in BASES
+        }
+        if strategy in mean.index:
+            gap, unit = float(mean.gap[strategy]), float(mean.unit[strategy])
+            row |= {"above dwr": gap, "by chance": f"± {span(noise.halves(unit), '.2f')}"}
+            row["verdict"] = published.verdict(gap, unit, noise)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def published_numbers(gaps: pd.DataFrame, noise: Noise) -> Numbers:
+    """What the prose quotes from the published errors, by glue name."""
+    top, mean = published.at_the_top(gaps), published.pooled(gaps)
+    r, far = top[top.strategy == "r"], published.beside_original().iloc[-1]
+    twice, of_twice = published.drawn_twice(), published.noise_of_drawn_twice()
+    near = gaps[(gaps.base == BASES[1]) & gaps.flops.between(0.9, 1.2)]
+    others = near[~near.strategy.isin(["r", MEANS])]
+    tables, fast = published.networks(), mean.loc[["dWr", MEANS]]
+    b0 = top[top.base == "EN-B0"].set_index("strategy").loc[["dWr", MEANS]]
+    numbers: Numbers = {
+        "das_noise": span((noise.low, noise.high), ".2f"),
+        "das_printed": len(tables),
+        "das_longer": float((tables.error_1x - tables.error_2x).mean()),
+        "das_twice": len(twice),
+        "das_twice_most": float(twice.abs().max()),
+        "das_twice_noise": span((of_twice.low, of_twice.high), ".2f"),
+        "das_fast": span(fast.gap, ".2f"),
+        "das_fast_share": span(100 * fast.gap / fast.gain, ".0f"),
+        "das_w": float(mean.gap["w"]),
+        "das_gain": float(mean.gain["dWr"]),
+        "das_b0_gaps": span(b0.gap, ".2f"),
+        "das_b0_images": span(500 * b0.gap, ".0f"),  # of 50,000
+        "das_r": span(r.gap, ".2f"),
+        "das_r_share": span(100 * r.gap / r.gain, ".0f"),
+        "das_lucky": count_text(int((others.gap < 0).sum()), len(others)),
+        "das_far_flops": float(far.flops),
+        "das_far": float(far.gap),
+        "das_far_half": span(noise.halves(far.unit), ".2f"),
+    }
+    for key, strategy in {"one": "dWr", "three": MEANS}.items():
+        numbers[f"das_{key}_gap"] = float(mean.gap[strategy])
+        numbers[f"das_{key}_half"] = span(noise.halves(mean.unit[strategy]), ".2f")
+        numbers[f"das_b0_{key}"] = float(b0.error[strategy])
+    return _rounded(numbers)
+
+
+def _rounded(numbers: Numbers) -> Numbers:
+    """To six decimals: a stored number must not depend on the processor's last bit."""
+    return {k: round(v, 6) if isinstance(v, float) else v for k, v in numbers.items()}
+
+
+def forest_figure(found: pd.DataFrame) -> Figure:
+    """Differences from dwr with their intervals; the band holds what is about as accurate.
 
     Args:
-        found: from `repro.analysis.accuracy.published.gaps`.
+        found: from `repro.analysis.accuracy.proxies.against_dwr`.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 3, figsize=(7.8, 4.2), sharey=True, sharex=True)
-    for ax, base in zip(axes, published.BASES, strict=True):
-        for deviation, alpha in ((noise.high, 0.13), (noise.low, 0.17)):
-            half = 1.96 * np.sqrt(2) * deviation
-            ax.axhspan(-half, half, color=GREY, alpha=alpha, linewidth=0)
-        ax.axhline(0, color=STRATEGY_COLOURS["dwr"], linewidth=1.4)
-        mine = found[found.base == base]
-        for strategy in published.STRATEGIES:
-            line = mine[mine.strategy == strategy].sort_values("flops")
-            if line.empty:
-                continue
-            ax.plot(line.flops, line.gap, markersize=5, linewidth=1.4, **_style(strategy))
-        ax.set_title(base)
-        log_axis(ax, "x", (0.5, 1, 2, 4))
-        ax.set_xlim(0.6, 4.8)
-    axes[0].set_ylabel("points above dwr")
-    fig.supxlabel("flops, G", fontsize=10)
-    known = [s for s in published.STRATEGIES if (found.strategy == s).any()]
-    fig.legend(handles=_handles(known), loc="outside upper center", ncols=4)
+    fig, (ax,) = panels(1)
+    gained = float(found.gain.iloc[0])
+    ax.axvspan(-ALIKE * gained, ALIKE * gained, color=GREY, alpha=0.25, linewidth=0)
+    ax.axvline(0, color=STRATEGY_COLOURS[REFERENCE], linewidth=1.4)
+    for y, row in enumerate(found.to_dict("records")):
+        style = _style(str(row["strategy"]))
+        ax.plot([row["low"], row["high"]], [y, y], color=style["color"], linewidth=2)
+        ax.plot([row["mean"]], [y], **style | {"markersize": 7})
+        single = list(row["by_base"].values())
+        ax.plot(single, [y - 0.22] * len(single), "x", color=style["color"], markersize=5)
+    ax.set_yticks(range(len(found)), [s.replace("alpha=", "α = ") for s in found.strategy])
+    ax.set_ylim(len(found) - 0.5, -0.6)
+    ax.grid(axis="y", visible=False)
+    ax.set_xlabel("points of error above dwr")
     return fig
 
 
-# ---------------------------------------------------------------------------- our own runs
-
-
-def _order(strategies: Sequence[str]) -> list[str]:
-    known = [UNSCALED, *WAYS]
-    return [s for s in known if s in set(strategies)] + [s for s in strategies if s not in known]
-
-
-def runs_figure(runs: Mapping[str, pd.DataFrame]) -> Figure:
-    """Every run's error, and the mean with its interval: a row for each data set, a column a proxy.
-
-    Args:
-        runs: by the data set's title, from `repro.analysis.accuracy.proxies.runs_frame`.
-    """
-    import matplotlib.pyplot as plt
-
-    bases = list(dict.fromkeys(b for frame in runs.values() for b in frame.base))
-    fig, grid = plt.subplots(
-        len(runs),
-        len(bases),
-        figsize=(1.2 + 2.25 * len(bases), 0.7 + 2.7 * len(runs)),
-        squeeze=False,
-        sharex=True,
-        sharey="row",
-    )
-    names = _order([s for frame in runs.values() for s in dict.fromkeys(frame.strategy)])
-    place = {name: i for i, name in enumerate(names)}
-    for axes, (title, frame) in zip(grid, runs.items(), strict=True):
-        means = by_network(frame)
-        largest = frame.times.max()
-        for ax, base in zip(axes, bases, strict=True):
-            for row in each(means[means.base == base]):
-                seeds = frame[
-                    (frame.base == base)
-                    & (frame.strategy == row.strategy)
-                    & (frame.times == row.times)
-                ].error
-                full = row.times in (largest, 1)
-                x = place[str(row.strategy)] + (0 if full else -0.28)
-                _network(ax, x, row, list(seeds), full)
-            ax.set_title(f"{base}, {title}" if len(runs) > 1 else base)
-            ax.set_xticks(
-                range(len(names)), [n.replace("alpha=", "α ") for n in names], rotation=90
-            )
-            ax.grid(axis="x", visible=False)
-        if axes[0].get_ylim()[0] < 0:  # an interval may reach where no error can be
-            axes[0].set_ylim(bottom=0)
-    fig.supylabel("test error, %", fontsize=10)
-    return fig
-
-
-def _network(ax: Axes, x: float, row: Any, errors: Sequence[float], full: bool) -> None:
-    """One network: a dot for each seed, a line for the interval, the mean as a marker."""
-    colour = STRATEGY_COLOURS.get(str(row.strategy), BASE_COLOUR)
-    if row.half == row.half:
-        low, high = row.error - row.half, row.error + row.half
-        ax.plot([x, x], [low, high], color=colour, linewidth=1.3)
-    ax.plot([x + 0.16] * len(errors), errors, ".", color=colour, markersize=4, alpha=0.8)
-    ax.plot(
-        [x],
-        [row.error],
-        linestyle="",
-        marker=STRATEGY_MARKERS.get(str(row.strategy), "o"),
-        color=colour,
-        markersize=6,
-        fillstyle="full" if full else "none",
+def verdict_table(found: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """The paper's figures beside the proxies: columns strategy, asked, two differences, verdict."""
+    paper = published.pooled(gaps).gap
+    paper[SINGLES] = paper[list(SINGLE)].mean()
+    ours = [f"{r['mean']:+.1f} ({r['low']:+.1f} to {r['high']:+.1f})" for _, r in found.iterrows()]
+    return pd.DataFrame(
+        {
+            "strategy": found.strategy.str.replace("alpha=", "α = "),
+            "said of it": found.asked,
+            "ImageNet, paper": found.strategy.map(paper),
+            "proxies (95 %)": ours,
+            "on proxies": found.verdict,
+        }
     )
 
 
-def forest_figure(found: Mapping[str, pd.DataFrame], limits: Mapping[str, float]) -> Figure:
-    """Differences from dwr with their intervals, in points, a panel for each data set.
-
-    Filled: as trained. Open: dwr read at the strategy's own flops. Small crosses: single proxies.
-    Where dwr gains anything, the band is within the threshold of alike, and the dotted line is that
-    below which a loss does not count.
-
-    Args:
-        found: by the data set's title, from `repro.analysis.accuracy.proxies.against`.
-        limits: the ledger's thresholds, ``worse`` and ``alike``.
-    """
-    import matplotlib.pyplot as plt
-
-    fig, grid = plt.subplots(
-        1, len(found), figsize=(1.6 + 3.2 * len(found), 4.2), squeeze=False, sharey=True
-    )
-    names = [s for s in WAYS if s != "dwr"]
-    for ax, (title, table) in zip(grid.flat, found.items(), strict=True):
-        gained = float((table["mean"] / table.share).mean())  # NaN where there is no clear gain
-        if gained == gained:
-            half = limits["alike"] * gained
-            ax.axvspan(-half, half, color=GREY, alpha=0.16, linewidth=0)
-            ax.axvline(limits["worse"] * gained, color=GREY, linewidth=1.2, linestyle=":")
-        ax.axvline(0, color=STRATEGY_COLOURS["dwr"], linewidth=1.4)
-        for row in each(table):
-            full = row.where == "as trained"
-            y = names.index(str(row.strategy)) + (-0.08 if full else 0.22)
-            style = {**_style(str(row.strategy)), "linestyle": "-"}
-            colour = style["color"]
-            ax.plot([row.low, row.high], [y, y], color=colour, linewidth=2 if full else 1.2)
-            if full:
-                single = list(row.by_base.values())
-                ax.plot(single, [y - 0.22] * len(single), "x", color=colour, markersize=4)
-            ax.plot(
-                [row.mean],
-                [y],
-                fillstyle="full" if full else "none",
-                markersize=6.5 if full else 5.5,
-                **style,
-            )
-        ax.set_title(title)
-        ax.set_yticks(range(len(names)), [n.replace("alpha=", "α ") for n in names])
-        ax.grid(axis="y", visible=False)
-    grid[0, 0].set_ylim(len(names) - 0.5, -0.5)
-    fig.supxlabel("points of error above dwr", fontsize=10)
-    return fig
+def own_runs(records: Sequence[TrainingRecord]) -> tuple[pd.DataFrame, Numbers]:
+    """The main data set's differences from dwr, and what the prose quotes, by glue name."""
+    data = data_sets(records)[0]
+    runs = trained(data, records)
+    found = against_dwr(runs)
+    first, means = runs[0].record, found.set_index("strategy")["mean"]
+    recipe = first.setting["recipe"]
+    numbers: Numbers = {
+        "das_own_data": DATA[data],
+        "das_own_train": f"{int(recipe['epochs'])} epochs of {first.data.train:,} images",
+        "das_own_updates": f"{recipe['epochs'] * (first.data.train // recipe['batch']):,}",
+        "das_paper_updates": f"{200 * (IMAGENET_IMAGES // 1024):,}",
+        "das_own_loss": correlation(
+            [run.record.curve[-1].train_loss for run in runs], [run.error for run in runs]
+        ),
+        "das_own_left": fmean(run.error for run in runs if run.strategy is None),
+        "das_own_gain": float(found.gain.iloc[0]),
+        "das_worse": 100 * WORSE,
+        "das_alike": 100 * ALIKE,
+    }
+    numbers |= {f"das_own_{k}": f"{means[k]:+.1f}" if k in means else "–" for k in ("d", "r")}
+    control = trained("digits", records)
+    times = max((run.times for run in control), default=1)
+    for way in ("r", "dwr"):
+        gained = gain(control, way, times)
+        numbers[f"das_control_{way}"] = str(gained) if gained else "–"
+    return found, _rounded(numbers)
 
 
-def loss_figure(runs: pd.DataFrame) -> Figure:
-    """Test error against the last training loss, a panel for each proxy.
-
-    Args:
-        runs: from `repro.analysis.accuracy.proxies.runs_frame`, of one data set.
-    """
-    import matplotlib.pyplot as plt
-
-    bases = list(dict.fromkeys(runs.base))
-    fig, axes = plt.subplots(
-        1, len(bases), figsize=(1.2 + 2.25 * len(bases), 3.5), squeeze=False, sharey=True
-    )
-    largest = runs.times.max()
-    for ax, base in zip(axes.flat, bases, strict=True):
-        mine = runs[runs.base == base]
-        for (strategy, times), part in mine.groupby(["strategy", "times"], sort=False):
-            style = {**_style(str(strategy)), "linestyle": ""}
-            if strategy == UNSCALED:
-                style |= {"color": BASE_COLOUR}
-            full = times in (1, largest)
-            ax.plot(
-                part.loss, part.error, markersize=5, fillstyle="full" if full else "none", **style
-            )
-        ax.set_title(base)
-    axes[0, 0].set_ylabel("test error, %")
-    fig.supxlabel("training loss in the last epoch", fontsize=10)
-    known = [s for s in WAYS if (runs.strategy == s).any()]
-    handles = [plt.Line2D([], [], color=BASE_COLOUR, marker="o", label=UNSCALED), *_handles(known)]
-    for handle in handles:
-        handle.set_linestyle("")
-    fig.legend(handles=handles, loc="outside upper center", ncols=7, columnspacing=1.2)
-    return fig
-
-
-PARETO: Mapping[str, str] = {"flops": "flops, M", "acts": "acts, M", "ms": "training, ms per image"}
-
-
-def pareto_figure(means: pd.DataFrame) -> Figure:
-    """Error against flops, acts and measured training time; a row for each proxy.
-
-    The grey step joins the networks that no other beats in both.
-
-    Args:
-        means: from `repro.analysis.accuracy.proxies.by_network`, of one data set.
-    """
-    import matplotlib.pyplot as plt
-
-    bases = list(dict.fromkeys(means.base))
-    fig, grid = plt.subplots(
-        len(bases),
-        len(PARETO),
-        figsize=(7.8, 0.9 + 2.5 * len(bases)),
-        squeeze=False,
-        sharey="row",
-        sharex="col",
-    )
-    for axes, base in zip(grid, bases, strict=True):
-        mine = means[means.base == base]
-        start = mine[mine.strategy == UNSCALED].iloc[0]
-        for ax, cost in zip(axes, PARETO, strict=True):
-            front = pareto_front(mine, cost)
-            ax.step(
-                front[cost], front.error, where="post", color=GREY, linewidth=4, alpha=0.35,
-                solid_capstyle="butt",
-            )  # fmt: skip
-            for strategy in _order(list(dict.fromkeys(mine.strategy)))[1:]:
-                line = mine[mine.strategy == strategy].sort_values("times")
-                ax.plot(
-                    [start[cost], *line[cost]],
-                    [start.error, *line.error],
-                    markersize=5,
-                    linewidth=1.1,
-                    **_style(strategy),
-                )
-            ax.plot([start[cost]], [start.error], "o", color=BASE_COLOUR, markersize=6)
-            log_axis(ax, "x")
-        axes[0].set_title(base)
-    for ax, label in zip(grid[-1], PARETO.values(), strict=True):
-        ax.set_xlabel(label)
-    fig.supylabel("test error, %", fontsize=10)
-    known = [s for s in WAYS if (means.strategy == s).any()]
-    fig.legend(handles=_handles(known), loc="outside upper center", ncols=6)
-    return fig
-
-
-def pareto_front(means: pd.DataFrame, cost: str) -> pd.DataFrame:
-    """The networks that no other beats in error and cost, by rising cost."""
-    line = means.sort_values([cost, "error"])
-    best = line.error.cummin().shift(fill_value=float("inf"))
-    return line[line.error < best]
-
-
-def curves_figure(curves: pd.DataFrame) -> Figure:
-    """Learning curves of a few runs: training loss and hold-out error by epoch.
-
-    Args:
-        curves: columns strategy, seed, epoch, loss, error.
-    """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 2, figsize=(7.2, 3.2), sharex=True)
-    for ax, what, label in zip(
-        axes, ("loss", "error"), ("training loss", "hold-out error, %"), strict=True
-    ):
-        seen: set[str] = set()
-        for (_, strategy, _), line in curves.groupby(["base", "strategy", "seed"], sort=False):
-            name = str(strategy)
-            style = _style(name) if name != UNSCALED else {"color": BASE_COLOUR, "marker": "o"}
-            ax.plot(
-                line.epoch,
-                line[what],
-                label=None if name in seen else name,
-                linewidth=1.3,
-                markersize=4,
-                **style,
-            )
-            seen.add(name)
-        ax.set(xlabel="epoch", title=label)
-        ax.set_xticks(sorted(set(curves.epoch))[:: max(1, int(curves.epoch.max()) // 8)])
-    fig.legend(
-        *axes[0].get_legend_handles_labels(),
-        loc="outside upper center",
-        ncols=min(7, curves.strategy.nunique()),
-    )
-    return fig
+def cost_numbers(pair: Sequence[Training], noise: Noise) -> Numbers:
+    """What settling a gap of 0.2 points between two networks takes, and all figures once."""
+    needed = [runs_needed(0.2, deviation) for deviation in (noise.low, noise.high)]
+    both = sum(t.hours(200) for t in pair)
+    networks, hours = whole_study()
+    return {
+        "das_needed": span(needed, "d"),
+        "das_needed_hours": span((n * both for n in needed), ",.0f"),
+        "das_b0_hours": " and ".join(f"{t.hours(200):,.0f}" for t in pair),
+        "das_study": networks,
+        "das_study_hours": f"{hours:,.0f}",
+    }

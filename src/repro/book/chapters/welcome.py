@@ -12,7 +12,7 @@ import pandas as pd
 
 from repro import reference
 from repro.arch import PAPER, get, scale
-from repro.book.kit.figures import STRATEGY_COLOURS, STRATEGY_MARKERS
+from repro.book.kit.figures import STRATEGY_COLOURS, STRATEGY_MARKERS, panels
 from repro.complexity import complexity
 from repro.theory import growth, strategy_powers
 
@@ -64,7 +64,7 @@ def key_numbers(frame: pd.DataFrame) -> dict[str, float]:
         frame: see `networks`.
 
     Returns:
-        For each strategy, its largest network (``_gflops``, ``_macts``, ``_minutes``) and the
+        For each strategy, the epoch minutes of its largest network (``_minutes``) and the
         idealised growth of acts when flops grow 32-fold (``_growth``). For Figure 2, the
         correlation of epoch time with flops and with acts over all EN-B0 models. For Figures 4
         and 6, error and minutes of EN-B0 at about 4 billion flops (s = 11). And how many networks
@@ -73,8 +73,6 @@ def key_numbers(frame: pd.DataFrame) -> dict[str, float]:
     numbers: dict[str, float] = {"welcome_reference": len(reference.scaled_models())}
     for row in frame.groupby("strategy", sort=False).tail(1).itertuples():
         exponent = growth(strategy_powers(PAPER[str(row.strategy)])).acts
-        numbers[f"welcome_{row.strategy}_gflops"] = row.gflops  # type: ignore[assignment]
-        numbers[f"welcome_{row.strategy}_macts"] = row.macts  # type: ignore[assignment]
         numbers[f"welcome_{row.strategy}_minutes"] = row.minutes  # type: ignore[assignment]
         numbers[f"welcome_{row.strategy}_growth"] = 32 ** float(exponent)  # type: ignore[arg-type]
     timed = [p for p in reference.runtime_points() if p.base == BASE]
@@ -97,14 +95,12 @@ def figure(frame: pd.DataFrame) -> Figure:
     Args:
         frame: see `networks`.
     """
-    import matplotlib.pyplot as plt
-
-    fig, axes = plt.subplots(1, 2, figsize=(7.6, 3.4))
-    panels = (
-        ("macts", "millions of acts, counted here"),
-        ("minutes", "minutes per epoch, as published"),
-    )
-    for ax, (column, title) in zip(axes, panels, strict=True):
+    fig, axes = panels(2, size=(3.5, 2.8))
+    titles = {
+        "macts": "millions of acts, counted here",
+        "minutes": "minutes per epoch, as published",
+    }
+    for ax, (column, title) in zip(axes, titles.items(), strict=True):
         for name, line in frame.groupby("strategy", sort=False):
             colour = STRATEGY_COLOURS[str(name)]
             wide = 2.8 if name == "dWr" else 1.8

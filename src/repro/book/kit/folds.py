@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from html import escape
 
+from repro.book.kit.tables import PageTable
+
 
 @dataclass(frozen=True)
 class PageBlock:
@@ -39,3 +41,14 @@ def fold(title: str, tally: str, body: str, unfold: bool = False) -> str:
         f'<span class="repro-title">{escape(title)}</span> '
         f'<span class="repro-tally">{tally}</span></summary>\n{body}</details>'
     )
+
+
+def folded(title: str, tally: str, shown: PageTable) -> PageBlock:
+    """A long table in a fold of its own; make it a cell's last expression.
+
+    Args:
+        title: plain text.
+        tally: plain text, what a reader learns without opening it.
+        shown: from `repro.book.table`.
+    """
+    return PageBlock(fold(title, f"<span>{escape(tally)}</span>", shown.html), title)

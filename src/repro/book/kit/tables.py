@@ -30,6 +30,11 @@ class PageTable:
         return f"Table: {self.caption}"
 
 
+def _html(text: str) -> str:
+    """Text for a cell: escaped, and what stands between backticks set as code."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def _text(value: Any, spec: str | None) -> str:
     if pd.api.types.is_scalar(value) and pd.isna(value):
         return "–"
@@ -47,7 +52,8 @@ def table(
     """A data frame as a page's table; make it a cell's last expression.
 
     Args:
-        frame: one row per table row; the index is not shown. Numeric columns are set right.
+        frame: one row per table row; the index is not shown. Numeric columns are set right, and
+            `code` between backticks is set as code.
         caption: what the table shows, units, source. May hold inline HTML.
         formats: column name to format spec (``",d"``, ``".2f"``). Missing values show as a dash.
         marks: cell text to CSS class (``repro-good``, ``repro-off``), for verdicts.
@@ -56,7 +62,7 @@ def table(
     formats, marks = formats or {}, marks or {}
     numeric = {c for c in frame.columns if pd.api.types.is_numeric_dtype(frame[c])}
     align = {c: ' class="num"' if c in numeric or c in formats else "" for c in frame.columns}
-    head = "".join(f'<th scope="col"{align[c]}>{escape(str(c))}</th>' for c in frame.columns)
+    head = "".join(f'<th scope="col"{align[c]}>{_html(str(c))}</th>' for c in frame.columns)
     rows = []
     # Not iterrows: it would turn a row of whole numbers and floats into floats.
     for row in zip(*(frame[c] for c in frame.columns), strict=True):
@@ -65,7 +71,7 @@ def table(
             text = _text(value, formats.get(column))
             css = marks.get(text) or ("long" if len(text) > LONG else None)
             attribute = f' class="{css}"' if css else align[column]
-            cells.append(f"<td{attribute}>{escape(text)}</td>")
+            cells.append(f"<td{attribute}>{_html(text)}</td>")
         rows.append(f"<tr>{''.join(cells)}</tr>")
     body = "\n".join(rows)
     anchor = f' id="tab-{name}"' if name else ""

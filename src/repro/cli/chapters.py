@@ -1,0 +1,95 @@
+"""``repro run``: a chapter with other parameters, and what its parameters are."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from textwrap import fill
+from typing import Annotated, Literal
+
+import typer
+
+from repro.errors import InputError
+
+
+def run(
+    context: typer.Context,
+    chapter: Annotated[
+        str | None, typer.Argument(metavar="CHAPTER", help="Name of a chapter; see above.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("-p", metavar="NAME=VALUE", help="Set a parameter; may be repeated."),
+    ] = None,
+    tier: Annotated[
+        Literal["smoke", "laptop", "gpu", "paper"],
+        typer.Option(help="How much to compute: seconds, minutes on a CPU, a GPU, or all."),
+    ] = "smoke",
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where page and notebook go. [default: runs/CHAPTER-N]"),
+    ] = None,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in a browser.")] = False,
+    list_: Annotated[
+        bool, typer.Option("--list", help="List the chapters, or the parameters of CHAPTER.")
+    ] = False,
+    help_: Annotated[
+        bool, typer.Option("--help", help="Show this message, or the parameters of CHAPTER.")
+    ] = False,
+) -> int:
+    """Execute a chapter with your own parameters, and make its page.
+
+    Page and notebook get a folder of their own; the stored chapter stays as it is. Said at
+    the end, in words: which tables, figures and numbers differ from the stored chapter's.
+
+    \b
+    Examples:
+      repro run --list
+      repro run what-scaling-costs --list
+      repro run what-scaling-costs -p depth=8 --open
+      repro run rounding-and-tables -p 'scales=[1, 2, 4]' --tier laptop --out runs/mine
+    """
+    from repro.book.parameters import chapters, titles
+
+    if help_ and chapter is None:
+        print(context.get_help())
+    if chapter is None and (list_ or help_):
+        print("\nChapters, in the book's order:" if help_ else "Chapters, in the book's order:")
+        width = max(map(len, chapters()), default=0)
+        for name in chapters():
+            print(f"  {name:<{width}}  {titles()[name]}")
+        return 0
+    if chapter is None:
+        raise InputError(f"give a CHAPTER: {', '.join(chapters())}")
+    if list_ or help_:
+        print(parameters_text(chapter))
+        return 0
+    from repro.book.run import run_chapter
+
+    return run_chapter(chapter, parameters or [], tier, out, show)
+
+
+def parameters_text(chapter: str) -> str:
+    """A chapter's parameters: what each is, what it may be, and what the tiers change."""
+    from repro.book.parameters import allowed, parameters_of, titles
+
+    model = parameters_of(chapter)
+    lines = [f"{chapter}: {titles()[chapter]}", ""]
+    for name, field in model.model_fields.items():
+        text = f"{field.description}. Allowed: {allowed(field)}. [default: {field.default}]"
+        lines += [f"  {name}", fill(text, 96, initial_indent="      ", subsequent_indent="      ")]
+    if not model.model_fields:
+        lines.append("  no parameters")
+    lines.append("")
+    for tier, values in model.tiers.items():
+        changed = ", ".join(f"{name} = {value}" for name, value in values.items())
+        lines.append(fill(f"--tier {tier}: {changed}", 96, subsequent_indent="      "))
+    if not model.tiers:
+        lines.append("All tiers compute the same.")
+    short = [
+        f"{name}={field.default}"
+        for name, field in model.model_fields.items()
+        if field.default is not None and len(str(field.default)) < 30
+    ]
+    example = shlex.quote((short or ["NAME=VALUE"])[0])
+    return "\n".join([*lines, f"Example: repro run {chapter} -p {example} --open"])

@@ -1,0 +1,95 @@
+"""Every chapter rerun with one changed parameter: a page and a notebook that read well."""
+
+import re
+
+import nbformat
+import pytest
+
+from repro.book.parameters import chapters
+from repro.book.rerun.page import relink, write_index
+from repro.book.run import run_chapter
+
+LEFT_OVER = re.compile(r"\{glue|:::\{|\{cite|\{doc\}|\{ref\}|\{term\}|\{exhibit\}")
+OUTSIDE = re.compile(r'<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)="(?!data:|#)[^"]*"')
+
+CHANGED = {
+    "what-scaling-costs": "depth=8",
+    "the-dial": "scales=[1, 2, 8]",
+    "why-flops-mislead": "batch=64",
+    "timing-honestly": "rounds=4",
+    "what-predicts-runtime": "edge=120.0",
+    "fast-scaling-in-practice": "factor=3.0",
+    "does-accuracy-survive": "epochs=1",
+    "accelerator-search-space": "kernel=5",
+    "efficientnet-x": "device=cpu",
+    "time-your-own": "mode=train",
+    "rounding-and-tables": "bases=[ResNet-50, EN-B0]",
+    "counting-conventions": "networks=[EN-B0, ResNet-50]",
+    "scoreboard": "paper=li2021searching",
+}
+"""One changed parameter for each chapter; any other chapter runs as it is stored."""
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of the book's builder
+@pytest.mark.parametrize("stem", chapters())
+def test_a_rerun_ends_in_a_page_and_a_notebook_that_read_well(stem, tmp_path, capsys):
+    words = [CHANGED[stem]] if stem in CHANGED else []
+    assert run_chapter(stem, words, out=tmp_path / "mine") == 0
+    out = capsys.readouterr().out
+    assert out.startswith(f"Done: {tmp_path}/mine/{stem}.html\n")
+    assert not re.search(r"\d\.\d{9}", out)
+    page = (tmp_path / "mine" / f"{stem}.html").read_text()
+    article = page[page.index("<article") : page.index("</article>")]
+    assert not LEFT_OVER.search(article), LEFT_OVER.search(article)
+    assert 'class="system-message' not in article
+    assert not OUTSIDE.search(page), OUTSIDE.search(page)
+    notebook = nbformat.read(tmp_path / "mine" / f"{stem}.ipynb", as_version=4)
+    prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    assert not LEFT_OVER.search(prose), LEFT_OVER.search(prose)
+    if words:
+        name = words[0].partition("=")[0]
+        assert f"Changed: {name} = " in out and f"Changed: `{name} = " in prose
+
+
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """A page of a project in a temporary folder, and a book that may hold another page."""
+    monkeypatch.setenv("REPRO_ROOT", str(tmp_path / "book"))
+    (tmp_path / "book" / "data").mkdir(parents=True)
+    return tmp_path / "project" / "chapters" / "one.html", tmp_path / "runs" / "one" / "one.html"
+
+
+LINKS = (
+    '<a class="x" href="two.html#part">two</a> <a href="#here">here</a> '
+    '<a href="https://example.org/">out</a> <a href="../_sources/chapters/one.ipynb">download</a> '
+    '<form action="../search.html">'
+)
+
+
+def test_without_a_built_book_links_to_it_are_plain_text(made):
+    assert relink(LINKS, *made) == (
+        '<a class="x">two</a> <a href="#here">here</a> '
+        '<a href="https://example.org/">out</a> <a href="one.ipynb">download</a> <form action="">'
+    )
+
+
+def test_with_a_built_book_they_lead_there(made, tmp_path):
+    html = tmp_path / "book" / "_build" / "html"
+    (html / "chapters").mkdir(parents=True)
+    for name in ("chapters/two.html", "search.html"):
+        (html / name).write_text("")
+    linked = relink(LINKS, *made)
+    assert 'href="../../book/_build/html/chapters/two.html#part"' in linked
+    assert 'action="../../book/_build/html/search.html"' in linked
+
+
+def test_the_index_lists_own_runs_newest_first(tmp_path):
+    for name, when in (("a-1", "2026-01-01"), ("a-2", "2026-02-01"), ("other", None)):
+        about = {"title": "A & B", "changed": f"in {name}", "differs": "1 table", "when": when}
+        notebook = nbformat.v4.new_notebook(metadata={"rerun": about} if when else {})
+        (tmp_path / name).mkdir()
+        nbformat.write(notebook, tmp_path / name / "a.ipynb")
+    (tmp_path / "a-2" / "a.html").write_text("")
+    text = write_index(tmp_path).read_text()
+    assert re.findall(r'href="([^"]+)">A &amp; B<', text) == ["a-2/a.html", "a-1/a.ipynb"]
+    assert "in a-1" in text and "other" not in text
