@@ -5,7 +5,6 @@ The command line itself is `repro.cli.app`; nothing here imports torch before a 
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -82,7 +81,6 @@ def time(
     out: Annotated[
         Path | None, _opt("Records file; one that exists is continued.", "FILE.jsonl")
     ] = None,
-    figure: Annotated[Path | None, _opt("Also draw the times as an SVG.", "FILE.svg")] = None,
     peaks: Annotated[bool, _flag("--peaks", "First measure the device's peak rates.")] = False,
     traps: Annotated[bool, _flag("--traps", "First, for minutes, the traps of timing.")] = False,
     traffic: Annotated[bool, _flag("--traffic", "Count memory traffic (ncu), not time.")] = False,
@@ -101,7 +99,7 @@ def time(
     Examples:
       repro time EN-B0
       repro time EN-B0 RegNetY-500MF --strategy dWr --strategy d --scale 2 --scale 4
-      repro time EN-B0 --mode step --batch 8 --out mine.jsonl --figure mine.svg
+      repro time EN-B0 --mode step --batch 8 --out mine.jsonl
       repro time RegNetZ-4GF --device cuda --batch max --mode step --dtype bf16
       repro time EN-X-B0 timm/efficientnet_b0 --device cpu
       repro time --sweep laptop --out mine.jsonl
@@ -126,12 +124,10 @@ def time(
     tasks = j.unique(tasks)
     if chunk is not None:
         tasks = part_of(tasks, chunk)
-    if figure is not None:
-        _check_figure(figure)
     if dry_run:
         print(_plan(tasks))
         return 0
-    return measure(tasks, out, figure, group, minutes)
+    return measure(tasks, out, group, minutes)
 
 
 def compare(
@@ -158,17 +154,6 @@ def _batch(text: str | None) -> int | str | None:
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise InputError(f"batch {text!r} is not allowed; a whole number from 1 on, or max")
     return int(text)
-
-
-def _check_figure(path: Path) -> None:
-    """Refuse, before anything is measured, what could not be drawn afterwards."""
-    name = str(path)
-    if path.suffix.lower() != ".svg":
-        raise InputError(f"--figure {name!r} is not allowed; an SVG is drawn, as FILE.svg")
-    if not path.parent.is_dir():
-        raise InputError(f"--figure {name!r}: there is no folder {str(path.parent)!r}")
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InputError(f"--figure {name!r} cannot be written")
 
 
 def _tasks(
@@ -227,15 +212,12 @@ def _plan(tasks: list[Any]) -> str:
     return f"{table}\n\n{len(tasks)} measurements, about {total:.2g} minutes; nothing was run"
 
 
-def measure(
-    tasks: list[Any], out: Path | None, figure: Path | None, group: int, minutes: float | None
-) -> int:
+def measure(tasks: list[Any], out: Path | None, group: int, minutes: float | None) -> int:
     """Measure with a progress bar, then print what came out."""
     import psutil
     from tqdm import tqdm
 
-    from repro.records import TimingRecord
-    from repro.runtime.picture import save_figure, summary
+    from repro.runtime.picture import summary
     from repro.runtime.sweep import sweep
 
     bar = tqdm(unit="network", disable=None, file=sys.stderr)
@@ -268,17 +250,12 @@ def measure(
     bar.close()
     if outcome.records:
         print(summary(outcome.records))
-    timings = [r for r in outcome.records if isinstance(r, TimingRecord)]
-    if figure and timings:
-        save_figure(timings, figure)
-    notes = (
-        (
-            True,
-            f"records are in {out}" if out else "nothing was kept; --out FILE.jsonl keeps records",
-        ),
-        (outcome.skipped, f"{outcome.skipped} were there already"),
-        (outcome.left, f"{outcome.left} are left: give the same command again"),
-        (outcome.failures, f"{len(outcome.failures)} could not be measured"),
-    )
-    print("; ".join(note for holds, note in notes if holds), file=sys.stderr)
+    kept = f"records are in {out}" if out else "nothing was kept; --out FILE.jsonl keeps records"
+    notes = {
+        kept: True,
+        f"{outcome.skipped} were there already": outcome.skipped,
+        f"{outcome.left} are left: give the same command again": outcome.left,
+        f"{len(outcome.failures)} could not be measured": outcome.failures,
+    }
+    print("; ".join(note for note, holds in notes.items() if holds), file=sys.stderr)
     return 1 if outcome.failures else 0

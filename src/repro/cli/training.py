@@ -322,7 +322,7 @@ def _time_updates(planned: list[Any], out: Path, device: Any, threads: int) -> i
         subject = subject_of(run.net, run.base, run.strategy, run.scale)
         jobs.append(Job(run.net, subject, resolved(protocol)))
     out.mkdir(parents=True, exist_ok=True)
-    return measure(unique(jobs), out / "times.jsonl", None, group=13, minutes=None)
+    return measure(unique(jobs), out / "times.jsonl", group=13, minutes=None)
 
 
 def _has_records(out: Path) -> bool:

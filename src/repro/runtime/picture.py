@@ -1,10 +1,9 @@
-"""What a sweep or a training run came to: in characters for a terminal, and as an SVG file."""
+"""What a sweep or a training run came to, in characters for a terminal; learning curves as SVG."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,19 +36,6 @@ def plot(title: str, points: Sequence[Point], end: str, marks: str = "*") -> str
     lines = [f"{a:>{margin}} |{''.join(row)}".rstrip() for a, row in zip(labels, rows, strict=True)]
     axis = [f"{'':>{margin}} +{'-' * WIDTH}", f"{'':>{margin}}  0{end:>{WIDTH - 1}}"]
     return "\n".join([title, *lines, *axis])
-
-
-def save_svg(path: Path, size: tuple[float, float], *panels: Callable[[Any], object]) -> None:
-    """What each function draws into its axes, side by side; the same bytes for the same values."""
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    for axes, draw in zip(figure.subplots(1, len(panels), squeeze=False)[0], panels, strict=True):
-        axes.spines[["top", "right"]].set_visible(False)
-        draw(axes)
-    with mpl.rc_context({"svg.hashsalt": "repro", "svg.fonttype": "none"}):
-        figure.savefig(path, format="svg", metadata={"Date": None})
 
 
 def summary(records: Sequence[object]) -> str:
@@ -93,20 +79,6 @@ def _cells(r: TimingRecord) -> tuple[str, ...]:
     return r.subject.name, *how, middle, f"{low} to {high}", number(r.images_per_s), size
 
 
-def save_figure(records: Sequence[TimingRecord], path: Path) -> None:
-    """Time per image as an SVG: bars to the median, with the quartiles."""
-    times = [[1e3 * t / r.batch for t in r.quartiles] for r in records]
-    spread = [[m - low for low, m, _ in times], [high - m for _, m, high in times]]
-    names, first = [r.subject.name for r in records], records[0]
-
-    def draw(axes: Any) -> None:
-        axes.barh(names, [m for _, m, _ in times], xerr=spread, color="#4c72b0", capsize=2)
-        axes.invert_yaxis()
-        axes.set_xlabel(f"ms per image ({first.protocol.mode}, {first.machine.device_name})")
-
-    save_svg(path, (7, 0.6 + 0.32 * len(records)), draw)
-
-
 def learning_curves(metrics: Sequence[dict[str, Any]]) -> dict[str, list[Point]]:
     """From a run's metrics: by epoch, the training loss and the hold-out error in percent."""
     judged = [m for m in metrics if m["kind"] == "epoch" and m["holdout"]]
@@ -123,10 +95,15 @@ def curves_text(metrics: Sequence[dict[str, Any]], epochs: int) -> str:
 
 
 def save_curves(metrics: Sequence[dict[str, Any]], path: Path) -> None:
-    """Both learning curves side by side as an SVG."""
+    """Both learning curves side by side as an SVG, the same bytes for the same metrics."""
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
 
-    def draw(name: str, curve: Sequence[Point], axes: Any) -> None:
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    curves = learning_curves(metrics)
+    for axes, (name, curve) in zip(figure.subplots(1, 2), curves.items(), strict=True):
         axes.plot([x for x, _ in curve], [y for _, y in curve], color="#0173b2", marker=".")
         axes.set(xlabel="epoch", ylabel=name)
-
-    save_svg(path, (8, 3), *(partial(draw, *both) for both in learning_curves(metrics).items()))
+        axes.spines[["top", "right"]].set_visible(False)
+    with mpl.rc_context({"svg.hashsalt": "repro", "svg.fonttype": "none"}):
+        figure.savefig(path, format="svg", metadata={"Date": None})

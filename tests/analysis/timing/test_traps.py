@@ -1,6 +1,6 @@
 """What the traps did: ratios within processes, and what all of these agree on."""
 
-from statistics import median
+from statistics import mean, median
 
 import pytest
 from made_up_records import timing, traps
@@ -69,23 +69,19 @@ def test_pairs_of_neighbours_see_through_a_rise_that_medians_do_not():
         "A, in turns": ((1.0, 1.0, 3.0),),
         "B, in turns": ((1.0, 3.0, 3.0),),
     }
-    frame = frames.comparisons(traps({"turns": turns}))
-    assert frame.ratios.tolist() == [[3.0], [3.0], [1.0]]
-    assert frame.different.tolist() == [1, 0, 0]
+    record = traps({"turns": turns})
+    assert list(frames.comparisons(record).values()) == [[3.0], [3.0], [1.0]]
+    assert frames.called_different(record) == 1
+    assert frames.called_different(record, "in turns") == 0
 
 
 def test_one_number_for_ten_samples():
     calm = (1.0,) * 9 + (3.0,)
     record = traps({"series": {"undisturbed": (calm,), "disturbed": ((11.0,) + (1.0,) * 9,)}})
-    alone, beside = (
-        frames.errors_of_one_number(record, way) for way in ("undisturbed", "disturbed")
-    )
-    assert alone.loc["one sample"].tolist() == [0, pytest.approx(200)]
-    assert beside.loc["one sample"].tolist() == [0, 1000]
-    assert alone.loc["mean of ten"].tolist() == pytest.approx([20, 20])
-    assert beside.loc["mean of ten"].tolist() == pytest.approx([100, 100])
-    for name in ("median of ten", "fastest of ten"):
-        assert alone.loc[name].tolist() == beside.loc[name].tolist() == [0, 0]
+    one = frames.errors_of_one_number(record, 1, min)
+    assert (median(one), max(one)) == (0, 1000)
+    assert frames.errors_of_one_number(record, 10, mean) == pytest.approx([100])
+    assert frames.errors_of_one_number(record, 10, median) == [0]
 
 
 def test_what_the_chapter_says_in_words_holds_in_the_book_s_record():
@@ -99,11 +95,12 @@ def test_what_the_chapter_says_in_words_holds_in_the_book_s_record():
     assert times["busy_all"] > 1.5 > times["busy_one"] and times["busy_choice"] > 1
     assert 1 < times["single"] < record.setting["cores"]
     assert times["train"] > times["grad"] > 1 and times["cold_conv"] > times["cold_net"]
-    compared = frames.comparisons(record)
-    after, turns, pairs = (abs(median(r) - 1) for r in compared.ratios)
+    after, turns, pairs = (abs(median(r) - 1) for r in frames.comparisons(record).values())
     assert after > turns > pairs
-    assert compared.different.tolist()[:2] == [record.processes, 0]
+    assert frames.called_different(record) == record.processes
+    assert frames.called_different(record, "in turns") == 0
     early = [median(p[:10]) / median(p) for p in record.samples_s["series"]["undisturbed"]]
     assert median(early) < 0.98
-    worst = frames.errors_of_one_number(record).worst
-    assert worst["median of ten"] < worst["mean of ten"] < worst["one sample"]
+    ways = ((1, min), (10, mean), (10, median))
+    one, middle, best = (max(frames.errors_of_one_number(record, *way)) for way in ways)
+    assert best < middle < one

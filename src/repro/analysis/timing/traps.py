@@ -7,7 +7,7 @@ an effect counts as seen when all processes agree on its direction.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from statistics import mean, median, quantiles
+from statistics import median, quantiles
 from typing import NamedTuple
 
 import pandas as pd
@@ -88,12 +88,9 @@ def ratios(record: TrapRecord, mistake: Mistake) -> list[float]:
 
 def verdict(values: Sequence[float]) -> str:
     """What processes agree on. All on one side of 1 by luck: one in 2 to the power of n - 1."""
-    slower, faster = (sum(sign * v > sign for v in values) for sign in (1, -1))
-    return (
-        f"faster in all {faster}"
-        if faster == len(values)
-        else (f"slower in {all_or_some(slower, len(values))}")
-    )
+    if all(v < 1 for v in values):
+        return f"faster in all {len(values)}"
+    return f"slower in {all_or_some(sum(v > 1 for v in values), len(values))}"
 
 
 def overview(record: TrapRecord) -> pd.DataFrame:
@@ -108,9 +105,8 @@ def overview(record: TrapRecord) -> pd.DataFrame:
         if mistake.trap in record.samples_s:
             values = ratios(record, mistake)
             low, middle, high = _quartiles(values)
-            agreed = all(v > 1 for v in values) or all(v < 1 for v in values)
-            titles = (mistake.name, mistake.title)
-            rows.append((*titles, middle, low, high, verdict(values), agreed, values))
+            agreed, titles = verdict(values), (mistake.name, mistake.title)
+            rows.append((*titles, middle, low, high, agreed, " all " in agreed, values))
     columns = ["name", "mistake", "times as long", "from", "to", "verdict", "seen", "ratios"]
     return pd.DataFrame(rows, columns=columns)
 
@@ -122,56 +118,43 @@ def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
     return low, middle, high
 
 
-def comparisons(record: TrapRecord) -> pd.DataFrame:
-    """What three ways of comparing a network with itself make of it while the load rises.
+def comparisons(record: TrapRecord) -> dict[str, list[float]]:
+    """A network compared with itself while the load rises: B over A in each process; 1 is right.
 
     Returns:
-        Columns ratios: B over A of each process (1 is right), and different: in how many
-        processes the quartiles of A and B do not overlap, or those of the pairs' ratios do not
-        hold 1. Index: one after the other, in turns, pairs.
+        By way of comparing: medians of samples taken one after the other, medians of those taken
+        in turns, and the median of the ratios of pairs taken in turns.
     """
-    ways = record.samples_s["turns"]
-    rows: dict[str, tuple[list[float], int]] = {}
+    ways, rows = record.samples_s["turns"], {}
     for title in (AFTER, "in turns"):
         both = list(zip(ways[f"A, {title}"], ways[f"B, {title}"], strict=True))
-        apart = sum(_apart(_quartiles(a), _quartiles(b)) for a, b in both)
-        rows[title] = [median(b) / median(a) for a, b in both], apart
-    pairs = [[y / x for x, y in zip(a, b, strict=True)] for a, b in both]
-    apart = sum(_apart(_quartiles(p), (1.0, 1.0, 1.0)) for p in pairs)
-    rows["pairs"] = [median(p) for p in pairs], apart
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["ratios", "different"])
+        rows[title] = [median(b) / median(a) for a, b in both]
+    rows["pairs"] = [median(y / x for x, y in zip(a, b, strict=True)) for a, b in both]
+    return rows
 
 
-def _apart(a: tuple[float, float, float], b: tuple[float, float, float]) -> bool:
-    return a[0] > b[2] or b[0] > a[2]
+def called_different(record: TrapRecord, title: str = AFTER) -> int:
+    """In how many processes the quartiles of A and B, which are one network, do not overlap."""
+    ways = record.samples_s["turns"]
+    both = zip(ways[f"A, {title}"], ways[f"B, {title}"], strict=True)
+    quartiles = [(_quartiles(a), _quartiles(b)) for a, b in both]
+    return sum(a[0] > b[2] or b[0] > a[2] for a, b in quartiles)
 
 
-WAYS_TO_ONE_NUMBER: dict[str, tuple[int, Callable[[Sequence[float]], float]]] = {
-    "one sample": (1, min),
-    "mean of ten": (10, mean),
-    "median of ten": (10, median),
-    "fastest of ten": (10, min),
-}
-
-
-def errors_of_one_number(record: TrapRecord, way: str = "disturbed") -> pd.DataFrame:
-    """How far one number made of samples in a row lies from the truth.
+def errors_of_one_number(
+    record: TrapRecord, count: int, summary: Callable[[Sequence[float]], float]
+) -> list[float]:
+    """How far one number made of disturbed samples lies from the truth, in percent of it.
 
     Truth is the median of the undisturbed samples of the same process.
 
     Args:
-        way: whose samples: undisturbed or disturbed.
-
-    Returns:
-        By way of making one number: the error, in percent of the truth, that half of them stay
-        within, and the worst.
+        count: of samples in a row.
+        summary: makes one number of them.
     """
-    ways, rows = record.samples_s["series"], {}
-    for title, (count, summary) in WAYS_TO_ONE_NUMBER.items():
-        errors = [
-            100 * abs(summary(samples[i : i + count]) / median(truth) - 1)
-            for samples, truth in zip(ways[way], ways["undisturbed"], strict=True)
-            for i in range(0, len(samples), count)
-        ]
-        rows[title] = median(errors), max(errors)
-    return pd.DataFrame.from_dict(rows, orient="index", columns=["half within", "worst"])
+    ways = record.samples_s["series"]
+    return [
+        100 * abs(summary(samples[i : i + count]) / median(truth) - 1)
+        for samples, truth in zip(ways["disturbed"], ways["undisturbed"], strict=True)
+        for i in range(0, len(samples), count)
+    ]
