@@ -9,16 +9,8 @@ import pytest
 from made_up_records import MACHINE, timing
 
 from repro.errors import InputError
-from repro.records import (
-    Protocol,
-    TornLine,
-    append,
-    changed_code,
-    checked,
-    commit,
-    read,
-    scan,
-)
+from repro.records import Protocol, changed_code, checked, commit
+from repro.stored import TornLine, append, read, scan
 
 
 @pytest.fixture

@@ -9,12 +9,13 @@ import torch
 from repro.analysis.timing.sets import frame
 from repro.cli.app import main
 from repro.errors import InputError
-from repro.records import Protocol, read
+from repro.records import Protocol
 from repro.runtime import timm_networks
 from repro.runtime.estimates import estimated_s, guess_batch
 from repro.runtime.jobs import Job, job, named_sweep
 from repro.runtime.sweep import sweep
 from repro.runtime.timm_networks import create, find, is_timm_name
+from repro.stored import read
 
 SMALL = "timm/mobilenetv3_small_050"
 QUICK = Protocol(samples=2, min_time=0, rounds=1, threads=1)

@@ -7,12 +7,13 @@ import pytest
 from made_up_records import MACHINE
 
 from repro.errors import InputError
-from repro.records import Protocol, TrafficRecord, read
+from repro.records import Protocol, TrafficRecord
 from repro.runtime.estimates import estimated_s
 from repro.runtime.jobs import job, named_sweep, traffic
 from repro.runtime.picture import summary
 from repro.runtime.sweep import _Crew, sweep
 from repro.runtime.traffic import measure_traffic, totals
+from repro.stored import read
 
 OUTPUT = """==PROF== Connected to process 7
 ==PROF== Profiling "conv" - 0: 0%....100% - 1 pass

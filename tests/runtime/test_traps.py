@@ -10,11 +10,12 @@ import torch
 
 from repro.analysis.timing import traps as page
 from repro.errors import InputError
-from repro.records import Protocol, TrapRecord, changed_code, read
+from repro.records import Protocol, TrapRecord, changed_code
 from repro.runtime import traps
 from repro.runtime.jobs import TrapJob, resolved
 from repro.runtime.sweep import sweep
 from repro.runtime.traps import Setting, Way, here, measure, neighbour, take_turns
+from repro.stored import read
 
 SMALL = Setting(rounds=1, cores=1)
 

@@ -243,7 +243,7 @@ def sweep(
     """
     from tqdm import tqdm
 
-    from repro import records
+    from repro import records, stored
     from repro.training import sweep as s
 
     planned = s.read(file)
@@ -256,7 +256,7 @@ def sweep(
     together = s.at_a_time(planned, device, jobs)
     bar = tqdm(total=len(planned), unit="run", disable=None, file=sys.stderr)
     # Rounding can make one network of two strategies, whose runs then have one key.
-    there = records.read(out / "records.jsonl") if _has_records(out) else ()
+    there = stored.read(out / "records.jsonl") if _has_records(out) else ()
     written = {(r.key, r.subject.name) for r in there}
 
     def done(job: Any, answer: Any) -> None:
@@ -265,7 +265,7 @@ def sweep(
             tqdm.write(f"not completed: {job.name}: {answer}", file=sys.stderr)
             return
         if (answer.key, answer.subject.name) not in written:
-            records.append(out / "records.jsonl", answer)
+            stored.append(out / "records.jsonl", answer)
         if bar.disable:
             error = f"test error {100 * answer.test.error:.2f} %"
             print(f"trained: {job.name}: {error}", file=sys.stderr, flush=True)

@@ -32,10 +32,7 @@ from repro.records import (
     Result,
     TimingRecord,
     TrapRecord,
-    append,
     key_of,
-    report,
-    scan,
     stamp,
 )
 from repro.runtime.estimates import estimated_s, guess_batch
@@ -51,6 +48,7 @@ from repro.runtime.timm_networks import TimmNetwork, TimmRemote
 from repro.runtime.traffic import measure_traffic
 from repro.runtime.turns import interleave
 from repro.runtime.worker import Remote, Worker, WorkerDied
+from repro.stored import append, report, scan
 
 GROUP = 4
 """Networks that take turns."""

@@ -18,8 +18,9 @@ from typing import Any
 
 import torch
 
-from repro import records
+from repro import stored
 from repro.errors import InputError
+from repro.records import TrainingRecord
 from repro.training.checkpoint import CannotSave, write_whole
 from repro.training.spec import differences
 
@@ -53,10 +54,10 @@ class RunFolder:
             raise InputError(f"{path} cannot be read: {error}") from None
         return run
 
-    def record(self) -> records.TrainingRecord | None:
+    def record(self) -> TrainingRecord | None:
         """The outcome, where the run is complete."""
         path = self.path / "record.jsonl"
-        found = records.read(path) if path.exists() else []
+        found = stored.read(path) if path.exists() else []
         return found[-1] if found else None
 
     # -------------------------------------------------------------------------- metrics
@@ -92,13 +93,13 @@ class RunFolder:
 
     # -------------------------------------------------------------------------- the end
 
-    def finish(self, record: records.TrainingRecord, weights: dict[str, Any]) -> None:
+    def finish(self, record: TrainingRecord, weights: dict[str, Any]) -> None:
         """Keep the reported weights, then the record, which says that the run is complete."""
         buffer = io.BytesIO()
         torch.save(weights, buffer)
         kept = "The last checkpoint is there: free some space, then go on with --resume"
         write_whole(self.path / "weights.pt", buffer.getvalue(), kept)
-        records.append(self.path / "record.jsonl", record)
+        stored.append(self.path / "record.jsonl", record)
 
 
 @contextlib.contextmanager

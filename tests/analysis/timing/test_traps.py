@@ -8,7 +8,7 @@ from made_up_records import timing, traps
 from repro.analysis.timing import traps as frames
 from repro.book.parameters import check
 from repro.errors import InputError
-from repro.records import append
+from repro.stored import append
 
 MODE = {
     "mode": {

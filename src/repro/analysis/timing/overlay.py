@@ -13,9 +13,9 @@ import pandas as pd
 
 from repro.errors import InputError
 from repro.paths import locate
-from repro.records import Mode, Result, TimingRecord, TrapRecord, read
+from repro.records import Mode, Result, TimingRecord, TrapRecord
 from repro.runtime.compare import differences
-from repro.stored import machine_name, stored
+from repro.stored import machine_name, read, stored
 
 CONDITIONS = ("device", "dtype", "compile", "memory_format", "input", "batch", "threads")
 """Of a protocol, the most important first: where several runs could be compared, they choose."""

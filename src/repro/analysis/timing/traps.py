@@ -13,9 +13,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from repro.analysis.timing.overlay import mine
-from repro.records import TimingRecord, TrapRecord, read
+from repro.records import TimingRecord, TrapRecord
 from repro.runtime.traps import FIRST
-from repro.stored import record_files, stored
+from repro.stored import read, record_files, stored
 from repro.text import all_or_some
 
 
