@@ -105,7 +105,7 @@ def test_it_takes_turns_with_described_networks(tmp_path):
 
 def test_in_a_sweep_file_and_on_the_command_line(tmp_path, capsys):
     path = tmp_path / "mine.json"
-    path.write_text(json.dumps([{"protocol": {}, "models": [[SMALL, None, None]]}]))
+    path.write_text(json.dumps([{"protocol": {}, "bases": [SMALL]}]))
     assert [task.subject.name for task in named_sweep(str(path))] == [SMALL]
     assert main(["time", SMALL, "--dry-run"]) == 0
     assert "mobilenetv3_small_050" in capsys.readouterr().out

@@ -113,7 +113,7 @@ def test_what_traffic_cannot_be_counted_of(protocol, words):
 def test_a_sweep_counts_traffic_once(fake_ncu, tmp_path, monkeypatch):
     fake_ncu("exit 0")
     gpu = {"device": "cuda", "batch": 64}
-    block = {"protocol": gpu, "models": [["EN-B0", None, None]], "traffic": True}
+    block = {"protocol": gpu, "bases": ["EN-B0"], "traffic": True}
     path = tmp_path / "mine.json"
     path.write_text(json.dumps([block]))
     tasks = named_sweep(str(path))
