@@ -19,7 +19,7 @@ FLOORS = (
     ("evidence",),
     ("training", "runtime", "counters"),
     ("models",),
-    ("complexity", "records", "stored", "reference", "theory"),
+    ("complexity", "records", "stored", "reference", "theory", "conditions"),
     ("arch",),
     ("text", "paths", "errors", "fingerprint", "interrupt"),
 )
@@ -29,7 +29,7 @@ BESIDE = {
     ("runtime", "counters"),
     ("training", "runtime"),  # a sweep of trainings uses the workers that time networks
     ("stored", "records"),
-    ("records", "complexity"),
+    ("records", "conditions"),
     ("theory", "complexity"),
     ("theory", "reference"),
     ("paths", "errors"),
