@@ -19,6 +19,7 @@ NOT_BEHIND_A_NUMBER = frozenset(
     {
         "repro.arch",  # a list of names; what is used of it is imported from its own module
         "repro.arch.zoo",  # which network a name stands for is written out in the record
+        "repro.conditions",  # handed on by records
         "repro.errors",
         "repro.fingerprint",
         "repro.paths",

@@ -19,7 +19,7 @@ from training_child import Child, metrics, pair, wait_for
 
 from repro.errors import InputError
 from repro.stored import read
-from repro.training import checkpoint, curve
+from repro.training import checkpoint
 from repro.training.distributed import World
 from repro.training.folder import RunFolder, open_folder
 from repro.training.plan import plan
@@ -628,16 +628,6 @@ def test_torn_metrics_are_passed_over(tmp_path):
         assert [m["step"] for m in folder.metrics()] == [1, 2]
         folder.forget_after(1)
         assert [m["step"] for m in folder.metrics()] == [1]
-
-
-def test_the_curve_as_text():
-    found = [{"kind": "train", "epoch": i / 4, "loss": 8 - i} for i in range(1, 9)]
-    found += [
-        {"kind": "epoch", "epoch": i, "holdout": {"wrong": 6 - 2 * i, "images": 10}} for i in (1, 2)
-    ]
-    text = curve.as_text(found, 2)
-    assert text.count("*") == 8 and text.count("o\n") == 2 and text.startswith("training loss\n")
-    assert "epoch 2" in text and text.isascii() and max(map(len, text.splitlines())) < 80
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

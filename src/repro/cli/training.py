@@ -322,7 +322,7 @@ def _time_updates(planned: list[Any], out: Path, device: Any, threads: int) -> i
         subject = subject_of(run.net, run.base, run.strategy, run.scale)
         jobs.append(Job(run.net, subject, resolved(protocol)))
     out.mkdir(parents=True, exist_ok=True)
-    return measure(unique(jobs), out / "times.jsonl", None, group=13, minutes=None)
+    return measure(unique(jobs), out / "times.jsonl", group=13, minutes=None)
 
 
 def _has_records(out: Path) -> bool:
@@ -457,16 +457,16 @@ def _plan_text(run: Any, path: Path, device: str) -> str:
 
 def _show(record: Any, path: Path, as_json: bool) -> None:
     """The outcome; the curve's picture goes into the folder."""
-    from repro.training import curve
+    from repro.runtime.picture import curves_text, save_curves
     from repro.training.folder import RunFolder
 
     metrics = RunFolder(path).metrics()
-    curve.save(metrics, record.subject.name, path / "curve.svg")
+    save_curves(metrics, path / "curve.svg")
     if as_json:
         print(record.model_dump_json())
         return
     test, epochs = record.test, len(record.curve)
-    print(curve.as_text(metrics, epochs))
+    print(curves_text(metrics, epochs))
     print(
         f"\ntest error {100 * test.error:.2f} % ({test.wrong} of {test.images} images), "
         f"with the weights of epoch {record.reported_epoch} of {epochs}\n"

@@ -32,7 +32,7 @@ import yaml
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
 from repro.records import Protocol, TrainingRecord
-from repro.runtime.jobs import memory_per_image
+from repro.runtime.estimates import memory_per_image
 from repro.runtime.worker import Worker, WorkerDied
 from repro.training.plan import Run, plan
 

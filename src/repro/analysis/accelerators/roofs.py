@@ -80,7 +80,7 @@ def records(path: str | None = None) -> Records:
     """
     files = {file.stem: stored(file) for file in record_files()}
     if path is not None:
-        from repro.analysis.timing.overlay import locate
+        from repro.paths import locate
 
         files["yours"] = tuple(read(locate(path)))
     return files
