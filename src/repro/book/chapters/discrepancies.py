@@ -106,7 +106,8 @@ def of_paper(paper: str, unfold: bool = False) -> PageBlock:
         frame = lines(group)
         if frame.empty:
             continue
-        html = table(frame, group["title"] + ". One multiply-add is one flop.").html
+        shown = table(frame, group["title"] + ". One multiply-add is one flop.").html
         tally = f"<span>{len(frame)} {'line' if len(frame) == 1 else 'lines'}</span>"
-        parts.append(fold(group["title"], tally, html, unfold) if parts else html)
-    return PageBlock("\n".join(parts), f"{len(parts)} groups of discrepancies")
+        parts.append(fold(group["title"], tally, shown, unfold) if parts else shown)
+    html = "\n".join(parts)
+    return PageBlock(f'<div class="repro-lines">{html}</div>', f"{len(parts)} groups of lines")
