@@ -31,11 +31,7 @@ class CannotSave(OSError):
 def write_whole(path: Path, data: bytes, kept: str) -> None:
     """Write a file so that it is there complete, or not at all, whatever happens.
 
-    Args:
-        kept: a sentence on what is left when this fails.
-
-    Raises:
-        CannotSave: full disk, missing folder and the like.
+    Where that fails (full disk and the like), `CannotSave` says what is ``kept``, a sentence.
     """
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
@@ -55,18 +51,20 @@ def write_whole(path: Path, data: bytes, kept: str) -> None:
         raise CannotSave(path, error, kept) from None
 
 
+def packed(content: Any) -> bytes:
+    """What `torch.save` makes of it."""
+    buffer = io.BytesIO()
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
     """Write the state after ``step`` updates, then drop all but the last `KEPT`.
 
-    Raises:
-        CannotSave: it could not be written; earlier ones are untouched.
+    Where that fails (`CannotSave`), earlier ones are untouched.
     """
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    data = buffer.getvalue()
-    there = existing(folder)
-    kept = "No checkpoint was written before"
-    if there:
+    data, kept = packed(state), "No checkpoint was written before"
+    if there := existing(folder):
         kept = f"The checkpoint of step {step_of(there[-1])} is kept: free some space and --resume"
     path = folder / f"{step:08d}-{_digest(data)}.pt"
     write_whole(path, data, kept)
@@ -86,11 +84,7 @@ def step_of(path: Path) -> int:
 
 
 def last_intact(folder: Path, warn: Callable[[str], None]) -> Path | None:
-    """The last checkpoint that is undamaged, or None where there is none.
-
-    Args:
-        warn: is told about each damaged one, which gets another ending.
-    """
+    """The last undamaged checkpoint, or None; damaged ones are told and get another ending."""
     for path in reversed(existing(folder)):
         with contextlib.suppress(OSError):
             if _digest(path.read_bytes()) == path.stem.partition("-")[2]:
@@ -102,16 +96,13 @@ def last_intact(folder: Path, warn: Callable[[str], None]) -> Path | None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint's contents, on the CPU.
-
-    Raises:
-        InputError: it holds anything but tensors and plain values.
-    """
+    """A checkpoint's contents, on the CPU; `InputError` for all but tensors and plain values."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever unpickling finds wrong
-        reason = str(error).splitlines()[0]
-        raise InputError(f"checkpoint {path} cannot be read: {reason}") from None
+        raise InputError(
+            f"checkpoint {path} cannot be read: {str(error).splitlines()[0]}"
+        ) from None
     return state
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
+import shutil
 import tempfile
 import urllib.request
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from repro.errors import InputError
 
@@ -38,9 +38,7 @@ ARCHIVES = {
 
 
 def fetch(archive: Archive, folder: Path) -> None:
-    """Download an archive into a folder and unpack it there.
-
-    Unpacked files appear under their names only when the archive's checksum was right.
+    """Download an archive and unpack it in a folder, once its checksum is found right.
 
     Raises:
         InputError: it cannot be fetched, is not what it should be, or does not fit on the disk.
@@ -55,16 +53,10 @@ def fetch(archive: Archive, folder: Path) -> None:
                     f"{archive.url}: its SHA-256 is {found}, not {archive.sha256}; it was cut "
                     "short, or is another file than the one expected"
                 )
-            if name.endswith(".zip"):
-                with zipfile.ZipFile(packed) as file:
-                    file.extractall(unpacked)
-            else:
-                with tarfile.open(packed) as file:
-                    file.extractall(unpacked, filter="data")
+            safely: Any = None if name.endswith(".zip") else "data"  # zip's reader does so anyway
+            shutil.unpack_archive(packed, unpacked, filter=safely)
             for item in unpacked.iterdir():
                 item.rename(folder / item.name)
-        except InputError:
-            raise
         except OSError as error:
             reason = getattr(error, "reason", None) or error.strerror or error
             raise InputError(f"{archive.url} cannot be fetched into {folder}: {reason}") from None
@@ -75,9 +67,8 @@ def _download(archive: Archive, to: Path) -> str:
     from tqdm import tqdm
 
     digest = hashlib.sha256()
-    bar = tqdm(
-        total=archive.size, unit="B", unit_scale=True, desc=to.name, disable=None, leave=False
-    )
+    show = {"unit": "B", "unit_scale": True, "disable": None, "leave": False}
+    bar = tqdm(total=archive.size, desc=to.name, **show)
     request = urllib.request.Request(archive.url, headers={"User-Agent": "repro"})
     with urllib.request.urlopen(request, timeout=60) as source, to.open("wb") as file, bar:
         while block := source.read(1 << 20):

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from repro.arch import NAMES, Network, Strategy, get, scale
 from repro.arch.proxies import PROXIES
@@ -43,23 +43,36 @@ class Run:
     scale: float | None
     setting: Setting
 
-    @property
-    def name(self) -> str:
-        """For tables and folders."""
-        return self.net.name
-
     def described(self) -> dict[str, Any]:
         """What a resumed run must agree with, as plain values."""
         network = dataclasses.asdict(self.net)
         return {"network": network, "setting": self.setting.model_dump(mode="json")}
 
 
-def find(name: str) -> Network:
-    """A zoo network or one of the small proxies, by name.
+@dataclass(frozen=True)
+class Options:
+    """What changes nothing in a run's result.
 
-    Raises:
-        InputError: neither; the message suggests the nearest of both.
+    Attributes:
+        root: folder of the data. download: fetch them. workers: processes that decode images.
+        skip_corrupt: go on without images that cannot be decoded.
+        resume: go on in a folder that holds an unfinished run.
+        device, threads: where to compute; threads None: as many as cores for each process.
+        save_every: seconds between checkpoints.
     """
+
+    root: str | None = None
+    download: bool = False
+    workers: int = 0
+    skip_corrupt: bool = False
+    resume: bool = False
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int | None = None
+    save_every: float = 60.0
+
+
+def find(name: str) -> Network:
+    """A zoo network or one of the small proxies; `InputError` suggests the nearest of both."""
     if name in PROXIES:
         return PROXIES[name]
     try:
@@ -88,8 +101,8 @@ def plan(
     """Fill in a run.
 
     Args:
-        name: of a network. data: of a data set.
-        strategy: in the authors' grammar. factor: on flops; given exactly when ``strategy`` is.
+        name, data: of a network, of a data set.
+        strategy, factor: in the authors' grammar, and on flops; both or neither.
         resolution: that the base is fed before scaling; by default its own, or the data's where
             that is smaller.
         same_flops: choose the factor so that the flops after rounding come closest to ``factor``
@@ -109,12 +122,13 @@ def plan(
         resolution = min(base.resolution, RESOLUTION.get(data, base.resolution))
     if resolution != base.resolution:
         base = base.at(resolution)
-    classes = setting.get("classes") or CLASSES.get(data)
-    if classes:  # otherwise known when the data have been read; the classifier counts little
+    if classes := setting.get("classes") or CLASSES.get(
+        data
+    ):  # otherwise known when the data have been read; the classifier counts little
         base = replace(base, num_classes=classes)
-    parsed = short_strategy(strategy) if strategy is not None else None
-    net = base
-    if parsed is not None and factor is not None:
+    net, parsed = base, None
+    if strategy is not None and factor is not None:
+        parsed = short_strategy(strategy)
         if same_flops:
             factor = matching_factor(base, parsed, factor)
         net = scale(base, parsed, factor)
@@ -131,9 +145,9 @@ def plan(
 
 def _check_keys(changes: Sequence[str]) -> None:
     """Where no key of a recipe is near the one that was given, list them all."""
+    keys = Recipe.model_fields
     for change in changes:
         key, equals, _ = change.partition("=")
-        keys = Recipe.model_fields
         if equals and key not in keys and not did_you_mean(key, keys):
             raise InputError(f"--set: a recipe has no {key!r}; it has {', '.join(keys)}")
 
