@@ -183,6 +183,19 @@ def test_dry_run(file, tmp_path, capsys):
     assert "digits-proxy-EN-w-x2-r8-seed-1" in out  # by the paper's short names
 
 
+def test_strategies_as_the_papers_write_them(tmp_path, capsys):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(FILE.replace("[d, dWr]", "[d, w]").replace("scales: [2]", "scales: [2, 4]"))
+    command = ["sweep", str(path), "--out", str(tmp_path / "out"), "--dry-run"]
+    assert main(command) == 0
+    told = capsys.readouterr()
+    assert "digits-proxy-Y-w1-x4-" in told.out and told.err.count("note: ") == 1
+    assert "'w' leaves group width as it is" in told.err and "--paper-names" in told.err
+    assert main([*command, "--paper-names"]) == 0
+    told = capsys.readouterr()
+    assert "digits-proxy-Y-w-x4-" in told.out and "note: " not in told.err
+
+
 def test_updates_are_timed_without_training(file, tmp_path, capsys):
     out = tmp_path / "out"
     assert main(["sweep", str(file), "--out", str(out), "--time"]) == 0

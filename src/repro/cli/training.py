@@ -1,7 +1,4 @@
-"""``repro train`` and ``repro sweep``: what the user typed becomes runs, and outcomes text.
-
-The command line itself is `repro.cli.app`; nothing here imports torch before it is needed.
-"""
+"""``repro train`` and ``repro sweep``; nothing here imports torch before it is needed."""
 
 from __future__ import annotations
 
@@ -54,21 +51,19 @@ def train(
     resolution: Annotated[int | None, _opt("Of the base. [default: see above]", "R")] = None,
     images: Annotated[int | None, _opt("Train on N images only, evenly by class.", "N")] = None,
     holdout: Annotated[
-        float | None, _opt("Of images, for choices. [default: 0.1, 0.02 on disk]", "SHARE")
+        float | None, _opt("For choices. [default: 0.1; on disk 0.02]", "SHARE")
     ] = None,
     classes: Annotated[int | None, _opt("That the data must have.", "N")] = None,
     device: Device = None,
     threads: Annotated[int | None, _opt("Of a CPU. [default: one per core]", "N", 1)] = None,
     amp: Annotated[
-        Literal["none", "fp16", "bf16"] | None,
-        _opt("Mixed precision. [default: bf16 or fp16 on a GPU, none on a CPU]"),
+        Literal["none", "fp16", "bf16"] | None, _opt("Mixed precision. [default: on a GPU]")
     ] = None,
     memory_format: Annotated[
         Literal["channels_last", "contiguous"], _opt("Of weights and images.")
     ] = "channels_last",
     compile_: Annotated[
-        Literal["none", "graph", "inductor"],
-        _flag("--compile", "Eager, CUDA graph or torch.compile."),
+        Literal["none", "graph", "inductor"], _flag("--compile", "CUDA graph or torch.compile.")
     ] = "none",
     workers: Annotated[
         int | None, _opt("Decode images, for each process. [default: a share of all cores]", "N", 0)
@@ -76,8 +71,7 @@ def train(
     skip_corrupt: Annotated[bool, _flag("--skip-corrupt", "Leave out damaged images.")] = False,
     save_every: Annotated[float, _opt("Seconds between checkpoints.", "S", 0)] = 60.0,
     executor: Annotated[
-        Literal["here", "local", "slurm"],
-        _opt("This process, or jobs of submitit: on this machine, on a cluster."),
+        Literal["here", "local", "slurm"], _opt("Here, or as submitit's jobs; slurm: a cluster's.")
     ] = "here",
     nodes: Annotated[int, _opt("Machines of a job.", "N", 1)] = 1,
     ranks: Annotated[int, _opt("Processes on each.", "N", 1)] = 1,
@@ -105,7 +99,6 @@ def train(
       repro train EN-B0 --data digits --epochs 2
       repro train proxy-Y --strategy dWr --scale 4 --epochs 20 --seed 1
       repro train RegNetY-500MF --data cifar10 --root data/cifar --download --out runs/mine
-      repro train EN-B0 --data imagenet --root /data/imagenet --epochs 100 --out runs/b0
       torchrun --nproc-per-node 8 -m repro train EN-B0 --data imagenet --root /data/imagenet
       repro train EN-B0 --data imagenet --root /data/imagenet --executor slurm --ranks 8
     """
@@ -114,29 +107,17 @@ def train(
     from repro.training.plan import Options, plan
 
     device = device or _device(executor)
-    if skip_corrupt and data in IN_MEMORY:
-        raise InputError(f"--skip-corrupt is for images on disk; of {data} all have to be whole")
-    run = plan(
-        name,
-        data,
-        as_in_paper(strategy) if paper_names and strategy else strategy,
-        None if scale is None else read_scale(scale),
-        resolution=resolution,
-        preset_name=preset,
-        changes=changes or (),
-        epochs=epochs,
-        batch=batch,
-        seed=seed,
-        images=images,
-        holdout=holdout,
-        classes=classes,
-        accumulate=accumulate,
-        amp=amp or _amp(device, executor),
-        memory_format=memory_format,
-        compile=compile_,
-    )
     if resume and out is None:
         raise InputError("--resume needs the run's folder: --out DIR")
+    if skip_corrupt and data in IN_MEMORY:
+        raise InputError(f"--skip-corrupt is for images on disk; of {data} all have to be whole")
+    given: dict[str, Any] = {"resolution": resolution, "images": images, "holdout": holdout}
+    given |= {"classes": classes, "epochs": epochs, "batch": batch, "seed": seed}
+    given |= {"accumulate": accumulate, "memory_format": memory_format, "compile": compile_}
+    given |= {"preset_name": preset, "changes": changes or (), "amp": amp or _amp(device, executor)}
+    if paper_names and strategy:
+        strategy = as_in_paper(strategy)
+    run = plan(name, data, strategy, None if scale is None else read_scale(scale), **given)
     path = out or _new_folder(f"{run.net.name.replace(' ', '-')}-{data}")
     if resume and not (path / "run.json").exists():
         _say(f"note: {path} holds no run; this one starts at its beginning")
@@ -157,9 +138,7 @@ def sweep(
     download: Download = False,
     device: Device = None,
     threads: Annotated[int, _opt("Of a CPU, for each run.", "N", 1)] = 1,
-    jobs: Annotated[
-        int | None, _opt("Runs at a time, memory permitting. [default: one per core]", "N", 1)
-    ] = None,
+    jobs: Annotated[int | None, _opt("Runs at a time, at most. [default: by core]", "N", 1)] = None,
     time: Annotated[bool, _flag("--time", "Time an update of each network; train none.")] = False,
     dry_run: Annotated[bool, _flag("--dry-run", "List the runs; train nothing.")] = False,
 ) -> int:
@@ -176,10 +155,10 @@ def sweep(
         seeds: [0, 1, 2]
         epochs: 10
 
-    Strategies are written as for `repro train`, --paper-names included.
-    Bases are trained unscaled too, unless unscaled: false says otherwise. same_flops: true
-    picks factors near the scales for which flops come out alike after rounding. Other keys
-    are the options of `repro train`; set: {lr: 0.2} changes the recipe.
+    Strategies are read as in `repro train`. Bases are trained unscaled too, unless
+    unscaled: false says otherwise. same_flops: true picks factors near the scales for which
+    flops come out alike after rounding. Other keys are the options of `repro train`;
+    set: {lr: 0.2} changes the recipe.
 
     Runs side by side slow each other down, so their own seconds compare badly: --time measures
     as `repro time` does, into times.jsonl in --out.
@@ -200,8 +179,7 @@ def sweep(
     planned = s.read(file, as_in_paper if paper_names else str)
     _note_reading([job.run for job in planned])
     if dry_run:
-        print(_listing(planned))
-        return 0
+        return _list(planned)
     device = device or _device("here")
     if time:
         return _time_updates(planned, out, device, threads)
@@ -248,12 +226,11 @@ def _note_reading(runs: list[Any]) -> None:
     from repro.cli.rows import note_reading
     from repro.training.plan import find
 
-    if os.environ.get("RANK", "0") != "0":
-        return
-    asked = {(r.base, r.strategy.grammar, r.scale): None for r in runs if r.strategy}
+    leads = os.environ.get("RANK", "0") == "0"
+    asked = {(r.base, r.strategy.grammar, r.scale): None for r in runs if r.strategy and leads}
     for base, grammar, scale in asked:
-        letters = grammar.replace("_", "").replace("1", "")  # all weights alike: w1_r1 is wr
-        if note_reading([base], [(letters, scale)], find):
+        bare = "".join(part.removesuffix("1") for part in grammar.split("_"))  # w1_r1: wr
+        if note_reading([base], [(bare, scale)], find):
             return
 
 
@@ -265,7 +242,7 @@ def _time_updates(planned: list[Any], out: Path, device: Any, threads: int) -> i
 
     jobs = []
     for run in (job.run for job in planned):
-        setting = run.setting
+        setting, subject = run.setting, subject_of(run.net, run.base, run.strategy, run.scale)
         protocol = Protocol(
             device=device,
             mode="step",
@@ -275,14 +252,13 @@ def _time_updates(planned: list[Any], out: Path, device: Any, threads: int) -> i
             compile=setting.compile,
             threads=threads if device == "cpu" else None,
         )
-        subject = subject_of(run.net, run.base, run.strategy, run.scale)
         jobs.append(Job(run.net, subject, resolved(protocol)))
     out.mkdir(parents=True, exist_ok=True)
     return measure(unique(jobs), out / "times.jsonl", None, group=13, minutes=None)
 
 
-def _listing(planned: list[Any]) -> str:
-    """What a dry run prints."""
+def _list(planned: list[Any]) -> int:
+    """A dry run."""
     from repro.complexity import complexity
     from repro.text import aligned
 
@@ -291,8 +267,9 @@ def _listing(planned: list[Any]) -> str:
         c, epochs = complexity(job.run.net), job.run.setting.recipe.epochs
         cells = f"{c.flops / 1e6:.2f} {c.params / 1e6:.3f} {c.acts / 1e3:.1f} {epochs}"
         rows.append((job.name, *cells.split()))
-    table = aligned(("<run", "flops (M)", "params (M)", "acts (k)", "epochs"), rows)
-    return f"{table}\n\n{len(planned)} runs; nothing was run"
+    print(aligned(("<run", "flops (M)", "params (M)", "acts (k)", "epochs"), rows))
+    print(f"\n{len(planned)} runs; nothing was run")
+    return 0
 
 
 def _device(executor: str) -> Literal["cpu", "cuda"]:
@@ -414,8 +391,8 @@ def _submit(run: Any, path: Path, options: Any, as_json: bool, executor: str, **
     try:
         result = job.results()[0]
     except Exception as error:  # submitit has several kinds, and puts a traceback in the text
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        raise InputError(f"the job failed: {lines[-1] if lines else error}") from None
+        *_, last = ["", *filter(str.strip, str(error).splitlines())]
+        raise InputError(f"the job failed: {last}") from None
     if isinstance(result, Stopped):
         return 128 + result.signal
     _show(result, path, as_json)

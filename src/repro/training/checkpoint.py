@@ -29,10 +29,7 @@ class CannotSave(OSError):
 
 
 def write_whole(path: Path, data: bytes, kept: str) -> None:
-    """Write a file so that it is there complete, or not at all, whatever happens.
-
-    Where that fails (full disk and the like), `CannotSave` says what is ``kept``, a sentence.
-    """
+    """Write a file complete or not at all; then `CannotSave` says, in a sentence, what is kept."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         with unfinished.open("wb") as file:
@@ -59,10 +56,7 @@ def packed(content: Any) -> bytes:
 
 
 def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the state after ``step`` updates, then drop all but the last `KEPT`.
-
-    Where that fails (`CannotSave`), earlier ones are untouched.
-    """
+    """Write the state after ``step`` updates, or `CannotSave`; drop all but the last `KEPT`."""
     data, kept = packed(state), "No checkpoint was written before"
     if there := existing(folder):
         kept = f"The checkpoint of step {step_of(there[-1])} is kept: free some space and --resume"

@@ -40,8 +40,7 @@ ARCHIVES = {
 def fetch(archive: Archive, folder: Path) -> None:
     """Download an archive and unpack it in a folder, once its checksum is found right.
 
-    Raises:
-        InputError: it cannot be fetched, is not what it should be, or does not fit on the disk.
+    `InputError` where it cannot be fetched, is another file, or does not fit on the disk.
     """
     name = archive.url.rpartition("/")[2]
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as place:
@@ -66,13 +65,10 @@ def _download(archive: Archive, to: Path) -> str:
     """Fetch to a file; the SHA-256 of what came."""
     from tqdm import tqdm
 
-    digest = hashlib.sha256()
-    show = {"unit": "B", "unit_scale": True, "disable": None, "leave": False}
-    bar = tqdm(total=archive.size, desc=to.name, **show)
     request = urllib.request.Request(archive.url, headers={"User-Agent": "repro"})
-    with urllib.request.urlopen(request, timeout=60) as source, to.open("wb") as file, bar:
-        while block := source.read(1 << 20):
-            file.write(block)
-            digest.update(block)
-            bar.update(len(block))
-    return digest.hexdigest()
+    show = {"total": archive.size, "desc": to.name, "disable": None, "leave": False}
+    with urllib.request.urlopen(request, timeout=60) as source, to.open("w+b") as file:
+        with tqdm.wrapattr(source, "read", **show) as watched:
+            shutil.copyfileobj(watched, file)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,7 @@ from repro.training.watch import Terminal
 
 @dataclass(frozen=True)
 class Task:
-    """What each process of a job does. A preempted job is queued again and goes on where its
-    last checkpoint was.
-    """
+    """What each process of a job does; preempted, the job is queued again and goes on."""
 
     run: Run
     path: Path
@@ -28,11 +27,8 @@ class Task:
         """Join the other processes of the job and train."""
         environment = _submitit().helpers.TorchDistributedEnvironment()
         environment.export(set_cuda_visible_devices=False)
-        watch = Terminal()
-        try:
+        with closing(Terminal()) as watch:
             return run_here(self.run, self.path, self.options, watch)
-        finally:
-            watch.close()
 
     def checkpoint(self) -> Any:
         """Asked by submitit before a job is preempted or runs out of time."""
@@ -41,19 +37,14 @@ class Task:
 
 
 def submit(task: Task, executor: str, ranks: int, hours: float, **sizes: Any) -> Any:
-    """Queue a run.
+    """Queue a run on ``"slurm"``, or as ``"local"`` processes of this machine.
 
     Args:
         task: its folder is on a disk that all machines share; logs go to ``jobs`` in it.
-        executor: ``"slurm"``, or ``"local"`` for processes of this machine.
-        ranks: processes on each machine, one per GPU. hours: time limit. sizes: as submitit
-            names them.
+        ranks: processes on each machine, one per GPU. sizes: as submitit names them.
 
     Returns:
-        submitit's job; its ``results()`` wait for the end, one per process.
-
-    Raises:
-        InputError: submitit is not installed, or there is no Slurm here.
+        submitit's job, whose ``results()`` wait for the end; `InputError` without Slurm here.
     """
     try:
         queue = _submitit().AutoExecutor(folder=task.path / "jobs", cluster=executor)

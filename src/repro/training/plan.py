@@ -30,11 +30,9 @@ BATCH = {"digits": 16}
 
 @dataclass(frozen=True)
 class Run:
-    """A network and how it is trained.
+    """A network, at the resolution that it is trained at, and how it is trained.
 
-    Attributes:
-        net: at the resolution that it is trained at; the data decide on its classes in the end.
-        base: name of the unscaled network. strategy, scale: how it was scaled, or None.
+    ``base`` is the name of the unscaled network; the data decide on classes in the end.
     """
 
     net: Network
@@ -54,11 +52,10 @@ class Options:
     """What changes nothing in a run's result.
 
     Attributes:
-        root: folder of the data. download: fetch them. workers: processes that decode images.
+        root: folder of the data. workers: processes that decode images, for each that trains.
         skip_corrupt: go on without images that cannot be decoded.
         resume: go on in a folder that holds an unfinished run.
-        device, threads: where to compute; threads None: as many as cores for each process.
-        save_every: seconds between checkpoints.
+        threads: None: as many as cores for each process. save_every: seconds between checkpoints.
     """
 
     root: str | None = None
@@ -73,10 +70,8 @@ class Options:
 
 def find(name: str) -> Network:
     """A zoo network or one of the small proxies; `InputError` suggests the nearest of both."""
-    if name in PROXIES:
-        return PROXIES[name]
     try:
-        return get(name)
+        return PROXIES.get(name) or get(name)
     except InputError:
         near = did_you_mean(name, PROXIES)
         if not near or near != did_you_mean(name, [*NAMES, *PROXIES]):
@@ -98,21 +93,17 @@ def plan(
     batch: int | None = None,
     **setting: Any,
 ) -> Run:
-    """Fill in a run.
+    """Fill in a run, or raise `InputError` for anything unknown or out of range.
 
     Args:
         name, data: of a network, of a data set.
         strategy, factor: in the authors' grammar, and on flops; both or neither.
         resolution: that the base is fed before scaling; by default its own, or the data's where
             that is smaller.
-        same_flops: choose the factor so that the flops after rounding come closest to ``factor``
-            times the base's.
-        preset_name, changes, epochs, batch: see `repro.training.recipe.preset`. By default,
-            recipe and batch that suit the data.
+        same_flops: choose the factor by `matching_factor`.
+        preset_name, changes, epochs, batch: see `repro.training.recipe.preset`; by default what
+            suits the data.
         setting: the other values of `Setting`; None leaves the default.
-
-    Raises:
-        InputError: anything unknown or out of range.
     """
     check_name(data)
     base = find(name)
@@ -155,8 +146,7 @@ def _check_keys(changes: Sequence[str]) -> None:
 def matching_factor(base: Network, strategy: Strategy, factor: float) -> float:
     """The factor near ``factor`` whose network, after rounding, has nearest to ``factor`` x flops.
 
-    Small networks round coarsely: asked for 4, one strategy gives 2.8 and another 4.7. The first
-    paper, too, chose its factors so that flops came out alike.
+    Small networks round coarsely: asked for 4, they give 2.8 to 4.7. The paper, too, chose so.
     """
     target = math.log(factor * complexity(base).flops)
 

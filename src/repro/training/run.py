@@ -53,14 +53,14 @@ def run(
     watch: Watch,
     stop_asked: Callable[[], bool] = lambda: False,
 ) -> TrainingRecord | Stopped:
-    """Carry out a run, or go on with it.
+    """Carry out a run in the folder ``path``, or go on with it.
 
     Args:
-        path: its folder. watch: is told how it gets on; in the leading process alone.
-        stop_asked: asked before each update; stops the run like SIGTERM, which does so anyway.
+        watch: is told how it gets on, in the leading process alone.
+        stop_asked: asked before each update; stops the run as SIGTERM and Ctrl-C do.
 
     Returns:
-        The record, which the folder holds too; or, after SIGTERM or Ctrl-C, how far it came.
+        The record, which the folder holds too; or how far it came.
 
     Raises:
         InputError: the folder is in use, holds another run, or the data cannot be used.
@@ -69,10 +69,8 @@ def run(
     o = options
     with connect(o.device) as world, contextlib.ExitStack() as stack:
         watch = watch if world.leads else Silent()
-        here = int(os.environ.get("LOCAL_WORLD_SIZE", world.size))
-        place = Place(
-            device=o.device, ranks=world.size, threads=o.threads or _threads(o.device, here)
-        )
+        threads = o.threads or _threads(o.device, world.size)
+        place = Place(device=o.device, ranks=world.size, threads=threads)
         folder = _together(world, lambda: _begin(run, path, options, place, watch, stack))
         if done := world.from_leader(folder and folder.record()):
             return done
@@ -105,8 +103,9 @@ def run(
 
 def _threads(device: str, processes: int) -> int:
     """Of each process: all cores, shared out among those on this machine."""
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    return max(1, cores // processes) if device == "cpu" else 1
+    return max(1, cores // here) if device == "cpu" else 1
 
 
 def _together(world: World, action: Callable[[], RunFolder]) -> RunFolder | None:

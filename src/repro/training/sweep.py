@@ -1,15 +1,8 @@
 """Many runs from one file: bases x ways to scale x seeds, several at a time, resumable.
 
-The file is a YAML list of blocks. In each, ``bases``, ``strategies`` (authors' grammar), ``scales``
-and ``seeds`` are multiplied out; the bases themselves are runs too, unless ``unscaled: false``.
-Everything else is an argument of `repro.training.plan.plan` (``set`` holds changes to the recipe)::
-
-    - data: digits
-      bases: [proxy-EN]
-      strategies: [d, w1_g1, dWr]
-      scales: [2]
-      seeds: [0, 1]
-      epochs: 3
+The file is a YAML list of blocks, as ``repro sweep --help`` shows it. In each, bases, strategies,
+scales and seeds are multiplied out; the bases themselves are runs too, unless ``unscaled: false``.
+Everything else is an argument of `repro.training.plan.plan` (``set`` holds changes to the recipe).
 """
 
 from __future__ import annotations
@@ -59,11 +52,8 @@ class Job:
 def read(path: Path, reading: Callable[[str], str] = str) -> list[Job]:
     """The runs of a sweep file: first everything with the first seed, then with the next.
 
-    Args:
-        reading: makes the authors' grammar of a strategy as the file has it.
-
-    Raises:
-        InputError: unreadable file, unknown key, or a run that cannot be planned; names the block.
+    ``reading`` makes the authors' grammar of a strategy as the file has it. `InputError` names
+    the block with an unknown key or a run that cannot be planned.
     """
     try:
         blocks = yaml.safe_load(path.read_text())
@@ -107,18 +97,13 @@ def _block(block: dict[str, Any], reading: Callable[[str], str]) -> Iterator[Job
         yield Job("-".join(words.replace("/", "_").replace("=", "").split()), run)
 
 
-def memory_bytes(job: Job) -> float:
-    """About how much memory a run takes, its data apart."""
-    net, images = job.run.net, max(job.run.setting.recipe.batch, 256)
-    return 5 * 4 * complexity(net).params + images * memory_per_image(net, Protocol(mode="step"))
-
-
 def at_a_time(jobs: list[Job], device: str, asked: int | None) -> int:
-    """How many runs fit side by side: one per core on a CPU, eight on a GPU, by memory.
-
-    Args:
-        asked: the user's number; memory may lower it.
-    """
+    """How many runs fit side by side: as many as asked, cores, or eight on a GPU; by memory."""
+    largest = 0.0
+    for run in (job.run for job in jobs):
+        images = max(run.setting.recipe.batch, 256)
+        maps = images * memory_per_image(run.net, Protocol(mode="step"))
+        largest = max(largest, 5 * 4 * complexity(run.net).params + maps)
     process, data = 1.5e9, 0.5e9  # an interpreter with torch; a data set and what decodes it
     if device == "cuda":
         import torch
@@ -127,7 +112,6 @@ def at_a_time(jobs: list[Job], device: str, asked: int | None) -> int:
     else:
         available = psutil.virtual_memory().available * 0.8
         wanted = asked or psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    largest = max(map(memory_bytes, jobs), default=0.0)
     return max(1, min(wanted, len(jobs), int(available // (process + data + largest))))
 
 
@@ -143,9 +127,6 @@ def sweep(
     What is complete is not run again; what was interrupted goes on where it was. Each thread
     hands one run after another to a process of its own, which keeps its decoded data between
     them; one that died is replaced.
-
-    Args:
-        together: runs at a time. done: is told about each as it ends.
 
     Returns:
         By job name, in the jobs' order: the record, or why there is none.
@@ -174,7 +155,8 @@ def sweep(
 
     out.mkdir(parents=True, exist_ok=True)
     answers: dict[str, Answer] = {}
-    with handled(_interrupt, signal.SIGTERM), ThreadPoolExecutor(together) as pool:
+    interrupt = lambda number: signal.default_int_handler(number, None)  # noqa: E731
+    with handled(interrupt, signal.SIGTERM), ThreadPoolExecutor(together) as pool:
         futures = {pool.submit(carry_out, job): job for job in jobs}
         try:
             for future in as_completed(futures):
@@ -192,17 +174,8 @@ def sweep(
     return {job.name: answers[job.name] for job in jobs}
 
 
-def _interrupt(_: int) -> None:
-    raise KeyboardInterrupt
-
-
 def run_quietly(run: Run, path: Path, options: Options, boss: int) -> Answer:
-    """One run in a worker: its record, or why it was not completed.
-
-    Args:
-        boss: the sweep's process, with which the run ends. Its own parent is another one, which
-            lives as long as any worker does.
-    """
+    """One run in a worker; it ends with the ``boss``, the sweep's process, not its own parent."""
     from repro.training.run import Silent, Stopped
     from repro.training.run import run as carry_out
 
