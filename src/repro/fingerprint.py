@@ -23,6 +23,7 @@ NOT_BEHIND_A_NUMBER = frozenset(
         "repro.fingerprint",
         "repro.paths",
         "repro.records",  # how a result is written down
+        "repro.stored",
         "repro.runtime.device",  # describes the machine, touches nothing that is timed
         "repro.training.checkpoint",  # how a run's state is written down
         "repro.training.download",  # what comes is checked by its digest

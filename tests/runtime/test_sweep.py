@@ -18,10 +18,11 @@ import pytest
 from repro.analysis.timing.sets import frame
 from repro.arch import Network, ResStage
 from repro.errors import InputError
-from repro.records import Protocol, TornLine, append, read, scan
+from repro.records import Protocol
 from repro.runtime.jobs import PeakJob, job
 from repro.runtime.sweep import PRELOADED, Outcome, _Crew, sweep
 from repro.runtime.worker import Worker, WorkerDied
+from repro.stored import TornLine, append, read, scan
 
 ROOT = Path(__file__).parents[2]
 QUICK = Protocol(samples=2, min_time=0, threads=1)

@@ -7,11 +7,12 @@ import pytest
 from made_up_records import MACHINE
 
 from repro.errors import InputError
-from repro.records import Protocol, TrafficRecord, read
+from repro.records import Protocol, TrafficRecord
 from repro.runtime.jobs import estimated_s, job, named_sweep, traffic
 from repro.runtime.picture import summary
 from repro.runtime.sweep import _Crew, sweep
 from repro.runtime.traffic import measure_traffic, totals
+from repro.stored import read
 
 OUTPUT = """==PROF== Connected to process 7
 ==PROF== Profiling "conv" - 0: 0%....100% - 1 pass
@@ -112,7 +113,7 @@ def test_what_traffic_cannot_be_counted_of(protocol, words):
 def test_a_sweep_counts_traffic_once(fake_ncu, tmp_path, monkeypatch):
     fake_ncu("exit 0")
     gpu = {"device": "cuda", "batch": 64}
-    block = {"protocol": gpu, "models": [["EN-B0", None, None]], "traffic": True}
+    block = {"protocol": gpu, "bases": ["EN-B0"], "traffic": True}
     path = tmp_path / "mine.json"
     path.write_text(json.dumps([block]))
     tasks = named_sweep(str(path))

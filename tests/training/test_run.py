@@ -18,7 +18,7 @@ from PIL import Image
 from training_child import Child, metrics, pair, wait_for
 
 from repro.errors import InputError
-from repro.records import read
+from repro.stored import read
 from repro.training import checkpoint, curve
 from repro.training.distributed import World
 from repro.training.folder import RunFolder, open_folder

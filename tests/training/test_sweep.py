@@ -11,7 +11,7 @@ from training_child import Child, wait_for
 from repro.cli.app import main
 from repro.errors import InputError
 from repro.paths import root
-from repro.records import read as read_records
+from repro.stored import read as read_records
 from repro.training import sweep as s
 from repro.training.folder import open_folder
 

@@ -50,7 +50,7 @@ def table_exponents(claim: Claim, table: Literal[1, 2, 3, 4], strategy: str) -> 
     ]
     for how, found in (
         ("derived", theory.growth(powers)),
-        ("measured", theory.measured(powers, dense=table != 3)),
+        ("measured", theory.measured(powers, theory.GROUPED if table == 3 else theory.DENSE)),
     ):
         points += [
             _exponent(claim, f"{strategy}, {how}", cost, getattr(row, cost), getattr(found, cost))

@@ -171,7 +171,7 @@ def sweep(
     """
     from tqdm import tqdm
 
-    from repro import records
+    from repro import records, stored
     from repro.cli.rows import as_in_paper
     from repro.training import sweep as s
     from repro.training.plan import Options
@@ -187,7 +187,7 @@ def sweep(
     bar = tqdm(total=len(planned), unit="run", disable=None, file=sys.stderr)
     kept = out / "records.jsonl"
     # Rounding can make one network of two strategies, whose runs then have one key.
-    written = {(r.key, r.subject.name) for r in (records.read(kept) if kept.exists() else ())}
+    written = {(r.key, r.subject.name) for r in (stored.read(kept) if kept.exists() else ())}
 
     def done(job: Any, answer: Any) -> None:
         bar.update()
@@ -195,7 +195,7 @@ def sweep(
             tqdm.write(f"not completed: {job.name}: {answer}", file=sys.stderr)
             return
         if (answer.key, answer.subject.name) not in written:
-            records.append(kept, answer)
+            stored.append(kept, answer)
         if bar.disable:
             _say(f"trained: {job.name}: test error {100 * answer.test.error:.2f} %")
 

@@ -24,19 +24,7 @@ import psutil
 from repro.errors import InputError
 from repro.fingerprint import code_of
 from repro.interrupt import kept_from_children
-from repro.records import (
-    Device,
-    Machine,
-    PeakRecord,
-    Protocol,
-    Result,
-    TimingRecord,
-    append,
-    key_of,
-    report,
-    scan,
-    stamp,
-)
+from repro.records import Device, Machine, PeakRecord, Protocol, Result, TimingRecord, key_of, stamp
 from repro.runtime.jobs import (
     Job,
     PeakJob,
@@ -50,6 +38,7 @@ from repro.runtime.timm_networks import TimmNetwork, TimmRemote
 from repro.runtime.traffic import measure_traffic
 from repro.runtime.turns import interleave
 from repro.runtime.worker import Remote, Worker, WorkerDied
+from repro.stored import append, report, scan
 
 GROUP = 4
 """Networks that take turns."""

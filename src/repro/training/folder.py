@@ -15,8 +15,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from repro import records
+from repro import stored
 from repro.errors import InputError
+from repro.records import TrainingRecord
 from repro.training.checkpoint import CannotSave, packed, write_whole
 
 
@@ -40,10 +41,10 @@ class RunFolder:
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read: {error}") from None
 
-    def record(self) -> records.TrainingRecord | None:
+    def record(self) -> TrainingRecord | None:
         """The outcome, where the run is complete."""
         path = self.path / "record.jsonl"
-        found = records.read(path) if path.exists() else []
+        found = stored.read(path) if path.exists() else []
         return found[-1] if found else None
 
     def log(self, line: dict[str, Any]) -> None:
@@ -70,11 +71,11 @@ class RunFolder:
         text = "".join(json.dumps(line) + "\n" for line in lines)
         write_whole(self.path / "metrics.jsonl", text.encode(), "Nothing was lost")
 
-    def finish(self, record: records.TrainingRecord, weights: dict[str, Any]) -> None:
+    def finish(self, record: TrainingRecord, weights: dict[str, Any]) -> None:
         """Keep the reported weights, then the record, which says that the run is complete."""
         kept = "The last checkpoint is there: free some space, then go on with --resume"
         write_whole(self.path / "weights.pt", packed(weights), kept)
-        records.append(self.path / "record.jsonl", record)
+        stored.append(self.path / "record.jsonl", record)
 
 
 @contextlib.contextmanager

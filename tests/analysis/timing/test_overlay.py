@@ -9,7 +9,8 @@ from made_up_records import MACHINE, timing
 from repro.analysis.timing import overlay as page
 from repro.book.parameters import check, resolve
 from repro.errors import InputError
-from repro.records import Protocol, append
+from repro.records import Protocol
+from repro.stored import append
 
 GPU = MACHINE.model_copy(update={"device": "cuda", "device_name": "a GPU"})
 INFER, STEP = Protocol(threads=1), Protocol(threads=1, mode="step", batch=4)

@@ -24,8 +24,8 @@ from repro.evidence.trainings import (
     gain,
     trained,
 )
-from repro.records import TrainingRecord, read
-from repro.stored import stored
+from repro.records import TrainingRecord
+from repro.stored import read, stored
 
 SINGLES = "mean of d, w, r"
 ASKED: Mapping[str, tuple[str, ...]] = {

@@ -20,9 +20,9 @@ from scipy.stats import spearmanr
 from repro.book.kit.figures import STRATEGY_COLOURS, log_axis
 from repro.errors import InputError
 from repro.paths import root
-from repro.records import Mode, TimingRecord, changed_code, read
+from repro.records import Mode, TimingRecord, changed_code
 from repro.runtime.compare import Difference, differences
-from repro.stored import RECORD_GPU, machine_name, stored
+from repro.stored import RECORD_GPU, machine_name, read, stored
 from repro.text import aligned
 
 if TYPE_CHECKING:

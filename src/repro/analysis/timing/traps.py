@@ -16,10 +16,10 @@ import pandas as pd
 
 from repro.book.kit.figures import STRATEGY_COLOURS, log_axis
 from repro.paths import root
-from repro.records import TimingRecord, changed_code, read
+from repro.records import TimingRecord, changed_code
 from repro.runtime.trap_record import TrapRecord, load
 from repro.runtime.traps import FIRST
-from repro.stored import RECORD_GPU
+from repro.stored import RECORD_GPU, read
 from repro.text import all_or_some
 
 if TYPE_CHECKING:
