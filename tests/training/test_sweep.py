@@ -129,7 +129,7 @@ def test_sweep_stopped_and_gone_on_with(tmp_path, file):
     out = tmp_path / "out"
     arguments = ["sweep", file, "--out", out, "--jobs", "2", "--device", "cpu"]
     child = Child(arguments, tmp_path / "first")
-    wait_for(lambda: (out / "records.jsonl").exists())
+    wait_for(lambda: (out / "records.jsonl").exists() and (out / "records.jsonl").stat().st_size)
     os.kill(child.process.pid, signal.SIGTERM)
     status, output = child.end()
     assert status == 130 and "the same command goes on from there" in output, output
