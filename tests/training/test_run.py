@@ -466,6 +466,23 @@ def test_a_mistake_takes_no_folder(tmp_path, capsys):
     assert "holds a finished run" in told and "everything is kept in" not in told
 
 
+@pytest.mark.parametrize("strategy", ["w", "dwr"])
+def test_strategies_as_the_papers_write_them(strategy, tmp_path, monkeypatch, capsys):
+    from repro.arch import PAPER
+    from repro.cli import training
+    from repro.cli.app import main
+
+    runs = []
+    monkeypatch.setattr(training, "_train", lambda run, *_: runs.append(run) or 0)
+    command = ["train", "proxy-Y", "--out", str(tmp_path), "--device", "cpu", "--scale", "16"]
+    assert main([*command, "--strategy", strategy]) == 0
+    assert f"note: {strategy!r} leaves group width as it is" in capsys.readouterr().err
+    assert main([*command, "--strategy", strategy, "--paper-names"]) == 0
+    assert main([*command, "--strategy", PAPER[strategy].grammar]) == 0
+    assert capsys.readouterr().err == ""
+    assert runs[1] == runs[2] != runs[0]
+
+
 def test_no_memory_left(tmp_path, monkeypatch, capsys):
     from repro.cli.app import main
     from repro.training import run

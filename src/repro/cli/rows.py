@@ -9,12 +9,12 @@ import json
 import math
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from repro.arch import NAMES, PAPER, get, parse_strategy, scale, to_config
+from repro.arch import NAMES, PAPER, Network, get, parse_strategy, scale, to_config
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
 
@@ -136,26 +136,33 @@ def as_in_paper(strategy: str) -> str:
     return PAPER[strategy].grammar if strategy in PAPER and strategy != "dWr" else strategy
 
 
-def note_reading(names: Iterable[str], ways: Iterable[tuple[str | None, float | None]]) -> None:
+def note_reading(
+    names: Iterable[str],
+    ways: Iterable[tuple[str | None, float | None]],
+    find: Callable[[str], Network] = get,
+) -> bool:
     """One line on standard error where the paper's strategy of the same name is another network.
 
     Args:
         names: of base networks; those of other collections are passed over.
         ways: strategies in the authors' grammar and scale factors.
+        find: the network that a name stands for.
+
+    Returns:
+        Whether the line was printed.
     """
     for (strategy, factor), name in product(ways, names):
         if strategy not in PAPER or strategy == "dWr" or factor is None:
             continue
-        meant = PAPER[strategy]
-        if to_config(scale(get(name), strategy, factor)) != to_config(
-            scale(get(name), meant, factor)
-        ):
+        net, meant = find(name), PAPER[strategy]
+        if to_config(scale(net, strategy, factor)) != to_config(scale(net, meant, factor)):
             print(
                 f"note: {strategy!r} leaves group width as it is; the paper's {strategy}, in which "
                 f"it follows width, is {meant.grammar!r}, or {strategy!r} with --paper-names",
                 file=sys.stderr,
             )
-            return
+            return True
+    return False
 
 
 def grid_rows(source: str, paper_names: bool = False) -> list[Row]:

@@ -1,14 +1,10 @@
 """Tables of pages: what a cell shows, and when ours agrees with print."""
 
-from decimal import Decimal
-
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from repro.book import beside, table
-from repro.book.kit.tables import LONG, agrees_as_printed
+from repro.book import table
+from repro.book.kit.tables import LONG
 
 
 def test_numbers_are_set_right_and_formatted():
@@ -63,51 +59,3 @@ def test_marks_and_long_cells_get_their_class():
 
 def test_lists_in_cells_do_not_break_it():
     assert "[1, 2]" in table(pd.DataFrame({"widths": [[1, 2]]}), "c").html
-
-
-def test_beside_marks_agreement_disagreement_and_gaps():
-    frame = pd.DataFrame(
-        {
-            "model": ["B0", "B1", "B2"],
-            "printed": [5.3, 7.8, float("nan")],
-            "ours": [5.289, 7.6, 9.1],
-        }
-    )
-    html = beside(
-        frame, {"params, M": ("printed", "ours", 1)}, "By <i>count</i>", keep=["model"]
-    ).html
-    assert '<td class="repro-good">=</td>' in html
-    assert '<td class="repro-off">≠</td>' in html
-    assert html.count("<td>–</td>") == 1  # no verdict where nothing is printed
-    assert '<td class="num">5.3</td><td class="num">5.29</td>' in html
-    assert '<th scope="col"></th>' in html  # the column of verdicts has no heading
-
-
-def test_beside_is_named_without_markup():
-    frame = pd.DataFrame({"model": ["B0"], "p": [1.0], "o": [1.0]})
-    assert repr(beside(frame, {"f": ("p", "o", 1)}, "<b>F</b>", keep=["model"])) == "Table: F"
-
-
-@pytest.mark.parametrize(
-    ("printed", "computed", "decimals", "agrees"),
-    [
-        (0.4, 0.386, 1, True),
-        (0.4, 0.35, 1, True),  # a half may be rounded either way
-        (0.4, 0.45, 1, True),
-        (0.4, 0.3499, 1, False),
-        (0.4, 0.4501, 1, False),
-        (16.2, 16.15, 1, True),
-        (4, 4.49, 0, True),
-        (4, 4.51, 0, False),
-    ],
-)
-def test_agreement_is_rounding_to_the_printed_digits(printed, computed, decimals, agrees):
-    assert agrees_as_printed(printed, computed, decimals) is agrees
-
-
-@given(st.decimals(0, 10_000, places=4), st.integers(0, 3))
-def test_what_is_rounded_agrees_and_the_next_digit_does_not(value, decimals):
-    printed = round(value, decimals)
-    step = Decimal(1).scaleb(-decimals)
-    assert agrees_as_printed(float(printed), float(value), decimals)
-    assert not agrees_as_printed(float(printed + 2 * step), float(value), decimals)
