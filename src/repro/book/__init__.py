@@ -10,7 +10,7 @@ from repro.book.kit.figures import (
     panels,
     show,
 )
-from repro.book.kit.tables import table
+from repro.book.kit.tables import beside, table
 from repro.book.parameters import check
 from repro.text import all_or_some
 
@@ -19,6 +19,7 @@ __all__ = [
     "STRATEGY_COLOURS",
     "STRATEGY_MARKERS",
     "all_or_some",
+    "beside",
     "check",
     "glue",
     "legend",

@@ -3,8 +3,12 @@
 import pandas as pd
 import pytest
 
-from repro.book import table
+<<<<<<< ours
+from repro.book import beside, table
 from repro.book.kit.tables import LONG
+=======
+from repro.book import beside, table
+from repro.book.kit.tables import LONG, agrees_as_printed
 
 
 def test_numbers_are_set_right_and_formatted():
@@ -59,3 +63,26 @@ def test_marks_and_long_cells_get_their_class():
 
 def test_lists_in_cells_do_not_break_it():
     assert "[1, 2]" in table(pd.DataFrame({"widths": [[1, 2]]}), "c").html
+
+
+def test_beside_marks_agreement_disagreement_and_gaps():
+    frame = pd.DataFrame(
+        {
+            "model": ["B0", "B1", "B2"],
+            "printed": [5.3, 7.8, float("nan")],
+            "ours": [5.289, 7.6, 9.1],
+        }
+    )
+    html = beside(
+        frame, {"params, M": ("printed", "ours", 1)}, "By <i>count</i>", keep=["model"]
+    ).html
+    assert '<td class="repro-good">=</td>' in html
+    assert '<td class="repro-off">≠</td>' in html
+    assert html.count("<td>–</td>") == 1  # no verdict where nothing is printed
+    assert '<td class="num">5.3</td><td class="num">5.29</td>' in html
+    assert '<th scope="col"></th>' in html  # the column of verdicts has no heading
+
+
+def test_beside_is_named_without_markup():
+    frame = pd.DataFrame({"model": ["B0"], "p": [1.0], "o": [1.0]})
+    assert repr(beside(frame, {"f": ("p", "o", 1)}, "<b>F</b>", keep=["model"])) == "Table: F"

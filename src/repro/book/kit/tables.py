@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from repro.reference import agrees_as_printed
+
 LONG = 36
 """Cells with more characters than this may break into lines; shorter ones never do."""
 
@@ -79,3 +81,38 @@ def table(
         "</table></div>"
     )
     return PageTable(html, re.sub(r"<[^>]+>", "", caption))
+
+
+def beside(
+    frame: pd.DataFrame,
+    quantities: Mapping[str, tuple[str, str, int]],
+    caption: str,
+    *,
+    keep: list[str],
+) -> PageTable:
+    """The paper's numbers beside ours: for each quantity the printed value, ours, and a verdict.
+
+    Args:
+        frame: one row per network.
+        quantities: title to ``(paper column, our column, printed decimals)``. Ours agrees when it
+            rounds to the printed digits.
+        caption: as for `table`.
+        keep: columns to show first, unchanged.
+    """
+    out = frame[keep].copy()
+    formats: dict[str, str] = {}
+    for title, (paper, ours, decimals) in quantities.items():
+        out[f"{title}, paper"] = frame[paper]
+        out[f"{title}, ours"] = frame[ours]
+        formats[f"{title}, paper"] = f".{decimals}f"
+        # one digit more than printed, so that a near miss shows
+        formats[f"{title}, ours"] = f".{decimals + 1}f"
+        agrees = [
+            "–" if pd.isna(p) else "=" if agrees_as_printed(p, o, decimals) else "≠"
+            for p, o in zip(frame[paper], frame[ours], strict=True)
+        ]
+        out[f"{title} "] = agrees
+    result = table(out, caption, formats=formats, marks={"=": "repro-good", "≠": "repro-off"})
+    # The columns of verdicts need names in the frame, but no heading on the page.
+    html = re.sub(r'(<th scope="col"[^>]*>)[^<]* </th>', r"\1</th>", result.html)
+    return PageTable(html, result.caption)
