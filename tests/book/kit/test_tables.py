@@ -3,12 +3,8 @@
 import pandas as pd
 import pytest
 
-<<<<<<< ours
 from repro.book import beside, table
 from repro.book.kit.tables import LONG
-=======
-from repro.book import beside, table
-from repro.book.kit.tables import LONG, agrees_as_printed
 
 
 def test_numbers_are_set_right_and_formatted():
