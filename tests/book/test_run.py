@@ -119,11 +119,9 @@ def test_other_parameters_change_numbers_and_the_next_folder_is_free(project, ca
     ]
     assert err == "tiny computes the same in tier laptop as in smoke.\n"
     notebook = nbformat.read("runs/tiny-2/tiny.ipynb", as_version=4)
-    (injected,) = (
-        cell for cell in notebook.cells if "injected-parameters" in cell.metadata.get("tags", [])
-    )
-    assert "n = 5" in injected.source
-    assert "names = None" in injected.source
+    assert [cell.source for cell in notebook.cells if cell.metadata.get("tags")] == [
+        "n: int = 5  # A number\nnames: list[str] | None = None  # Some names"
+    ]
     assert "The square of 3 or so is 25.0." in notebook.cells[0].source
     index = Path("runs/index.html").read_text()
     assert '<a href="tiny-2/tiny.html">Tiny</a>' in index and "n = 5 (stored: 2)" in index
@@ -146,7 +144,7 @@ def test_a_failing_cell_is_status_1_and_keeps_the_notebook_so_far(project, capfd
     assert second.endswith(str(partial))
     assert inside(project / "mine") == ["tiny.unfinished.ipynb"]
     sources = [cell.source for cell in nbformat.read(partial, as_version=4).cells]
-    assert any("n = 13" in source for source in sources)
+    assert any("n: int = 13" in source for source in sources)
 
 
 def test_a_kernel_that_dies_is_reported_too(project, capfd):

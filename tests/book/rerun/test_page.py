@@ -4,6 +4,7 @@ import re
 
 import nbformat
 import pytest
+from bs4 import BeautifulSoup
 
 from repro.book.parameters import chapters
 from repro.book.rerun.page import relink, write_index
@@ -41,6 +42,7 @@ def test_a_rerun_ends_in_a_page_and_a_notebook_that_read_well(stem, tmp_path, ca
     page = (tmp_path / "mine" / f"{stem}.html").read_text()
     article = page[page.index("<article") : page.index("</article>")]
     assert not LEFT_OVER.search(article), LEFT_OVER.search(article)
+    assert "data-pointer" not in page
     assert 'class="system-message' not in article
     assert not OUTSIDE.search(page), OUTSIDE.search(page)
     notebook = nbformat.read(tmp_path / "mine" / f"{stem}.ipynb", as_version=4)
@@ -61,15 +63,23 @@ def made(tmp_path, monkeypatch):
 
 LINKS = (
     '<a class="x" href="two.html#part">two</a> <a href="#here">here</a> '
-    '<a href="https://example.org/">out</a> <a href="../_sources/chapters/one.ipynb">download</a> '
-    '<form action="../search.html">'
+    '<a href="https://example.org/">out</a> <a href="one.html#here">self</a> '
+    '<a download="" href="../_sources/chapters/one.ipynb">download</a> '
+    '<form action="../search.html"></form>'
 )
 
 
+def relinked(page, target):
+    soup = BeautifulSoup(LINKS, "html.parser")
+    relink(soup, page, target)
+    return str(soup)
+
+
 def test_without_a_built_book_links_to_it_are_plain_text(made):
-    assert relink(LINKS, *made) == (
+    assert relinked(*made) == (
         '<a class="x">two</a> <a href="#here">here</a> '
-        '<a href="https://example.org/">out</a> <a href="one.ipynb">download</a> <form action="">'
+        '<a href="https://example.org/">out</a> <a href="#here">self</a> '
+        '<a href="one.ipynb">download</a> <form action=""></form>'
     )
 
 
@@ -78,7 +88,7 @@ def test_with_a_built_book_they_lead_there(made, tmp_path):
     (html / "chapters").mkdir(parents=True)
     for name in ("chapters/two.html", "search.html"):
         (html / name).write_text("")
-    linked = relink(LINKS, *made)
+    linked = relinked(*made)
     assert 'href="../../book/_build/html/chapters/two.html#part"' in linked
     assert 'action="../../book/_build/html/search.html"' in linked
 
