@@ -6,9 +6,11 @@ import nbformat
 import pytest
 from bs4 import BeautifulSoup
 
-from repro.book.parameters import chapters
+from repro.book.parameters import chapters, parameters_of
 from repro.book.rerun.page import relink, write_index
+from repro.book.rerun.report import finish
 from repro.book.run import run_chapter
+from repro.paths import root
 
 LEFT_OVER = re.compile(r"\{glue|:::\{|\{cite|\{doc\}|\{ref\}|\{term\}|\{exhibit\}")
 OUTSIDE = re.compile(r'<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)="(?!data:|#)[^"]*"')
@@ -25,17 +27,24 @@ CHANGED = {
     "efficientnet-x": "device=cpu",
     "time-your-own": "mode=train",
     "rounding-and-tables": "bases=[ResNet-50, EN-B0]",
-    "counting-conventions": "networks=[EN-B0, ResNet-50]",
+    "recovered-networks": "most_blocks=26",
+    "counting-conventions": "networks=[EN-B0]",
     "scoreboard": "paper=li2021searching",
 }
-"""One changed parameter for each chapter; any other chapter runs as it is stored."""
+"""One changed parameter for each chapter that has any."""
 
 
 @pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of the book's builder
 @pytest.mark.parametrize("stem", chapters())
 def test_a_rerun_ends_in_a_page_and_a_notebook_that_read_well(stem, tmp_path, capsys):
-    words = [CHANGED[stem]] if stem in CHANGED else []
-    assert run_chapter(stem, words, out=tmp_path / "mine") == 0
+    words = [CHANGED[stem]] if parameters_of(stem).model_fields else []
+    if words:
+        assert run_chapter(stem, words, out=tmp_path / "mine") == 0
+    else:  # its cells would do what they did when it was stored
+        (tmp_path / "mine").mkdir()
+        executed = tmp_path / "executed.ipynb"
+        executed.write_bytes((root() / "chapters" / f"{stem}.ipynb").read_bytes())
+        finish(stem, {}, executed, tmp_path / "mine" / f"{stem}.ipynb")
     out = capsys.readouterr().out
     assert out.startswith(f"Done: {tmp_path}/mine/{stem}.html\n")
     assert not re.search(r"\d\.\d{9}", out)

@@ -64,10 +64,12 @@ def _exhibits(cell: Any) -> list[Exhibit]:
     html = "\n".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
     # A drawing is compared as a whole: there is no need to take it apart.
     html = re.sub(r"<svg.*?</svg>", lambda m: f"<svg>{hash(m[0])}</svg>", html, flags=re.DOTALL)
+    soup: Any = BeautifulSoup(html, "html.parser")
     found = []
-    for tag in BeautifulSoup(html, "html.parser").find_all(["table", "figure"]):
+    for tag in soup(["table", "figure"]):
         caption = tag.find(["caption", "figcaption"])
-        title = _TITLE_END.split(" ".join(caption.extract().get_text().split()) if caption else "")[0]
+        title = " ".join(caption.extract().get_text().split()) if caption else ""
+        title = _TITLE_END.split(title)[0]
         title = title if len(title) <= 70 else title[:67].rsplit(" ", 1)[0] + "..."
         anchor = tag.get("id") or tag.parent.get("id") or ""  # a table's stands on the block around
         rows = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in tag("tr")]
@@ -184,8 +186,9 @@ def _number_changes(prose: list[str], new: dict[str, str], old: dict[str, str]) 
             end = " ..." * (len(right) > _WORDS_AROUND)
             lines.append(begin + " ".join(shown.split()) + end)
     for name in _unquoted(prose, new):
+        before = _short(old.get(name, "not there"))
         if new[name] != old.get(name):
-            lines.append(f"{name}: {_short(new[name])} (stored: {_short(old.get(name, 'not there'))})")
+            lines.append(f"{name}: {_short(new[name])} (stored: {before})")
     return lines
 
 
@@ -216,7 +219,7 @@ def changes(stored: Any, rerun: Any) -> Changes:
     for cell in rerun.cells:
         if cell.cell_type == "markdown":
             prose += cell.source.split("\n")
-            section = ([section] + re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE))[-1]
+            section = [section, *re.findall(r"(?m)^#+ (.+)$", cell.source)][-1]
         elif cell.cell_type == "code":
             shown += _exhibits(cell)
             if cell.get("id") in before:

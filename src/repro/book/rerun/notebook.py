@@ -25,7 +25,7 @@ def set_parameters(notebook: Any, values: Mapping[str, Any]) -> None:
 
 
 _FENCE = re.compile(
-    r"^(?P<fence>:{3,}|`{3,})\{(?P<name>[a-z-]+)\} *(?P<title>.*)\n(?P<options>(?::.+\n)*)"
+    r"^(?P<fence>:{3,}|`{3,})\{(?P<name>[a-z-]+)\} *(?P<title>.*)\n(?P<options>(?::(?!::).+\n)*)"
     r"(?P<body>(?:.*\n)*?)(?P=fence)$",
     re.MULTILINE,
 )

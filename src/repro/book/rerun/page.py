@@ -82,7 +82,7 @@ def render(notebook: Any, chapter: str, target: Path) -> dict[str, str]:
         page = html / "chapters" / f"{chapter}.html"
         if status or not page.is_file():
             raise InputError(f"no page could be made of {chapter}: {status}")
-        soup = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+        soup: Any = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
         said = {}
         for mark in soup.select("i[data-pointer]"):
             said[pointers[int(mark["data-pointer"])]] = mark.get_text()

@@ -58,7 +58,7 @@ def sections(html: str) -> list[list[str]]:
         For each piece that a hit can lead to, a section or an entry of the glossary: its anchor,
         its heading or the words that it explains, its prose, and the rows of its tables.
     """
-    article = BeautifulSoup(html, "html.parser").select_one("article.bd-article")
+    article: Any = BeautifulSoup(html, "html.parser").select_one("article.bd-article")
     if article is None:
         return []
     for tag in article.select(HIDDEN):
