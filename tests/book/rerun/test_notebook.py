@@ -32,10 +32,9 @@ def test_the_notebook_says_what_the_page_says_and_the_page_what_the_book_says(tm
     figure = new_code_cell("x", outputs=[new_output("display_data", data={"text/html": html})])
     end = "```{bibliography}\n:filter: docname in docnames\n```"
     cells = [new_markdown_cell("# Title\n\n" + "\n\n".join(texts)), figure, new_markdown_cell(end)]
-    page = tmp_path / "one.html"
-    said = render(new_notebook(cells=cells), "fast-scaling-in-practice", page)
+    said = render({"fast-scaling-in-practice": new_notebook(cells=cells)}, tmp_path)
     assert [plain(text, said) for text in texts] == [shown for _, shown in POINTERS]
-    soup = BeautifulSoup(page.read_text(), "html.parser")
+    soup = BeautifulSoup((tmp_path / "fast-scaling-in-practice.html").read_text(), "html.parser")
     article = soup.select_one("article").get_text()
     assert all(shown in article for _, shown in POINTERS)
     if (root() / "_build" / "html" / "chapters" / "what-scaling-costs.html").is_file():

@@ -7,8 +7,8 @@ import pytest
 from bs4 import BeautifulSoup
 
 from repro.book.parameters import chapters, parameters_of
-from repro.book.rerun.page import relink, write_index
-from repro.book.rerun.report import finish
+from repro.book.rerun import report
+from repro.book.rerun.page import relink, render, write_index
 from repro.book.run import run_chapter
 from repro.paths import root
 
@@ -34,32 +34,47 @@ CHANGED = {
 """One changed parameter for each chapter that has any."""
 
 
-@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of the book's builder
+@pytest.fixture(scope="module")
+def rerun():
+    """What the builder was given for each chapter that was rerun."""
+    return {}
+
+
 @pytest.mark.parametrize("stem", chapters())
-def test_a_rerun_ends_in_a_page_and_a_notebook_that_read_well(stem, tmp_path, capsys):
+def test_a_rerun_ends_in_a_notebook_that_reads_well(stem, tmp_path, capsys, monkeypatch, rerun):
+    # One build of the book makes all pages, below.
+    monkeypatch.setattr(report, "render", lambda notebooks, folder: rerun.update(notebooks) or {})
     words = [CHANGED[stem]] if parameters_of(stem).model_fields else []
+    target = tmp_path / "mine" / f"{stem}.ipynb"
     if words:
-        assert run_chapter(stem, words, out=tmp_path / "mine") == 0
+        assert run_chapter(stem, words, out=target.parent) == 0
     else:  # its cells would do what they did when it was stored
-        (tmp_path / "mine").mkdir()
+        target.parent.mkdir()
         executed = tmp_path / "executed.ipynb"
-        executed.write_bytes((root() / "chapters" / f"{stem}.ipynb").read_bytes())
-        finish(stem, {}, executed, tmp_path / "mine" / f"{stem}.ipynb")
+        executed.write_bytes((root() / "chapters" / target.name).read_bytes())
+        report.finish(stem, {}, executed, target)
     out = capsys.readouterr().out
-    assert out.startswith(f"Done: {tmp_path}/mine/{stem}.html\n")
+    assert out.startswith(f"Done: {target.with_suffix('.html')}\n")
     assert not re.search(r"\d\.\d{9}", out)
-    page = (tmp_path / "mine" / f"{stem}.html").read_text()
-    article = page[page.index("<article") : page.index("</article>")]
-    assert not LEFT_OVER.search(article), LEFT_OVER.search(article)
-    assert "data-pointer" not in page
-    assert 'class="system-message' not in article
-    assert not OUTSIDE.search(page), OUTSIDE.search(page)
-    notebook = nbformat.read(tmp_path / "mine" / f"{stem}.ipynb", as_version=4)
+    notebook = nbformat.read(target, as_version=4)
     prose = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     assert not LEFT_OVER.search(prose), LEFT_OVER.search(prose)
     if words:
         name = words[0].partition("=")[0]
         assert f"Changed: {name} = " in out and f"Changed: `{name} = " in prose
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of the book's builder
+def test_their_pages_read_well(rerun, tmp_path):
+    render(rerun, tmp_path)
+    for stem in rerun:
+        page = (tmp_path / f"{stem}.html").read_text()
+        article = page[page.index("<article") : page.index("</article>")]
+        assert not LEFT_OVER.search(article), LEFT_OVER.search(article)
+        assert "data-pointer" not in page
+        assert 'class="system-message' not in article
+        assert not OUTSIDE.search(page), OUTSIDE.search(page)
+        assert f'href="{stem}.ipynb"' in page
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import mimetypes
 import os
 import re
 import tempfile
+from collections.abc import Mapping
 from copy import deepcopy
 from html import escape
 from pathlib import Path
@@ -34,16 +35,15 @@ POINTER = re.compile(
 """What points to something in the book in a way that only the book's builder understands."""
 
 
-def render(notebook: Any, chapter: str, target: Path) -> dict[str, str]:
-    """Write a notebook's page; takes a few seconds.
+def render(notebooks: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Write the pages of executed chapters; takes a few seconds, however many they are.
 
     Args:
-        notebook: executed, its glued numbers written out or not.
-        chapter: its name in the book.
-        target: the HTML file to write.
+        notebooks: by the chapters' names, their glued numbers written out or not.
+        folder: where ``<chapter>.html`` goes.
 
     Returns:
-        What the page says for each pointer of the prose: ``{"{exhibit}`fig-x`": "Figure 2.3"}``.
+        What the pages say for each pointer: ``{"{exhibit}`fig-x`": "Figure 2.3"}``.
 
     Raises:
         InputError: the builder failed.
@@ -59,37 +59,38 @@ def render(notebook: Any, chapter: str, target: Path) -> dict[str, str]:
         pointers.append(match[0])
         return f'<i data-pointer="{len(pointers) - 1}">{match[0]}</i>'
 
-    notebook = deepcopy(notebook)
-    for cell in notebook.cells:
-        if cell.cell_type == "markdown":
-            cell.source = re.sub(rf"(?m)^#.*$|{POINTER.pattern}", marked, cell.source)
+    sources = {}
+    for chapter, notebook in notebooks.items():
+        notebook = deepcopy(notebook)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = re.sub(rf"(?m)^#.*$|{POINTER.pattern}", marked, cell.source)
+        sources[f"chapters/{chapter}"] = nbformat.writes(notebook)
+    said = {}
     with tempfile.TemporaryDirectory(prefix="repro-page-") as name:
         html = Path(name) / "html"
         (html / "_static").mkdir(parents=True)
+        settings = {"latex_individualpages": False, "nb_execution_mode": "off"}
         status = build_sphinx(
             str(root()),
             str(html),
             noconfig=True,
             path_config=str(root() / "_config.yml"),
-            confoverrides={
-                "latex_individualpages": False,
-                "nb_execution_mode": "off",
-                "repro_rerun": {f"chapters/{chapter}": nbformat.writes(notebook)},
-            },
-            filenames=[str(root() / "chapters" / f"{chapter}.ipynb")],
+            confoverrides={**settings, "repro_rerun": sources},
+            filenames=[str(root() / f"{source}.ipynb") for source in sources],
             really_quiet=True,
         )
-        page = html / "chapters" / f"{chapter}.html"
-        if status or not page.is_file():
-            raise InputError(f"no page could be made of {chapter}: {status}")
-        soup: Any = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
-        said = {}
-        for mark in soup.select("i[data-pointer]"):
-            said[pointers[int(mark["data-pointer"])]] = mark.get_text()
-            mark.unwrap()
-        put_inside(soup, page.parent)
-        relink(soup, page, target)
-    target.write_text(str(soup), encoding="utf-8")
+        for chapter in notebooks:
+            page = html / "chapters" / f"{chapter}.html"
+            if status or not page.is_file():
+                raise InputError(f"no page could be made of {chapter}: {status}")
+            soup: Any = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+            for mark in soup.select("i[data-pointer]"):
+                said[pointers[int(mark["data-pointer"])]] = mark.get_text()
+                mark.unwrap()
+            put_inside(soup, page.parent)
+            relink(soup, page, folder / page.name)
+            (folder / page.name).write_text(str(soup), encoding="utf-8")
     return said
 
 

@@ -44,7 +44,8 @@ def finish(chapter: str, values: dict[str, Any], executed: Path, target: Path) -
     }
     page = target.with_suffix(".html")
     box = banner(_changed(chapter, values, "`"), found)
-    nbformat.write(page_and_notebook(stored, rerun, chapter, box, page), target)
+    notebook = page_and_notebook(stored, rerun, chapter, box, target.parent)
+    nbformat.write(notebook, target)
     executed.unlink()
     print(f"Done: {page}\n      {target}")
     print(console(_changed(chapter, values), found))
@@ -108,14 +109,14 @@ def _marked(now: str, before: str) -> str:
     return f'<span class="repro-changed" title="{title}">{escape(now)}</span>'
 
 
-def page_and_notebook(stored: Any, rerun: Any, chapter: str, box: str, page: Path) -> Any:
+def page_and_notebook(stored: Any, rerun: Any, chapter: str, box: str, folder: Path) -> Any:
     """Write a rerun's page, and return its notebook with all that Jupyter cannot show in words.
 
     Args:
         stored, rerun: executed notebooks.
         chapter: its name in the book.
         box: goes under the title, see `banner`.
-        page: the HTML file to write.
+        folder: where the page goes.
     """
     from nbformat.v4 import new_markdown_cell
 
@@ -130,7 +131,7 @@ def page_and_notebook(stored: Any, rerun: Any, chapter: str, box: str, page: Pat
     if any("{cite" in cell.source for cell in prose):
         source = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
         book.cells.append(new_markdown_cell(source, id="own-run-references"))
-    said = render(book, chapter, page)
+    said = render({chapter: book}, folder)
     for cell in prose:
         text = plain(fill(cell.source, new, old), said).replace(DOTS, "")
         cell.source = re.sub(r'<a href="#[^"]*">(.*?)</a>', r"\1", text)
