@@ -89,7 +89,9 @@ def _how(old: Exhibit, new: Exhibit) -> str:
     ):
         if before != now:
             return f"{plural(now, noun)} (stored: {before})"
-    pairs = [pair for a, b in zip(old.rows, new.rows, strict=True) for pair in zip(a, b)]  # noqa: B905
+    pairs = [
+        pair for a, b in zip(old.rows, new.rows, strict=True) for pair in zip(a, b, strict=False)
+    ]
     return f"{sum(a != b for a, b in pairs)} of {len(pairs)} cells differ"
 
 
