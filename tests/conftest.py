@@ -32,10 +32,11 @@ def reference_rows(reference_folder):
 @pytest.fixture
 def held(monkeypatch):
     """Sets the records that frames of the runtime chapters see."""
-    from repro.analysis.timing import correlates as runtime_frames
+    from repro.analysis.timing import predict, sets
 
     def set_records(*made):
         everything = tuple(record for part in made for record in part)
-        monkeypatch.setattr(runtime_frames, "stored", lambda *files: everything)
+        for module in (sets, predict):
+            monkeypatch.setattr(module, "stored", lambda *files: everything)
 
     return set_records

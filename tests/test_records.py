@@ -9,16 +9,8 @@ import pytest
 from made_up_records import MACHINE, timing
 
 from repro.errors import InputError
-from repro.records import (
-    Protocol,
-    TornLine,
-    append,
-    changed_code,
-    checked,
-    commit,
-    read,
-    scan,
-)
+from repro.records import Protocol, changed_code, checked, commit
+from repro.stored import TornLine, append, read, scan
 
 
 @pytest.fixture
@@ -156,7 +148,7 @@ def test_a_file_whose_only_record_is_torn_can_be_continued(file, kept):
 def test_two_writers_do_not_tear_a_line(file):
     program = (
         "import sys; sys.path.insert(0, 'tests/helpers'); from made_up_records import timing; "
-        "from repro.records import append\n"
+        "from repro.stored import append\n"
         "record = timing(sys.argv[2], samples=(0.1,) * 2000)\n"
         "for _ in range(100): append(sys.argv[1], record)"
     )

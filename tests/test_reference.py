@@ -3,10 +3,13 @@ import json
 from decimal import Decimal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from repro import reference
 from repro.arch import get
 from repro.errors import InputError
+from repro.reference import agrees_as_printed
 
 LOADERS = {
     "fast_scaling_tables.csv": (reference.table_rows, 31),
@@ -155,3 +158,28 @@ def test_no_data_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
     with pytest.raises(InputError, match="no data folder"):
         reference.reference_file("fast_scaling_tables.csv")
+
+
+@pytest.mark.parametrize(
+    ("printed", "computed", "decimals", "agrees"),
+    [
+        (0.4, 0.386, 1, True),
+        (0.4, 0.35, 1, True),  # a half may be rounded either way
+        (0.4, 0.45, 1, True),
+        (0.4, 0.3499, 1, False),
+        (0.4, 0.4501, 1, False),
+        (16.2, 16.15, 1, True),
+        (4, 4.49, 0, True),
+        (4, 4.51, 0, False),
+    ],
+)
+def test_agreement_is_rounding_to_the_printed_digits(printed, computed, decimals, agrees):
+    assert agrees_as_printed(printed, computed, decimals) is agrees
+
+
+@given(st.decimals(0, 10_000, places=4), st.integers(0, 3))
+def test_what_is_rounded_agrees_and_the_next_digit_does_not(value, decimals):
+    printed = round(value, decimals)
+    step = Decimal(1).scaleb(-decimals)
+    assert agrees_as_printed(float(printed), float(value), decimals)
+    assert not agrees_as_printed(float(printed + 2 * step), float(value), decimals)

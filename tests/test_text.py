@@ -2,7 +2,7 @@
 
 import pytest
 
-from repro.text import at_start, count_text
+from repro.text import count_text
 
 
 @pytest.mark.parametrize(
@@ -24,8 +24,3 @@ def test_count_text(n, total, text):
 def test_what_is_no_part_is_refused(n, total):
     with pytest.raises(ValueError, match="no part of a set"):
         count_text(n, total)
-
-
-def test_at_start():
-    assert at_start("all 19") == "All 19"
-    assert at_start("7 of the 19") == "7 of the 19"

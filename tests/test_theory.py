@@ -8,13 +8,16 @@ from repro.arch import PAPER, alpha_strategy, parse_strategy
 from repro.errors import InputError
 from repro.theory import (
     GROUP_SCALING,
+    GROUPED,
     Growth,
     Linear,
     Powers,
     family_powers,
     growth,
     measured,
+    stage_cost,
     strategy_powers,
+    whole_scale,
 )
 
 # Tables 1 and 2, by hand: flops, params, acts.
@@ -42,7 +45,18 @@ def test_paper_strategies(name):
 def test_group_width_scaling(name):
     powers = GROUP_SCALING[name]
     assert growth(powers) == Growth(*map(F, TABLE_3[name]))
-    assert measured(powers, dense=False) == growth(powers)
+    assert measured(powers, GROUPED) == growth(powers)
+
+
+def test_a_stage_by_pencil():
+    # 3 convs on 4 x 4 pixels of 6 channels, 2 to a group: 9 * 2 products to an element.
+    assert stage_cost(3, 6, 2, 4) == (3 * 96 * 18, 3 * 6 * 18, 3 * 96)
+
+
+def test_nothing_is_rounded_at_the_whole_scale():
+    assert [whole_scale(strategy_powers(PAPER[x])) for x in ("d", "w", "dr", "dwr")] == [
+        *(2, 4, 16, 64)
+    ]
 
 
 def test_powers_are_those_of_the_multipliers():

@@ -19,10 +19,12 @@ NOT_BEHIND_A_NUMBER = frozenset(
     {
         "repro.arch",  # a list of names; what is used of it is imported from its own module
         "repro.arch.zoo",  # which network a name stands for is written out in the record
+        "repro.conditions",  # handed on by records
         "repro.errors",
         "repro.fingerprint",
         "repro.paths",
         "repro.records",  # how a result is written down
+        "repro.stored",
         "repro.runtime.device",  # describes the machine, touches nothing that is timed
         "repro.training.checkpoint",  # how a run's state is written down
         "repro.training.download",  # what comes is checked by its digest

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 STATUS = 130
@@ -28,6 +29,30 @@ def leaving_at_once() -> Iterator[None]:
     finally:
         with suppress(ValueError):
             signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@contextmanager
+def handled(handler: Callable[[int], object], *numbers: int) -> Iterator[None]:
+    """Call a handler at the first of these signals; a second one does what it did before.
+
+    Signals are for the first thread: in others nothing changes.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {int(number): signal.getsignal(number) for number in numbers}
+
+    def handle(number: int, _: object) -> None:
+        signal.signal(number, before[number])
+        handler(number)
+
+    try:
+        for number in before:
+            signal.signal(number, handle)
+        yield
+    finally:
+        for number, was in before.items():
+            signal.signal(number, was)
 
 
 @contextmanager

@@ -30,3 +30,19 @@ def root() -> Path:
         f"no data folder in {places[0]}; run from a checkout of the project, "
         "or set REPRO_ROOT to one"
     )
+
+
+def locate(path: str) -> str:
+    """A reader's file, wherever a chapter is executed.
+
+    A relative path is looked for in the folder of this process, in the folder where the command
+    was typed, and in the project's.
+
+    Raises:
+        InputError: it is in none of them.
+    """
+    folders = [Path.cwd(), Path(os.environ.get("PWD") or "."), root()]
+    for folder in folders:
+        if (folder / path).is_file():
+            return str(folder / path)
+    raise InputError(f"records file {path!r} is not there; give its full path")

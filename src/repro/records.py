@@ -10,22 +10,16 @@ reported with its number and never stands in the way of the next.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import statistics
 import subprocess
-import warnings
-from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeInt,
     PositiveInt,
@@ -34,130 +28,41 @@ from pydantic import (
     model_validator,
 )
 
+from repro.conditions import (
+    Device as Device,
+)
+from repro.conditions import (
+    Dtype as Dtype,
+)
+from repro.conditions import (
+    Finite as Finite,
+)
+from repro.conditions import (
+    Machine as Machine,
+)
+from repro.conditions import (
+    Mode as Mode,
+)
+from repro.conditions import (
+    Part as Part,
+)
+from repro.conditions import (
+    Positive as Positive,
+)
+from repro.conditions import (
+    Protocol as Protocol,
+)
+from repro.conditions import (
+    State as State,
+)
+from repro.conditions import (
+    Subject as Subject,
+)
 from repro.errors import InputError
 from repro.fingerprint import SOURCE, code_of
 
 SCHEMA: Literal[1] = 1
 """Version of the record format; files of another version are refused, not guessed at."""
-
-Device = Literal["cpu", "cuda"]
-Mode = Literal["infer", "train", "step"]
-Dtype = Literal["fp32", "tf32", "fp16", "bf16"]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-
-class Part(BaseModel):
-    """Base of everything inside a record: frozen, and no key that it does not know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Protocol(Part):
-    """How a network is timed. Two timings are comparable when their protocols are equal.
-
-    Attributes:
-        device: ``"cuda"`` is the first visible NVIDIA GPU.
-        batch: images per iteration, or ``"max"`` for the most that fit in memory.
-        mode: ``"infer"``: forward without gradients, batch norm folded nowhere, eval mode.
-            ``"train"``: forward, cross-entropy loss and backward. ``"step"``: also an SGD update
-            with momentum 0.9 (learning rate 0, so that every iteration does the same work).
-        dtype: ``"fp32"`` is IEEE single precision with TF32 off; ``"tf32"`` the same tensors with
-            TF32 allowed in matrix products and convs. ``"fp16"`` and ``"bf16"``: inference casts
-            weights and input; training keeps fp32 weights and runs under autocast, fp16 with
-            loss scaling.
-        memory_format: of weights and input.
-        compile: eager, a captured CUDA graph, or ``torch.compile`` with inductor.
-        resolution: of the input; None is the network's own.
-        threads: of the CPU; None lets the machine decide and is filled in before timing.
-        samples: number of timed samples. min_time: seconds they last together at least; each
-            sample runs as many iterations as that takes.
-        rounds: turns in which samples are taken, networks of a group alternating.
-        seed: of weights and input. input: ``"zeros"`` exists to show why not to use it.
-        memory_gb: limit (in 1e9 bytes) for ``batch="max"``; None is the whole GPU, or half of
-            the CPU memory that is free.
-        cudnn_benchmark: let cuDNN try algorithms before the first iteration.
-    """
-
-    device: Device = "cpu"
-    batch: PositiveInt | Literal["max"] = 1
-    mode: Mode = "infer"
-    dtype: Dtype = "fp32"
-    memory_format: Literal["channels_last", "contiguous"] = "channels_last"
-    compile: Literal["none", "graph", "inductor"] = "none"
-    resolution: PositiveInt | None = None
-    threads: PositiveInt | None = None
-    samples: PositiveInt = 10
-    min_time: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 1.0
-    rounds: PositiveInt = 5
-    seed: NonNegativeInt = 0
-    input: Literal["random", "zeros"] = "random"
-    memory_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
-    cudnn_benchmark: bool = False
-
-
-class Subject(Part):
-    """The network that was measured.
-
-    Attributes:
-        name: as tables show it. base: its zoo name, or ``name`` where it has none.
-        strategy: short name where the paper has one (dWr), else the grammar; None: unscaled.
-        grammar: the strategy in the authors' grammar. scale: factor on flops.
-        resolution: of the input that was used.
-        description: the complete `repro.arch.Network`; None for a module from elsewhere.
-        flops, acts: for one image at ``resolution``, by the first paper's convention.
-        params: trainable parameters. kernels: forward operations, see `repro.runtime.roofline`.
-    """
-
-    name: str
-    base: str
-    strategy: str | None = None
-    grammar: str | None = None
-    scale: Finite | None = None
-    resolution: PositiveInt
-    description: dict[str, Any] | None = None
-    flops: NonNegativeInt | None = None
-    params: NonNegativeInt
-    acts: NonNegativeInt | None = None
-    kernels: NonNegativeInt | None = None
-
-
-class Machine(Part):
-    """What the result was measured on: device and software, no names of hosts or people."""
-
-    device: Device
-    device_name: str
-    memory_bytes: NonNegativeInt
-    compute_units: PositiveInt  # streaming multiprocessors, or logical processors
-    capability: str  # "9.0", or the CPU's vector instructions as torch names them
-    python: str
-    system: str
-    torch: str
-    timm: str
-    driver: str | None = None
-    cuda: str | None = None
-    cudnn: str | None = None
-
-    def identity(self) -> dict[str, Any]:
-        """The part that makes a result another result when it changes."""
-        return self.model_dump(include={"device_name", "torch", "cuda", "cudnn"})
-
-
-class State(Part):
-    """What the device was doing at one moment; None where it does not report.
-
-    ``throttle`` lists NVML's reasons for lowered clocks; ``load`` is the CPU's run queue.
-    """
-
-    sm_clock_mhz: Finite | None = None
-    max_sm_clock_mhz: Finite | None = None
-    memory_clock_mhz: Finite | None = None
-    power_w: Finite | None = None
-    power_limit_w: Finite | None = None
-    temperature_c: Finite | None = None
-    throttle: tuple[str, ...] | None = None
-    load: Finite | None = None
-    cpu_clock_mhz: Finite | None = None
 
 
 class Result(Part):
@@ -281,6 +186,30 @@ class TrafficRecord(Result):
         return {**timing_inputs(self.subject, self.protocol), "kind": "traffic"}
 
 
+class TrapRecord(Result):
+    """Every trap of timing on one machine.
+
+    Attributes:
+        setting: of type `repro.runtime.traps.Setting`.
+        processes: fresh ones that each trap ran in.
+        samples_s: seconds, in the order taken, by trap, by way and for each process.
+        before, after: state of the machine.
+    """
+
+    entry: ClassVar[str] = "repro.runtime.traps"
+    kind: Literal["traps"] = "traps"
+    setting: dict[str, Any]
+    processes: PositiveInt
+    samples_s: dict[
+        str, dict[str, Annotated[tuple[tuple[Positive, ...], ...], Field(min_length=1)]]
+    ]
+    before: State
+    after: State
+
+    def inputs(self) -> dict[str, Any]:
+        return {"kind": "traps", "setting": self.setting, "processes": self.processes}
+
+
 class Score(Part):
     """How a network did on a split.
 
@@ -357,12 +286,13 @@ class TrainingRecord(Result):
 
 
 Record = Annotated[
-    TimingRecord | PeakRecord | TrafficRecord | TrainingRecord, Field(discriminator="kind")
+    TimingRecord | PeakRecord | TrafficRecord | TrapRecord | TrainingRecord,
+    Field(discriminator="kind"),
 ]
 """Any record. A new kind is a new class here, with its own ``kind`` and ``inputs``."""
 
-_RECORD: TypeAdapter[Any] = TypeAdapter(Record)
-KINDS = ("timing", "peak", "traffic", "training")
+RECORD: TypeAdapter[Any] = TypeAdapter(Record)
+KINDS = ("timing", "peak", "traffic", "traps", "training")
 
 
 def timing_inputs(subject: Subject, protocol: Protocol) -> dict[str, Any]:
@@ -429,10 +359,10 @@ def checked(kind: type[Part], values: dict[str, Any], where: str) -> Any:
     try:
         return kind.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{where}: {_first(error)}") from None
+        raise InputError(f"{where}: {first_error(error)}") from None
 
 
-def _first(error: ValidationError) -> str:
+def first_error(error: ValidationError) -> str:
     """The first thing wrong, as one line."""
     detail = error.errors(include_url=False, include_context=False)[0]
     place = ".".join(str(step) for step in detail["loc"] if step not in KINDS)
@@ -441,144 +371,3 @@ def _first(error: ValidationError) -> str:
     given = repr(detail["input"])
     given = "" if detail["type"] == "missing" or len(given) > 60 else f" {given}"
     return f"{place}{given}: {detail['msg']}".removeprefix(": ")
-
-
-# ---------------------------------------------------------------------------------- files
-
-
-class Problem(NamedTuple):
-    """A line that is no record of this version.
-
-    ``torn`` is True where it is not even JSON: what a killed writer leaves behind.
-    """
-
-    path: str
-    line: int
-    torn: bool
-    reason: str
-
-    def __str__(self) -> str:
-        return f"{self.path}, line {self.line}: {self.reason}"
-
-
-class TornLine(UserWarning):
-    """A records file holds a line that a killed writer left unfinished."""
-
-
-def append(path: Path | str, record: Any) -> None:
-    """Add one record to a file, whole or not at all, and wait until it is on the disk.
-
-    A torn last line, left by a writer that was killed, is ended first; it stays where it is.
-
-    Raises:
-        InputError: the file cannot be written (missing folder, full disk ...); it then holds what
-            it held before.
-    """
-    line = _RECORD.dump_json(record) + b"\n"
-    _RECORD.validate_json(line)  # what cannot be read back is not written
-    try:
-        with _locked(path) as file:
-            size = os.fstat(file).st_size
-            torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
-            data = b"\n" + line if torn else line
-            try:
-                written = os.write(file, data)
-                if written < len(data):
-                    raise OSError(28, "No space left on device")
-                os.fsync(file)
-            except OSError:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(file, size)
-                raise
-    except OSError as error:
-        raise InputError(
-            f"records file {str(path)!r} cannot be written: {error.strerror}; "
-            "the last record was not kept, earlier ones are"
-        ) from None
-
-
-@contextlib.contextmanager
-def _locked(path: Path | str) -> Iterator[int]:
-    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, also by a kill
-        yield file
-    finally:
-        os.close(file)
-
-
-def scan(path: Path | str) -> tuple[dict[int, Any], list[Problem]]:
-    """Every record of a file by its line, in order, and every line that is none.
-
-    Raises:
-        InputError: the file cannot be read at all, or holds text and no record, nor a torn one.
-    """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(f"records file {str(path)!r} cannot be read: {error.strerror}") from None
-    records: dict[int, Any] = {}
-    problems: list[Problem] = []
-    lines = data.split(b"\n")
-    for number, line in enumerate(lines, 1):
-        if line.strip():
-            record = _parse(line)
-            if isinstance(record, Result):
-                records[number] = record
-            else:
-                problems.append(Problem(str(path), number, *record))
-    for problem in problems:
-        if problem.torn and not records and not _begins_one(lines[problem.line - 1]):
-            raise InputError(
-                f"{str(path)!r} is not a records file: line {problem.line} is no JSON; "
-                "`repro time ... --out FILE.jsonl` makes one"
-            )
-    return records, problems
-
-
-def _begins_one(line: bytes) -> bool:
-    """Whether a line could be the beginning of a record."""
-    start = b'{"schema_version"'
-    return line[: len(start)] == start[: len(line)]
-
-
-def _parse(line: bytes) -> Result | tuple[bool, str]:
-    """A record, or whether the line is torn and what is wrong with it."""
-    try:
-        data = json.loads(line)
-    except ValueError:
-        return True, "not a complete JSON line; its writer was probably killed"
-    if not isinstance(data, dict) or "schema_version" not in data:
-        return False, "not a record: no schema_version"
-    if data["schema_version"] != SCHEMA:
-        version = data["schema_version"]
-        return False, f"a record of version {version!r}; this code reads version {SCHEMA}"
-    try:
-        record: Result = _RECORD.validate_json(line)
-    except ValidationError as error:
-        return False, f"not a valid record: {_first(error)}"
-    return record
-
-
-def read(*paths: Path | str) -> list[Any]:
-    """The records of one or more files, in order.
-
-    A torn line is reported as a `TornLine` warning and passed over.
-
-    Raises:
-        InputError: a file cannot be read, or holds a line of another version or another kind.
-    """
-    records: list[Any] = []
-    for path in paths:
-        found, problems = scan(path)
-        report(problems)
-        records += found.values()
-    return records
-
-
-def report(problems: Iterable[Problem]) -> None:
-    """Warn about torn lines, refuse foreign ones."""
-    for problem in problems:
-        if not problem.torn:
-            raise InputError(str(problem))
-        warnings.warn(TornLine(str(problem)), stacklevel=3)

@@ -1,17 +1,26 @@
-"""The records that the project holds in ``data/records/``, and what to call their machines.
+"""Files of records: reading and appending them, and those that the project holds.
 
-A file put there is picked up by everything that asks here: the runtime chapters and the judges of
-claims about time.
+A file put into ``data/records/`` is picked up by everything that asks here: the chapters about time
+and the judges of claims about it.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
+import json
+import os
+import warnings
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
+from repro.errors import InputError
 from repro.paths import root
-from repro.records import PeakRecord, TimingRecord, read
+from repro.records import RECORD, SCHEMA, PeakRecord, Result, TimingRecord, first_error
 
 RECORD_GPU = (
     "repro time --sweep paper-gpu --device cuda --chunk I/N --out data/records/gpu-NAME.jsonl"
@@ -52,3 +61,141 @@ def machine_name(record: TimingRecord | PeakRecord) -> str:
     if record.machine.device != "cpu" or threads is None:
         return name
     return f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+class Problem(NamedTuple):
+    """A line that is no record of this version.
+
+    ``torn`` is True where it is not even JSON: what a killed writer leaves behind.
+    """
+
+    path: str
+    line: int
+    torn: bool
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.path}, line {self.line}: {self.reason}"
+
+
+class TornLine(UserWarning):
+    """A records file holds a line that a killed writer left unfinished."""
+
+
+def append(path: Path | str, record: Any) -> None:
+    """Add one record to a file, whole or not at all, and wait until it is on the disk.
+
+    A torn last line, left by a writer that was killed, is ended first; it stays where it is.
+
+    Raises:
+        InputError: the file cannot be written (missing folder, full disk ...); it then holds what
+            it held before.
+    """
+    line = RECORD.dump_json(record) + b"\n"
+    RECORD.validate_json(line)  # what cannot be read back is not written
+    try:
+        with _locked(path) as file:
+            size = os.fstat(file).st_size
+            torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
+            data = b"\n" + line if torn else line
+            try:
+                written = os.write(file, data)
+                if written < len(data):
+                    raise OSError(28, "No space left on device")
+                os.fsync(file)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(file, size)
+                raise
+    except OSError as error:
+        raise InputError(
+            f"records file {str(path)!r} cannot be written: {error.strerror}; "
+            "the last record was not kept, earlier ones are"
+        ) from None
+
+
+@contextlib.contextmanager
+def _locked(path: Path | str) -> Iterator[int]:
+    file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)  # released when the file is closed, also by a kill
+        yield file
+    finally:
+        os.close(file)
+
+
+def scan(path: Path | str) -> tuple[dict[int, Any], list[Problem]]:
+    """Every record of a file by its line, in order, and every line that is none.
+
+    Raises:
+        InputError: the file cannot be read at all, or holds text and no record, nor a torn one.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"records file {str(path)!r} cannot be read: {error.strerror}") from None
+    records: dict[int, Any] = {}
+    problems: list[Problem] = []
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            record = _parse(line)
+            if isinstance(record, Result):
+                records[number] = record
+            else:
+                problems.append(Problem(str(path), number, *record))
+    for problem in problems:
+        if problem.torn and not records and not _begins_one(lines[problem.line - 1]):
+            raise InputError(
+                f"{str(path)!r} is not a records file: line {problem.line} is no JSON; "
+                "`repro time ... --out FILE.jsonl` makes one"
+            )
+    return records, problems
+
+
+def _begins_one(line: bytes) -> bool:
+    """Whether a line could be the beginning of a record."""
+    start = b'{"schema_version"'
+    return line[: len(start)] == start[: len(line)]
+
+
+def _parse(line: bytes) -> Result | tuple[bool, str]:
+    """A record, or whether the line is torn and what is wrong with it."""
+    try:
+        data = json.loads(line)
+    except ValueError:
+        return True, "not a complete JSON line; its writer was probably killed"
+    if not isinstance(data, dict) or "schema_version" not in data:
+        return False, "not a record: no schema_version"
+    if data["schema_version"] != SCHEMA:
+        version = data["schema_version"]
+        return False, f"a record of version {version!r}; this code reads version {SCHEMA}"
+    try:
+        record: Result = RECORD.validate_json(line)
+    except ValidationError as error:
+        return False, f"not a valid record: {first_error(error)}"
+    return record
+
+
+def read(*paths: Path | str) -> list[Any]:
+    """The records of one or more files, in order.
+
+    A torn line is reported as a `TornLine` warning and passed over.
+
+    Raises:
+        InputError: a file cannot be read, or holds a line of another version or another kind.
+    """
+    records: list[Any] = []
+    for path in paths:
+        found, problems = scan(path)
+        report(problems)
+        records += found.values()
+    return records
+
+
+def report(problems: Iterable[Problem]) -> None:
+    """Warn about torn lines, refuse foreign ones."""
+    for problem in problems:
+        if not problem.torn:
+            raise InputError(str(problem))
+        warnings.warn(TornLine(str(problem)), stacklevel=3)

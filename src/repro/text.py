@@ -18,11 +18,6 @@ def count_text(n: int, total: int) -> str:
     return f"{'none' if n == 0 else n} of the {total}"
 
 
-def at_start(text: str) -> str:
-    """The same with a capital letter, for the start of a sentence."""
-    return text[:1].upper() + text[1:]
-
-
 def all_or_some(part: int, whole: int) -> str:
     """How many of how many, as prose says it: "all 30", "28 of 30", "none of 30"."""
     if not part:

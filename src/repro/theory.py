@@ -7,12 +7,12 @@ of width w and group width g at resolution r, every cost is a product of powers 
 
 and a dense conv has g = w. Scaling multiplies each of the four by a power of s, so a cost's
 exponent is a sum of exponents. They are kept as fractions, or as linear functions of alpha for
-the whole fast scaling family; nothing here is a float. `measured` finds the same exponents by
-counting a real stage with the counter that the rest of the book uses.
+the whole fast scaling family; nothing here is a float.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm, log2
@@ -46,7 +46,7 @@ class Linear:
         return self.const + self.slope * alpha
 
     def __str__(self) -> str:
-        """As the paper writes it: ``(1-a)/2``, ``a/2``, ``1``."""
+        """As the paper writes it, with a for alpha: ``(1-a)/2``, ``a/2``, ``1``."""
         below = lcm(self.const.denominator, self.slope.denominator)
         const, slope = int(self.const * below), int(self.slope * below)
         if not slope:
@@ -94,10 +94,9 @@ def family_powers() -> Powers:
 
     Depth and resolution share the rest equally; group width follows width.
     """
-    share_w = Linear(slope=Fraction(1))
-    share_d = share_r = Linear(Fraction(1, 2), Fraction(-1, 2))
-    half = Fraction(1, 2)  # width and resolution enter flops squared
-    return Powers(d=share_d, w=share_w * half, g=share_w * half, r=share_r * half)
+    rest, half = Linear(Fraction(1, 2), Fraction(-1, 2)), Fraction(1, 2)
+    width = Linear(slope=half)  # width and resolution enter flops squared
+    return Powers(d=rest, w=width, g=width, r=rest * half)
 
 
 GROUP_SCALING: dict[str, Powers] = {
@@ -119,58 +118,60 @@ def growth(powers: Powers) -> Growth:
     )
 
 
-def _stage_cost(depth: int, width: int, group_width: int, resolution: int) -> tuple[int, int, int]:
+Sizes = tuple[int, int, int, int]
+"""Depth, width, group width and resolution of a stage."""
+DENSE: Sizes = (2, 32, 32, 8)
+GROUPED: Sizes = (2, 32, 8, 8)
+
+
+def stage_cost(depth: int, width: int, group_width: int, resolution: int) -> tuple[int, int, int]:
     """(flops, params, acts) of ``depth`` 3x3 group convs, by differences of whole networks.
 
-    Doubling a network's depth adds ``depth`` equal blocks and nothing else; halving their group
-    width takes away half of the 3x3 convs' weights and nothing else.
+    Halving a network's group width takes away half of its 3x3 convs' weights and nothing else;
+    doubling its depth adds equal blocks of three convs with equal outputs.
     """
 
-    def blocks_cost(group_width: int) -> tuple[int, int, int]:
-        shallow, deep = (
-            complexity(
-                Network(
-                    "stage",
-                    (ResStage(blocks, width, group_width, stride=1),),
-                    resolution,
-                    stem_width=width,
-                )
-            )
-            for blocks in (depth, 2 * depth)
-        )
-        return (
-            deep.conv_macs - shallow.conv_macs,
-            deep.conv_params - shallow.conv_params,
-            deep.conv_acts - shallow.conv_acts,
-        )
+    def counts(blocks: int, group_width: int) -> tuple[int, int, int]:
+        stages = (ResStage(blocks, width, group_width, stride=1),)
+        # The stem halves the resolution.
+        c = complexity(Network("stage", stages, 2 * resolution, stem_width=width))
+        return c.conv_macs, c.conv_params, c.conv_acts
 
-    full, halved = blocks_cost(group_width), blocks_cost(group_width // 2)
-    # A block holds three convs with equal outputs; the 3x3 is one of them.
-    return 2 * (full[0] - halved[0]), 2 * (full[1] - halved[1]), full[2] // 3
+    once, halved = counts(depth, group_width), counts(depth, group_width // 2)
+    acts = counts(2 * depth, group_width)[2] - once[2]
+    return 2 * (once[0] - halved[0]), 2 * (once[1] - halved[1]), acts // 3
 
 
-def measured(powers: Powers, dense: bool = True) -> Growth:
-    """The exponents found by counting a real stage before and after scaling.
-
-    The scale factor is the smallest power of two for which every dimension is multiplied by a
-    whole number, so nothing is rounded and the measured exponents are exact too.
-
-    Args:
-        powers: fractions, not functions of alpha.
-        dense: start from a dense stage (g = w); else from group width 8 in width 32.
+def whole_scale(powers: Powers) -> int:
+    """The smallest power of two that multiplies every dimension by a whole number.
 
     Raises:
         InputError: an exponent is negative or a function of alpha.
     """
-    exponents = []
-    for name in ("d", "w", "g", "r"):
-        e = getattr(powers, name)
+    exponents = {name: getattr(powers, name) for name in ("d", "w", "g", "r")}
+    for name, e in exponents.items():
         if not isinstance(e, Fraction) or e < 0:
             raise InputError(f"exponent {name}={e} cannot be measured; a fraction >= 0 is needed")
-        exponents.append(e)
-    bits = lcm(*(e.denominator for e in exponents))  # s = 2^bits
-    base = (2, 32, 32 if dense else 8, 8)
-    scaled = [size << int(e * bits) for size, e in zip(base, exponents, strict=True)]
-    before, after = _stage_cost(*base), _stage_cost(*scaled)
+    return int(2 ** lcm(*(e.denominator for e in exponents.values())))
+
+
+def measured(
+    powers: Powers,
+    sizes: Sizes = DENSE,
+    cost: Callable[[int, int, int, int], tuple[int, int, int]] = stage_cost,
+) -> Growth:
+    """The exponents found by counting a real stage before and after scaling by `whole_scale`.
+
+    Nothing is rounded there, so the measured exponents are exact too.
+
+    Args:
+        powers: fractions, not functions of alpha.
+        sizes: of the stage before scaling; the group width is the width where convs are dense.
+        cost: flops, params and acts of a stage of given sizes.
+    """
+    s = whole_scale(powers)
+    exponents = (powers.d, powers.w, powers.g, powers.r)
+    larger = (size * round(s ** float(e)) for size, e in zip(sizes, exponents, strict=True))  # type: ignore[arg-type]
+    pairs = zip(cost(*sizes), cost(*larger), strict=True)
     # log2 of a power of two is exact.
-    return Growth(*(Fraction(log2(b / a)) / bits for a, b in zip(before, after, strict=True)))
+    return Growth(*(Fraction(log2(after / before)) / Fraction(log2(s)) for before, after in pairs))

@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from repro.arch import PAPER, get, scale
-from repro.book.chapters import how_to_use as guide
 from repro.book.chapters import welcome as lead
+from repro.book.chapters.scoreboard import MEANING
 from repro.book.kit.figures import STRATEGY_COLOURS
 from repro.book.parameters import resolve
 from repro.claims import VERDICTS
@@ -156,7 +156,7 @@ def test_the_guide_explains_each_verdict():
     rows = re.findall(r"^\| ([a-z ]+) \| (\S.*\S) \|$", text, re.MULTILINE)
     assert rows[0] == ("verdict", "what it says")
     assert [verdict for verdict, _ in rows[1:]] == list(VERDICTS)
-    assert dict(rows[1:]) == guide.MEANING
+    assert dict(rows[1:]) == MEANING
 
 
 def test_the_welcome_page_leads_through_the_book_in_its_order():

@@ -7,6 +7,7 @@ from repro.records import (
     State,
     Subject,
     TimingRecord,
+    TrapRecord,
     stamp,
     timing_inputs,
 )
@@ -52,4 +53,19 @@ def peak():
         copy_size=8,
         matmul_flops=(1e12, 2e12),
         copy_bytes=(3e9, 1e9),
+    )
+
+
+def traps(samples):
+    """A valid record of traps, made up: samples by trap, by way and for each process."""
+    processes = len(next(iter(next(iter(samples.values())).values())))
+    setting = {"network": "EN-B0", "rounds": 2, "threads": 1, "cores": 2}
+    inputs = {"kind": "traps", "setting": setting, "processes": processes}
+    return TrapRecord(
+        **stamp(TrapRecord.entry, inputs, MACHINE),
+        setting=setting,
+        processes=processes,
+        samples_s=samples,
+        before=State(load=0.1),
+        after=State(load=0.9),
     )

@@ -5,16 +5,9 @@ from functools import cache
 
 from made_up_records import MACHINE
 
-from repro.records import (
-    PeakRecord,
-    State,
-    TimingRecord,
-    TrafficRecord,
-    append,
-    stamp,
-    timing_inputs,
-)
+from repro.records import PeakRecord, State, TimingRecord, TrafficRecord, stamp, timing_inputs
 from repro.runtime.jobs import PeakJob, TrafficJob, named_sweep
+from repro.stored import append
 
 CPU = MACHINE.model_copy(update={"device_name": "Made-up CPU"})
 GPU = MACHINE.model_copy(

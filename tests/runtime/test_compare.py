@@ -2,8 +2,9 @@ import pytest
 from made_up_records import MACHINE, peak, timing
 
 from repro.errors import InputError
-from repro.records import Protocol, State, append
+from repro.records import Protocol, State
 from repro.runtime.compare import CONDITIONS, differences, explain, select, select_both, verdict
+from repro.stored import append
 
 
 def conditions(a, b):

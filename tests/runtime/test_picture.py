@@ -1,33 +1,36 @@
 import pytest
 from made_up_records import peak, timing
 
-from repro.runtime.picture import bars, number, save_figure, summary, table, trace
+from repro.runtime.picture import curves_text, number, plot, save_curves, summary
+
+METRICS = [
+    *({"kind": "train", "epoch": i / 4, "loss": 8 - i} for i in range(1, 9)),
+    {"kind": "epoch", "epoch": 1, "holdout": {"wrong": 4, "images": 10}},
+    {"kind": "epoch", "epoch": 2, "holdout": {"wrong": 2, "images": 10}},
+]
 
 
 def test_a_table_has_medians_quartiles_and_memory():
-    lines = table([timing("a net", peak_rss=5_000_000), timing("b", peak_allocated=7)]).splitlines()
+    records = [timing("a net", peak_rss=5_000_000), timing("b", peak_allocated=7)]
+    lines = summary(records).splitlines()
     assert lines[0].split()[:4] == ["model", "mode", "dtype", "batch"]
     assert " ".join(lines[1].split()) == "a net infer fp32 2 200 150 to 250 10 5"
     assert len(lines) == 3
 
 
-def test_bars_are_as_long_as_times_per_image():
-    slow, quick = bars([timing("slow", (4.0,)), timing("quick", (1.0,))]).splitlines()[1:]
-    assert (slow.count("="), quick.count("=")) == (40, 10)
-    assert slow.isascii()
+def test_points_stand_where_they_are():
+    lines = plot("title", [(0.0, 1.0), (0.5, 3.0), (1.0, 2.0)], "end", ".*").splitlines()
+    assert lines[0] == "title" and lines[-1].split() == ["0", "end"]
+    assert lines[1] == "3 |" + " " * 30 + "*"
+    assert lines[5] == "  |" + " " * 60 + "*"
+    assert lines[9] == "1 |."
+    assert plot("level", [(0.0, 2.0), (1.0, 2.0)], "").count("*") == 2
 
 
-def test_brackets_stand_at_the_quartiles():
-    line = bars([timing("a", (1.0, 2.0, 3.0, 4.0, 5.0))]).splitlines()[1]
-    drawn = line[line.index("=") :]
-    assert (drawn.index("["), drawn.index("]")) == (20, 40)
-
-
-def test_a_trace_shows_warm_up_falling_and_samples_level():
-    text = trace(timing(samples=(0.1, 0.1), warmup_s=(0.7, 0.4, 0.1)))
-    assert text.startswith("#-_|__ ".replace("-", text[1]))
-    assert "100 to 700 ms" in text and text[1] in ".-=+*"
-    assert text.splitlines()[1].endswith("from _ (shortest) through . - = + * to # (longest)")
+def test_one_timing_shows_its_warm_up_and_its_samples():
+    text = summary([timing(samples=(0.1, 0.1), warmup_s=(0.7, 0.4, 0.1))])
+    drawn = text[text.index("700 |") :]
+    assert (drawn.count("."), drawn.count("*")) == (3, 2)
 
 
 def test_a_summary_says_what_went_differently():
@@ -41,12 +44,19 @@ def test_peak_rates_in_a_summary():
     )
 
 
-def test_a_figure_is_the_same_for_the_same_records(tmp_path):
+def test_learning_curves_in_characters():
+    text = curves_text(METRICS, 2)
+    assert text.count("*") == 10 and text.startswith("training loss\n")
+    assert "epoch 2" in text and text.isascii() and max(map(len, text.splitlines())) < 80
+    assert "hold-out" not in curves_text(METRICS[:8], 2)
+
+
+def test_a_figure_is_the_same_for_the_same_metrics(tmp_path):
     paths = [tmp_path / "a.svg", tmp_path / "b.svg"]
     for path in paths:
-        save_figure([timing("a"), timing("b", (0.5,))], path)
+        save_curves(METRICS, path)
     first, second = (path.read_bytes() for path in paths)
-    assert first == second and b"ms per image (infer, a processor)" in first
+    assert first == second and b"training loss" in first
 
 
 @pytest.mark.parametrize(
@@ -55,8 +65,3 @@ def test_a_figure_is_the_same_for_the_same_records(tmp_path):
 )
 def test_numbers_have_four_digits_and_no_exponent(value, text):
     assert number(value) == text
-
-
-def test_one_iteration_is_singular():
-    assert "samples of 1 iteration, " in trace(timing(iterations=1))
-    assert "samples of 3 iterations, " in trace(timing(iterations=3))

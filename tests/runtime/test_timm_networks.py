@@ -9,11 +9,13 @@ import torch
 from repro.analysis.timing.sets import frame
 from repro.cli.app import main
 from repro.errors import InputError
-from repro.records import Protocol, read
+from repro.records import Protocol
 from repro.runtime import timm_networks
-from repro.runtime.jobs import Job, estimated_s, guess_batch, job, named_sweep
+from repro.runtime.estimates import estimated_s, guess_batch
+from repro.runtime.jobs import Job, job, named_sweep
 from repro.runtime.sweep import sweep
 from repro.runtime.timm_networks import create, find, is_timm_name
+from repro.stored import read
 
 SMALL = "timm/mobilenetv3_small_050"
 QUICK = Protocol(samples=2, min_time=0, rounds=1, threads=1)
@@ -103,8 +105,8 @@ def test_it_takes_turns_with_described_networks(tmp_path):
 
 
 def test_in_a_sweep_file_and_on_the_command_line(tmp_path, capsys):
-    path = tmp_path / "mine.json"
-    path.write_text(json.dumps([{"protocol": {}, "models": [[SMALL, None, None]]}]))
+    path = tmp_path / "mine.yaml"
+    path.write_text(json.dumps([{"protocol": {}, "bases": [SMALL]}]))
     assert [task.subject.name for task in named_sweep(str(path))] == [SMALL]
     assert main(["time", SMALL, "--dry-run"]) == 0
     assert "mobilenetv3_small_050" in capsys.readouterr().out

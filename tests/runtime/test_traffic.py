@@ -7,11 +7,13 @@ import pytest
 from made_up_records import MACHINE
 
 from repro.errors import InputError
-from repro.records import Protocol, TrafficRecord, read
-from repro.runtime.jobs import estimated_s, job, named_sweep, traffic
+from repro.records import Protocol, TrafficRecord
+from repro.runtime.estimates import estimated_s
+from repro.runtime.jobs import job, named_sweep, traffic
 from repro.runtime.picture import summary
 from repro.runtime.sweep import _Crew, sweep
 from repro.runtime.traffic import measure_traffic, totals
+from repro.stored import read
 
 OUTPUT = """==PROF== Connected to process 7
 ==PROF== Profiling "conv" - 0: 0%....100% - 1 pass
@@ -56,7 +58,7 @@ def fake_ncu(tmp_path, monkeypatch):
         )
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
         monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-        monkeypatch.setenv("PYTHONPATH", str(_tests()))
+        monkeypatch.setenv("PYTHONPATH", str(_tests()), prepend=":")
 
     return install
 
@@ -112,8 +114,8 @@ def test_what_traffic_cannot_be_counted_of(protocol, words):
 def test_a_sweep_counts_traffic_once(fake_ncu, tmp_path, monkeypatch):
     fake_ncu("exit 0")
     gpu = {"device": "cuda", "batch": 64}
-    block = {"protocol": gpu, "models": [["EN-B0", None, None]], "traffic": True}
-    path = tmp_path / "mine.json"
+    block = {"protocol": gpu, "bases": ["EN-B0"], "traffic": True}
+    path = tmp_path / "mine.yaml"
     path.write_text(json.dumps([block]))
     tasks = named_sweep(str(path))
     assert tasks == [JOB] and 20 < estimated_s(JOB) < 120

@@ -18,8 +18,8 @@ from PIL import Image
 from training_child import Child, metrics, pair, wait_for
 
 from repro.errors import InputError
-from repro.records import read
-from repro.training import checkpoint, curve
+from repro.stored import read
+from repro.training import checkpoint
 from repro.training.distributed import World
 from repro.training.folder import RunFolder, open_folder
 from repro.training.plan import plan
@@ -466,6 +466,23 @@ def test_a_mistake_takes_no_folder(tmp_path, capsys):
     assert "holds a finished run" in told and "everything is kept in" not in told
 
 
+@pytest.mark.parametrize("strategy", ["w", "dwr"])
+def test_strategies_as_the_papers_write_them(strategy, tmp_path, monkeypatch, capsys):
+    from repro.arch import PAPER
+    from repro.cli import training
+    from repro.cli.app import main
+
+    runs = []
+    monkeypatch.setattr(training, "_train", lambda run, *_: runs.append(run) or 0)
+    command = ["train", "proxy-Y", "--out", str(tmp_path), "--device", "cpu", "--scale", "16"]
+    assert main([*command, "--strategy", strategy]) == 0
+    assert f"note: {strategy!r} leaves group width as it is" in capsys.readouterr().err
+    assert main([*command, "--strategy", strategy, "--paper-names"]) == 0
+    assert main([*command, "--strategy", PAPER[strategy].grammar]) == 0
+    assert capsys.readouterr().err == ""
+    assert runs[1] == runs[2] != runs[0]
+
+
 def test_no_memory_left(tmp_path, monkeypatch, capsys):
     from repro.cli.app import main
     from repro.training import run
@@ -628,16 +645,6 @@ def test_torn_metrics_are_passed_over(tmp_path):
         assert [m["step"] for m in folder.metrics()] == [1, 2]
         folder.forget_after(1)
         assert [m["step"] for m in folder.metrics()] == [1]
-
-
-def test_the_curve_as_text():
-    found = [{"kind": "train", "epoch": i / 4, "loss": 8 - i} for i in range(1, 9)]
-    found += [
-        {"kind": "epoch", "epoch": i, "holdout": {"wrong": 6 - 2 * i, "images": 10}} for i in (1, 2)
-    ]
-    text = curve.as_text(found, 2)
-    assert text.count("*") == 8 and text.count("o\n") == 2 and text.startswith("training loss\n")
-    assert "epoch 2" in text and text.isascii() and max(map(len, text.splitlines())) < 80
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

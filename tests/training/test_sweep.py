@@ -11,7 +11,7 @@ from training_child import Child, wait_for
 from repro.cli.app import main
 from repro.errors import InputError
 from repro.paths import root
-from repro.records import read as read_records
+from repro.stored import read as read_records
 from repro.training import sweep as s
 from repro.training.folder import open_folder
 
@@ -129,7 +129,7 @@ def test_sweep_stopped_and_gone_on_with(tmp_path, file):
     out = tmp_path / "out"
     arguments = ["sweep", file, "--out", out, "--jobs", "2", "--device", "cpu"]
     child = Child(arguments, tmp_path / "first")
-    wait_for(lambda: (out / "records.jsonl").exists())
+    wait_for(lambda: (out / "records.jsonl").exists() and (out / "records.jsonl").stat().st_size)
     os.kill(child.process.pid, signal.SIGTERM)
     status, output = child.end()
     assert status == 130 and "the same command goes on from there" in output, output
@@ -181,6 +181,19 @@ def test_dry_run(file, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "4 runs" in out and "nothing was run" in out and not (tmp_path / "out").exists()
     assert "digits-proxy-EN-w-x2-r8-seed-1" in out  # by the paper's short names
+
+
+def test_strategies_as_the_papers_write_them(tmp_path, capsys):
+    path = tmp_path / "sweep.yaml"
+    path.write_text(FILE.replace("[d, dWr]", "[d, w]").replace("scales: [2]", "scales: [2, 4]"))
+    command = ["sweep", str(path), "--out", str(tmp_path / "out"), "--dry-run"]
+    assert main(command) == 0
+    told = capsys.readouterr()
+    assert "digits-proxy-Y-w1-x4-" in told.out and told.err.count("note: ") == 1
+    assert "'w' leaves group width as it is" in told.err and "--paper-names" in told.err
+    assert main([*command, "--paper-names"]) == 0
+    told = capsys.readouterr()
+    assert "digits-proxy-Y-w-x4-" in told.out and "note: " not in told.err
 
 
 def test_updates_are_timed_without_training(file, tmp_path, capsys):

@@ -32,12 +32,7 @@ def family(name: str) -> str:
 def counts(net: Network) -> dict[str, float]:
     """One row: resolution, and flops, params and acts in units (not millions)."""
     c = complexity(net)
-    return {
-        "resolution": net.resolution,
-        "flops": c.flops,
-        "params": c.params,
-        "acts": c.acts,
-    }
+    return {"resolution": net.resolution, "flops": c.flops, "params": c.params, "acts": c.acts}
 
 
 def scaled(

@@ -4,8 +4,7 @@
 
     [j.id for j in judge_all() if j.verdict == "not reproduced"]
 
-A new kind of claim needs a judge: a function decorated with `judge_function`, in one of the
-modules imported here.
+A new kind of claim needs a judge: a function decorated with `judge_function`, in a module below.
 """
 
 from repro.claims import (  # noqa: F401  (they register judges)
@@ -15,7 +14,6 @@ from repro.claims import (  # noqa: F401  (they register judges)
     counting,
     exponents,
     latency_scaling,
-    recorded,
     rooflines,
     timing,
 )

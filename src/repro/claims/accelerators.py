@@ -1,8 +1,7 @@
 """Judges of the second paper: its tables against its authors' builder, and against themselves.
 
 They count networks, and do the arithmetic of the paper's text on the numbers of its own tables and
-figures. None of them needs a device. Rooflines are judged in `repro.claims.rooflines`, timings in
-`repro.claims.recorded`.
+figures. None of them needs a device. Rooflines and timings have files of their own.
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from typing import Literal
 from repro import reference
 from repro.arch import Network, XStage, get
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
+from repro.claims.judging import Points, between, equals, holds, judge_function, rounds_to
 from repro.complexity import complexity, out_size
 from repro.errors import InputError
 from repro.reference import select
@@ -56,199 +55,128 @@ def _count(name: str, quantity: Literal["mparams", "gflops"]) -> Fraction:
     return Fraction(params, 10**6) if quantity == "mparams" else Fraction(flops, 10**9)
 
 
-# ---------------------------------------------------------------------------- Table 1
-
 Column = Literal[
     "operator", "resolution", "channels", "layers", "se_ratio", "tpu_activation", "gpu_activation"
 ]
 _ACTIVATIONS = {"relu": "ReLU", "silu": "swish"}
+_Row = tuple[str, int, int, int, str, str]
+"""Operator, resolution, channels, layers, squeeze-excite ratio, activation."""
 
 
-def _layout(net: Network) -> list[dict[str, str]]:
-    """The description in the form of Table 1, one mapping a row."""
-
-    def row(
-        operator: str, size: int, width: int, depth: int, activation: str, se: str = ""
-    ) -> dict[str, str]:
-        return {
-            "operator": operator,
-            "resolution": str(size),
-            "channels": str(width),
-            "layers": str(depth),
-            "se_ratio": se,
-            "activation": _ACTIVATIONS[activation],
-        }
-
+def _layout(net: Network) -> list[_Row]:
+    """The description in the form of Table 1."""
     size, width = net.resolution, net.stem_width
-    rows = [row("conv 3x3", size, width, 1, net.stem_activation or net.activation)]
+    rows: list[_Row] = [("conv 3x3", size, width, 1, "", net.stem_activation or net.activation)]
     size = out_size(size, 2)
     for stage in net.stages:
         if not isinstance(stage, XStage):
             raise InputError(f"{net.name} is no EfficientNet-X")
         first = next(stage.blocks(width, net))[0]
         if first.space_to_depth:
-            reshape = ("conv 2x2 (reshaping)", size, first.space_to_depth, 1, stage.activation)
-            rows.append(row(*reshape))
+            reshape = "conv 2x2 (reshaping)"
+            rows.append((reshape, size, first.space_to_depth, 1, "", stage.activation))
             size = out_size(size, 2)
         fused = "fused " if stage.fused else ""
         kind = f"{fused}MBConv{stage.expansion} {first.kernel}x{first.kernel}"
         se = f"{stage.se_ratio:g}"
-        rows.append(row(kind, size, stage.out_width, stage.depth, stage.activation, se))
+        rows.append((kind, size, stage.out_width, stage.depth, se, stage.activation))
         size, width = out_size(size, first.stride), stage.out_width
-    rows.append(row("conv 1x1, pool, FC", size, net.head_width, 1, net.activation))
-    return rows
+    return [*rows, ("conv 1x1, pool, FC", size, net.head_width, 1, "", net.activation)]
 
 
 @judge_function
-def x_b0_layout(claim: Claim, column: Column, net: str) -> list[Point]:
+def x_b0_layout(claim: Claim, column: Column, net: str) -> Points:
     """A column of Table 1 beside a network's description, stage by stage."""
-    key = "activation" if column.endswith("activation") else column
-    points = []
-    for printed, ours in zip(reference.x_layout(), _layout(get(net)), strict=True):
-        cell = getattr(printed, column)
-        text = "" if cell is None else str(cell)
-        points.append(equals(f"stage {printed.stage}", column, text or "none", ours[key] or "none"))
-    return points
-
-
-# ---------------------------------------------------------------------------- Tables 3 and 4
+    names = ("operator", "resolution", "channels", "layers", "se_ratio", "activation")
+    index = names.index(column.removeprefix("tpu_").removeprefix("gpu_"))
+    for printed, row in zip(reference.x_layout(), _layout(get(net)), strict=True):
+        cell, ours = getattr(printed, column), str(row[index])
+        text = "none" if cell in (None, "") else str(cell)
+        yield equals(f"stage {printed.stage}", column, text, _ACTIVATIONS.get(ours, ours) or "none")
 
 
 @judge_function
 def x_counts(
     claim: Claim, table: Literal[3, 4], quantity: Literal["mparams", "gflops"], nets: dict[str, str]
-) -> list[Point]:
+) -> Points:
     """Printed params or flops of rows of Table 3 or 4 beside the networks said to make them."""
-    points = []
+    rows: Sequence[reference.XResult | reference.XAblationRow]
+    rows = reference.x_results() if table == 3 else reference.x_ablation()
+    unit = "M" if quantity == "mparams" else "GF"
     for row, name in nets.items():
-        rows: Sequence[reference.XResult | reference.XAblationRow]
-        rows = reference.x_results() if table == 3 else reference.x_ablation()
-        (printed,) = select(rows, model=row)
-        unit = "M" if quantity == "mparams" else "GF"
-        value = getattr(printed, quantity)
-        points.append(rounds_to(claim, row, quantity, value, _count(name, quantity), unit))
-    return points
+        printed = getattr(select(rows, model=row)[0], quantity)
+        yield rounds_to(claim, row, quantity, printed, _count(name, quantity), unit)
 
 
 @judge_function
-def nearest_family(claim: Claim, family: str, others: list[str], levels: list[str]) -> list[Point]:
+def nearest_family(claim: Claim, family: str, others: list[str], levels: list[str]) -> Points:
     """Params and flops of Table 3's X rows lie nearer to one family than to the others.
 
     Near is measured by the sum of the two ratios' logarithms.
     """
-    points = []
     for level in levels:
-        printed = result_of(f"EfficientNet-X-{level}")
-
-        def distance(f: str, level: str = level, row: reference.XResult = printed) -> float:
-            return abs(log(_count(f"{f}-{level}", "mparams") / Fraction(row.mparams))) + abs(
-                log(_count(f"{f}-{level}", "gflops") / Fraction(row.gflops))
-            )
-
-        found = {f: distance(f) for f in (family, *others)}
-        nearest = min(found, key=lambda f: found[f])
+        row, found = result_of(f"EfficientNet-X-{level}"), {}
+        for name in (family, *others):
+            params, flops = (_count(f"{name}-{level}", q) for q in ("mparams", "gflops"))
+            ratios = params / Fraction(row.mparams), flops / Fraction(row.gflops)
+            found[name] = sum(abs(log(ratio)) for ratio in ratios)
+        nearest = min(found, key=lambda name: found[name])
         text = f"{nearest}, {found[nearest]:.3f} away; then {min(found[f] for f in others):.3f}"
-        points.append(holds(level, f"nearest: {family}", text, nearest == family))
-    return points
+        yield holds(level, f"nearest: {family}", text, nearest == family)
 
 
 @judge_function
-def flops_ratio(claim: Claim, above: str, below: str) -> list[Point]:
-    """Printed flops of one row of Table 3 over another's, beside the ratio in the text."""
-    ratio = Fraction(result_of(above).gflops) / Fraction(result_of(below).gflops)
-    return [rounds_to(claim, f"{above} over {below}", "", claim.published[0], ratio)]
-
-
-@judge_function
-def more_flops_less_time(claim: Claim, devices: list[Device], pairs: list[Pair]) -> list[Point]:
+def more_flops_less_time(claim: Claim, devices: list[Device], pairs: list[Pair]) -> Points:
     """In every pair the first row of Table 3 has more flops and takes less time."""
-    points = []
     for pair in pairs:
         more, less = (result_of(name) for name in pair)
         for device in devices:
             x, y = _ms(more, device), _ms(less, device)
             text = f"{more.gflops} against {less.gflops} GF, {float(x):g} against {float(y):g} ms"
             ok = more.gflops > less.gflops and x < y
-            points.append(holds(f"{pair[0]}, {device}", "more flops, less time", text, ok))
-    return points
+            yield holds(f"{pair[0]}, {device}", "more flops, less time", text, ok)
 
 
 @judge_function
-def cost_of_all_levels(claim: Claim, devices: list[Device], low: float, high: float) -> list[Point]:
+def cost_of_all_levels(claim: Claim, devices: list[Device], low: float, high: float) -> Points:
     """Latencies of X-B0 to X-B7 added up, over that of X-B0 alone, lie between two bounds."""
-    points = []
     for device in devices:
         times = [_ms(result_of(f"EfficientNet-X-{level}"), device) for level in LEVELS]
-        ratio = float(sum(times) / times[0])
-        points.append(holds(device, f"{low:g} to {high:g}", f"{ratio:.1f}", low <= ratio <= high))
-    return points
+        yield between(device, low, high, float(sum(times) / times[0]), ".1f")
 
 
 @judge_function
-def steps_get_faster(claim: Claim, devices: list[Device]) -> list[Point]:
-    """Every step of Table 4 takes less time than the one before."""
-    return [
-        holds(
-            f"{b.model}, {device}",
-            "less time than before",
-            f"{float(_ms(b, device)):g} < {float(_ms(a, device)):g} ms",
-            _ms(b, device) < _ms(a, device),
-        )
-        for device in devices
-        for a, b in pairwise(reference.x_ablation())
-    ]
-
-
-@judge_function
-def largest_step(claim: Claim, device: Device, step: str) -> list[Point]:
+def largest_step(claim: Claim, device: Device, step: str) -> Points:
     """One step of Table 4 gains more on a device than each of the others."""
     rows = reference.x_ablation()
     gains = {b.model: _ms(a, device) / _ms(b, device) for a, b in pairwise(rows)}
     if step not in gains:
         raise InputError(f"Table 4 has no step {step!r}; steps are {', '.join(gains)}")
-    return [
-        holds(
-            f"{step}, {device}",
-            f"more than {other}",
-            f"{float(gains[step]):.3f} against {float(gain):.3f}",
-            gains[step] > gain,
-        )
-        for other, gain in gains.items()
-        if other != step
-    ]
-
-
-# ---------------------------------------------------------------------------- speed-ups
+    for other, gain in gains.items():
+        if other != step:
+            text = f"{float(gains[step]):.3f} against {float(gain):.3f}"
+            yield holds(f"{step}, {device}", f"more than {other}", text, gains[step] > gain)
 
 
 @judge_function
-def speedup_mean(claim: Claim, device: Device, pairs: list[Pair]) -> list[Point]:
-    """The geometric mean of speed-ups in Table 3, in percent, beside that of the text."""
+def speedup_mean(claim: Claim, device: Device, pairs: list[Pair]) -> Points:
+    """The geometric mean of speed-ups in Table 3 beside that of the text, in percent or times."""
     mean = geometric_mean([_speedup(pair, device) for pair in pairs])
+    ours, what = (_percent(mean), "faster") if claim.unit == "%" else (mean, "times as fast")
     label = f"{device}, mean of {len(pairs)}"
-    return [rounds_to(claim, label, "faster", claim.published[0], _percent(mean), "%")]
-
-
-@judge_function
-def speedup_times(claim: Claim, device: Device, pairs: list[Pair]) -> list[Point]:
-    """The geometric mean of speed-ups in Table 3 as a factor, beside that of the text."""
-    mean = geometric_mean([_speedup(pair, device) for pair in pairs])
-    label = f"{device}, mean of {len(pairs)}"
-    return [rounds_to(claim, label, "times as fast", claim.published[0], mean)]
+    return [rounds_to(claim, label, what, claim.published[0], ours, claim.unit)]
 
 
 @judge_function
 def speedup_reaches(
     claim: Claim, devices: list[Device], pairs: list[Pair], at_least: float
-) -> list[Point]:
+) -> Points:
     """On each device the largest speed-up of Table 3 reaches a bound."""
-    points = []
     for device in devices:
         best = max(pairs, key=lambda pair: _speedup(pair, device))
         found = _speedup(best, device)
         text = f"{float(found):.2f}, {best[0]} over {best[1]}"
-        points.append(holds(device, f"at least {at_least:g}", text, found >= at_least))
-    return points
+        yield holds(device, f"at least {at_least:g}", text, found >= at_least)
 
 
 def _bars(device: Device, scaling: str, levels: Sequence[str]) -> dict[str, Decimal]:
@@ -257,39 +185,29 @@ def _bars(device: Device, scaling: str, levels: Sequence[str]) -> dict[str, Deci
 
 
 @judge_function
-def bars_against_table(claim: Claim, scaling: str) -> list[Point]:
+def bars_against_table(claim: Claim, scaling: str) -> Points:
     """Figure 3's bars beside the speed-ups of Table 3's latencies, on both devices."""
-    return [
-        rounds_to(
-            claim,
-            f"{level}, {device}",
-            "speed-up",
-            bar,
-            _speedup((f"EfficientNet-X-{level}", f"EfficientNet-{level}"), device),
-        )
-        for device in COLUMNS
-        for level, bar in _bars(device, scaling, LEVELS).items()
-    ]
+    for device in COLUMNS:
+        for level, bar in _bars(device, scaling, LEVELS).items():
+            ours = _speedup((f"EfficientNet-X-{level}", f"EfficientNet-{level}"), device)
+            yield rounds_to(claim, f"{level}, {device}", "speed-up", bar, ours)
 
 
 @judge_function
 def bars_mean(
     claim: Claim, device: Device, scaling: str, levels: list[str], over: str | None = None
-) -> list[Point]:
+) -> Points:
     """Mean speed-up of Figure 3's bars, or of one kind over another, in percent, and the text's."""
     mean = geometric_mean(list(_bars(device, scaling, levels).values()))
     if over:
         mean /= geometric_mean(list(_bars(device, over, levels).values()))
-    label = (
-        f"{device}, {levels[0]} to {levels[-1]}" if len(levels) > 1 else f"{device}, {levels[0]}"
-    )
+    label = f"{device}, {' to '.join(dict.fromkeys((levels[0], levels[-1])))}"
     return [rounds_to(claim, label, "faster", claim.published[0], _percent(mean), "%")]
 
 
 @judge_function
-def latency_belongs_to(claim: Claim, scaling: str, other: str, levels: list[str]) -> list[Point]:
+def latency_belongs_to(claim: Claim, scaling: str, other: str, levels: list[str]) -> Points:
     """Table 3's latencies give the bars of one scaling in Figure 3 rather than of the other."""
-    points = []
     for device in COLUMNS:
         mine, others = _bars(device, scaling, levels), _bars(device, other, levels)
         for level in levels:
@@ -297,21 +215,17 @@ def latency_belongs_to(claim: Claim, scaling: str, other: str, levels: list[str]
             ratio = _speedup(pair, device)
             near, far = (abs(float(ratio - Fraction(b[level]))) for b in (mine, others))
             text = f"{near:.3f} from {scaling}, {far:.3f} from {other}"
-            points.append(holds(f"{level}, {device}", f"nearer to {scaling}", text, near < far))
-    return points
+            yield holds(f"{level}, {device}", f"nearer to {scaling}", text, near < far)
 
 
 @judge_function
-def generation_gains(claim: Claim) -> list[Point]:
+def generation_gains(claim: Claim) -> Points:
     """Figure 4: mean gain of X, of EfficientNet, and of the first over the second in percent."""
-    means = {}
+    means = []
     for family in ("EfficientNet-X", "EfficientNet"):
         rows = select(reference.generation_bars(), family=family)
-        means[family] = geometric_mean([row.speedup for row in rows if row.level in LEVELS])
-    x, plain = means.values()
-    said = claim.published
-    return [
-        rounds_to(claim, "EfficientNet-X", "times as fast", said[0], x),
-        rounds_to(claim, "EfficientNet", "times as fast", said[1], plain),
-        rounds_to(claim, "X over EfficientNet", "%", said[2], _percent(x / plain)),
-    ]
+        means.append(geometric_mean([row.speedup for row in rows if row.level in LEVELS]))
+        said = claim.published[len(means) - 1]
+        yield rounds_to(claim, family, "times as fast", said, means[-1])
+    more = _percent(means[0] / means[1])
+    yield rounds_to(claim, "X over EfficientNet", "%", claim.published[2], more)

@@ -10,13 +10,13 @@ the claim is not testable here and says how wide the interval is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated
 
 from pydantic import Field
 
 from repro.claims.claim import Claim
-from repro.claims.judging import NotTestable, Point, holds, judge_function
+from repro.claims.judging import NotTestable, Point, Points, holds, judge_function
 from repro.evidence.trainings import (
     RECORD,
     RECORD_GPU,
@@ -33,26 +33,18 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 @judge_function
-def trained_gain(claim: Claim, data: str, times: int, strategies: list[str]) -> list[Point]:
+def trained_gain(claim: Claim, data: str, times: int, strategies: list[str]) -> Points:
     """Each of these ways to scale lowers the error of the bases."""
     runs = trained(data)
-    return [
-        _decided(
-            strategy,
-            "a lower error than unscaled",
-            _needed(gain(runs, strategy, times), data),
-            lambda d: d.low > 0,
-            lambda d: d.high <= 0,
-            runs,
-        )
-        for strategy in strategies
-    ]
+    for strategy in strategies:
+        found, required = _needed(gain(runs, strategy, times), data), "a lower error than unscaled"
+        yield _decided(strategy, required, found, (found.low > 0, found.high <= 0), runs)
 
 
 @judge_function
 def trained_worse(
     claim: Claim, data: str, times: int, strategies: list[str], than: str, share: Share
-) -> list[Point]:
+) -> Points:
     """The mean error of some ways to scale is above that of another.
 
     Refuted where it is not, or where it is by less than ``share`` of what ``than`` gains.
@@ -62,28 +54,21 @@ def trained_worse(
     least = share * _needed(gain(runs, than, times), data).mean
     name = strategies[0] if len(strategies) == 1 else f"mean of {', '.join(strategies)}"
     required = f"a higher error than {than}"
-    return [_decided(name, required, found, lambda d: d.low > 0, lambda d: d.high < least, runs)]
+    yield _decided(name, required, found, (found.low > 0, found.high < least), runs)
 
 
 @judge_function
 def trained_alike(
     claim: Claim, data: str, times: int, strategy: str, other: str, share: Share
-) -> list[Point]:
+) -> Points:
     """The errors of two ways to scale differ by less than ``share`` of what ``other`` gains."""
     runs = trained(data)
     found = _against(runs, data, times, [strategy], other)
     most = share * _needed(gain(runs, other, times), data).mean
     required = f"an error within {most:.2f} points of {other}'s"
-    return [
-        _decided(
-            strategy,
-            required,
-            found,
-            lambda d: -most < d.low and d.high < most,
-            lambda d: d.low > most or d.high < -most,
-            runs,
-        )
-    ]
+    within = -most < found.low and found.high < most
+    beyond = found.low > most or found.high < -most
+    yield _decided(strategy, required, found, (within, beyond), runs)
 
 
 def _against(
@@ -104,22 +89,13 @@ def _needed(found: Difference | None, data: str) -> Difference:
 
 
 def _decided(
-    label: str,
-    required: str,
-    found: Difference,
-    confirmed: Callable[[Difference], bool],
-    refuted: Callable[[Difference], bool],
-    runs: list[Trained],
+    label: str, required: str, found: Difference, sides: tuple[bool, bool], runs: list[Trained]
 ) -> Point:
-    """A point, where the interval lies on one side.
-
-    Raises:
-        NotTestable: it does not.
-    """
-    if not confirmed(found) and not refuted(found):
+    """A point, if the interval lies on one side, confirming or refuting; else `NotTestable`."""
+    if not any(sides):
         raise NotTestable(
             f"Undecided: {label} should have {required}; found {found}, "
             f"{found.pairs} pairs of runs on {found.bases} bases. More seeds would narrow it."
         )
     machines = dict.fromkeys(run.record.machine.device_name for run in runs)
-    return holds(label, required, str(found), confirmed(found)).on(" and ".join(machines))
+    return replace(holds(label, required, str(found), sides[0]), machine=" and ".join(machines))

@@ -5,133 +5,117 @@ They decide what a text says about its tables and figures; they reproduce no mea
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from math import exp, log
 from statistics import correlation, linear_regression
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from repro import reference
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, holds, in_words, judge_function, rounds_to
+from repro.claims.judging import Point, Points, at_least, holds, in_words, judge_function, rounds_to
 from repro.errors import InputError
 from repro.evidence.printed import Quantity, count, network
 from repro.reference import select
 
-Cell = tuple[int, str, str]
-"""A cell of Tables 5 to 8: table, row, column."""
-Place = tuple[str, str, str, float]
-"""A plotted point: figure, base, strategy, scale."""
+Cell = Annotated[tuple[int | float | str, ...], Field(min_length=3)]
+"""A published value: where, the keys of its row, its column."""
+PLACES: dict[str, tuple[str, tuple[str, ...]]] = {
+    **{str(table): ("table_rows", ("model",)) for table in (5, 6, 7, 8)},
+    "Figure 1 times": ("epoch_time_points", ("strategy", "scale")),
+    "X Table 2": ("x_bases", ("scaling",)),
+    "X Table 3": ("x_results", ("model",)),
+    "X Table 4": ("x_ablation", ("model",)),
+    "X Figure 2": ("drawn_rooflines", ("device",)),
+}
+"""Where a cell stands: its reference file, and the keys of a row; else "Figure 4" to "Figure 8"."""
 
 
 def _cell(at: Cell) -> Decimal:
-    table, model, column = at
-    (row,) = select(reference.table_rows(), table=table, model=model)
-    value = getattr(row, column, None)
+    place, *keys, column = at
+    loader, names = PLACES.get(str(place), ("figure_points", ("base", "strategy", "scale")))
+    if len(keys) != len(names):
+        raise InputError(f"{place}: a row is told by {', '.join(names)}, not by {keys}")
+    where = dict(zip(names, keys, strict=True))
+    if loader == "table_rows":
+        where["table"] = place
+    rows = select(getattr(reference, loader)(), **where)
+    if loader == "figure_points":
+        rows = [r for r in rows if str(place).removeprefix("Figure ") in r.figure.split(";")]
+    value = getattr(rows[0], str(column), None) if rows else None
     if not isinstance(value, Decimal):
-        raise InputError(f"Table {table}, {model}: no value {column!r} is published")
+        raise InputError(f"{place}, {' '.join(map(str, keys))}: no value {column!r} is published")
     return value
 
 
 def _name(at: Cell) -> str:
-    return f"{at[1]} {in_words(at[2])}"
+    _, *keys, column = at
+    return " ".join([*(key for key in keys if isinstance(key, str)), in_words(str(column))])
 
 
 @judge_function
-def table_differences(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> list[Point]:
+def differences(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> Points:
     """First cell minus second, for each pair, beside the differences stated in the text."""
     if len(pairs) != len(claim.published):
         raise InputError(f"{len(pairs)} pairs for {len(claim.published)} published values")
-    return [
-        rounds_to(
-            claim,
-            f"{_name(a)} minus {_name(b)}",
-            "",
-            said,
-            Fraction(_cell(a) - _cell(b)),
-            claim.unit,
-        )
-        for (a, b), said in zip(pairs, claim.published, strict=True)
-    ]
+    for (a, b), said in zip(pairs, claim.published, strict=True):
+        label, found = f"{_name(a)} minus {_name(b)}", Fraction(_cell(a) - _cell(b))
+        yield rounds_to(claim, label, "", said, found, claim.unit)
 
 
 @judge_function
-def table_ratio(claim: Claim, above: Cell, below: Cell) -> list[Point]:
-    """One cell over another, beside the ratio stated in the text."""
-    ratio = Fraction(_cell(above)) / Fraction(_cell(below))
-    label = f"{_name(above)} over {_name(below)}"
-    return [rounds_to(claim, label, "", claim.published[0], ratio)]
+def ratios(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> Points:
+    """One cell over another, in each pair, beside the one ratio stated in the text."""
+    for above, below in pairs:
+        label, found = f"{_name(above)} over {_name(below)}", Fraction(_cell(above))
+        yield rounds_to(claim, label, "", claim.published[0], found / Fraction(_cell(below)))
 
 
 @judge_function
-def table_order(
-    claim: Claim, pairs: list[tuple[Cell, Cell]], or_equal: bool = False
-) -> list[Point]:
-    """In every pair the first cell is below the second."""
+def in_order(claim: Claim, rising: list[list[Cell]], or_equal: bool = False) -> Points:
+    """Published values rise along these cells; several lists may be given."""
     sign = "<=" if or_equal else "<"
-    points = []
-    for a, b in pairs:
+    for a, b in (pair for cells in rising for pair in pairwise(cells)):
         x, y = _cell(a), _cell(b)
         ok = x <= y if or_equal else x < y
-        points.append(holds("", f"{_name(a)} {sign} {_name(b)}", f"{x} against {y}", ok))
-    return points
-
-
-def _plotted(at: Place) -> reference.FigurePoint:
-    figure, base, strategy, s = at
-    rows = select(reference.figure_points(), base=base, strategy=strategy, scale=s)
-    found = [row for row in rows if figure in row.figure.split(";")]
-    if not found:
-        raise InputError(f"Figure {figure} has no point {base} {strategy} x{s:g}")
-    return found[0]
+        yield holds("", f"{_name(a)} {sign} {_name(b)}", f"{x} against {y}", ok)
 
 
 @judge_function
-def figure_order(
-    claim: Claim,
-    column: Literal["top1_error_percent", "epoch_minutes_8xv100", "gflops"],
-    points: list[Place],
-) -> list[Point]:
-    """A plotted quantity increases along these points."""
-    found = []
-    for at in points:
-        value = getattr(_plotted(at), column)
-        if value is None:
-            raise InputError(f"Figure {at[0]} plots no {column}")
-        found.append((f"{at[1]} {at[2]}", value))
-    return [
-        holds("", f"{a} below {b}", f"{x} < {y}", x < y, column)
-        for (a, x), (b, y) in pairwise(found)
-    ]
-
-
-@judge_function
-def width_gap_order(claim: Claim, narrower: list[tuple[Place, Place]]) -> list[Point]:
-    """How much higher the error of w is than that of dwr shrinks from base to base."""
-    gaps = []
-    for w, dwr in narrower:
-        a, b = _plotted(w), _plotted(dwr)
-        gaps.append((w[1], a.top1_error_percent - b.top1_error_percent))
+def gaps_shrink(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> Points:
+    """First cell minus second is smaller from pair to pair."""
+    gaps = [(str(a[1]), _cell(a) - _cell(b)) for a, b in pairs]
     return [
         holds("", f"{b} below {a}", f"{y} < {x} points", y < x) for (a, x), (b, y) in pairwise(gaps)
     ]
 
 
-@judge_function
-def epoch_time_order(claim: Claim, points: list[tuple[str, float]]) -> list[Point]:
-    """In Figure 1, bottom right, the epoch time increases along these (strategy, s)."""
-    found = []
-    for strategy, s in points:
-        (p,) = select(reference.epoch_time_points(), strategy=strategy, scale=s)
-        found.append((strategy, p.epoch_minutes_8xv100))
-    return [
-        holds("", f"{a} below {b}", f"{x} < {y} min", x < y) for (a, x), (b, y) in pairwise(found)
-    ]
+Curve = Sequence[tuple[float, float]]
 
 
-Curve = list[tuple[float, float]]
+def value_at(curve: Curve, x: float) -> float | None:
+    """A curve's value on the straight lines of a log-log plot; None outside of it."""
+    for (x0, y0), (x1, y1) in pairwise(curve):
+        if x0 <= x <= x1:
+            return exp(log(y0) + log(x / x0) / log(x1 / x0) * log(y1 / y0))
+    return None
+
+
+def below(
+    curves: Mapping[str, Curve], lower: list[str], others: list[str], at: list[float], unit: str
+) -> Iterator[Point]:
+    """At these flops one of the first curves lies below each of the others, where both are."""
+    for x in at:
+        best = [y for name in lower if (y := value_at(curves[name], x)) is not None]
+        for name in others:
+            other = value_at(curves[name], x)
+            if best and other is not None:
+                text = f"{min(best):.4g} < {other:.4g} {unit}"
+                yield holds(f"{x:g} GF", f"below {name}", text, min(best) < other)
 
 
 def _time_curve(base: str) -> Curve:
@@ -144,61 +128,39 @@ def _time_curve(base: str) -> Curve:
     return [(float(r.gflops), float(r.epoch_minutes_8xv100 or "nan")) for r in rows]
 
 
-def _minutes_at(curve: Curve, gflops: float) -> float | None:
-    """Minutes at given flops on the straight lines of a log-log plot; None outside the curve."""
-    for (x0, y0), (x1, y1) in pairwise(curve):
-        if x0 <= gflops <= x1:
-            part = log(gflops / x0) / log(x1 / x0)
-            return exp(log(y0) + part * log(y1 / y0))
-    return None
-
-
 @judge_function
 def fastest_in_figure8(
     claim: Claim, fastest: list[str], others: list[str], gflops: list[float]
-) -> list[Point]:
+) -> Points:
     """At these flops one of the first curves takes less time than each of the others."""
-    points = []
-    for at in gflops:
-        times = {base: _minutes_at(_time_curve(base), at) for base in fastest + others}
-        best = min(t for base in fastest if (t := times[base]) is not None)
-        for base in others:
-            if (other := times[base]) is not None:
-                text = f"{best:.1f} < {other:.1f} min"
-                points.append(holds(f"{at:g} GF", f"below {base}", text, best < other))
-    return points
+    curves = {base: _time_curve(base) for base in fastest + others}
+    return list(below(curves, fastest, others, gflops, "min"))
 
 
 @judge_function
 def slower_growth_in_figure8(
     claim: Claim, curves: list[str], than: str, gflops: list[float]
-) -> list[Point]:
+) -> Points:
     """Time grows with a smaller power of flops than on a reference curve, and ends up below it."""
 
-    def power(curve: Curve) -> float:
-        return linear_regression([log(x) for x, _ in curve], [log(y) for _, y in curve]).slope
+    def power(base: str) -> float:
+        logs = [(log(x), log(y)) for x, y in _time_curve(base)]
+        return linear_regression(*zip(*logs, strict=True)).slope
 
-    reference_curve = _time_curve(than)
-    points = []
     for base in curves:
-        curve = _time_curve(base)
-        a, b = power(curve), power(reference_curve)
-        points.append(holds(base, f"smaller power than {than}", f"{a:.2f} < {b:.2f}", a < b))
-        for at in gflops:
-            x, y = _minutes_at(curve, at), _minutes_at(reference_curve, at)
-            if x is not None and y is not None:
-                text = f"{x:.1f} < {y:.1f} min"
-                points.append(holds(base, f"below {than} at {at:g} GF", text, x < y))
-    return points
+        a, b = power(base), power(than)
+        yield holds(base, f"smaller power than {than}", f"{a:.2f} < {b:.2f}", a < b)
+        lines = {name: _time_curve(name) for name in (base, than)}
+        yield from below(lines, [base], [than], gflops, "min")
 
 
 def _time_and_quantity(
-    quantity: str, base: str | None, strategy: str | None, drawn_only: bool
+    quantity: str, base: str, strategy: str | None, drawn_only: bool
 ) -> tuple[list[float], list[float]]:
     """Figure 2's points: a quantity and the epoch minutes. What is not drawn is counted here."""
     xs, ys = [], []
     for p in reference.runtime_points():
-        if base not in (None, p.base) or strategy not in (None, p.strategy):
+        if base not in ("all", p.base) or strategy not in (None, p.strategy):
             continue
         if p.drawn(quantity):
             xs.append(float(getattr(p, quantity)))
@@ -211,54 +173,39 @@ def _time_and_quantity(
 
 
 @judge_function
-def pearson_panel(
-    claim: Claim, panel: Literal["flops", "params", "acts", "families"]
-) -> list[Point]:
-    """Every correlation printed in a panel of Figure 2, recomputed from its drawn points."""
-    points = []
-    quantity = {"flops": "gflops", "params": "mparams"}.get(panel, "macts")
-    for printed in select(reference.printed_pearson(), panel=panel):
-        group = None if printed.group == "all" else printed.group
-        base, strategy = (group, None) if panel == "families" else ("EN-B0", group)
-        xs, ys = _time_and_quantity(quantity, base, strategy, drawn_only=True)
-        label = f"{printed.group}, {len(xs)} models"
-        points.append(rounds_to(claim, label, "r", printed.pearson_r, correlation(xs, ys)))
-    return points
-
-
-@judge_function
 def pearson(
-    claim: Claim, base: str, quantity: Quantity, drawn_only: bool, strategy: str | None = None
-) -> list[Point]:
-    """One correlation of Figure 2 beside the ledger's published value."""
-    xs, ys = _time_and_quantity(quantity, base, strategy, drawn_only)
-    label = f"{base}, {len(xs)} models"
-    return [rounds_to(claim, label, "r", claim.published[0], correlation(xs, ys))]
+    claim: Claim,
+    panel: Literal["flops", "params", "acts", "families"] | None = None,
+    base: str = "EN-B0",
+    drawn_only: bool = True,
+) -> Points:
+    """Every correlation printed in a panel of Figure 2, recomputed from its drawn points.
+
+    Without a panel: that of acts and time on one base beside the ledger's published value.
+    """
+    quantity = {"flops": "gflops", "params": "mparams"}.get(panel or "", "macts")
+    printed = [(base, claim.published[0])] if panel is None else []
+    printed += [(p.group, p.pearson_r) for p in reference.printed_pearson() if p.panel == panel]
+    for group, r in printed:
+        by_base = panel in (None, "families")
+        strategy = None if by_base or group == "all" else group
+        xs, ys = _time_and_quantity(quantity, group if by_base else base, strategy, drawn_only)
+        yield rounds_to(claim, f"{group}, {len(xs)} models", "r", r, correlation(xs, ys))
 
 
 @judge_function
-def pearson_at_least(
-    claim: Claim, quantity: Quantity, bases: list[str], bound: Decimal
-) -> list[Point]:
+def pearson_at_least(claim: Claim, quantity: Quantity, bases: list[str], bound: float) -> Points:
     """Within every base the correlation reaches the bound, without rounding."""
-    points = []
     for base in bases:
         xs, ys = _time_and_quantity(quantity, base, None, drawn_only=True)
         r = correlation(xs, ys)
-        ok = Decimal(r) >= bound
-        points.append(holds(f"{base}, {len(xs)} models", f"at least {bound}", f"{r:.4f}", ok, "r"))
-    return points
+        yield at_least(f"r of {base}, {len(xs)} models", bound, r, ".4f")
 
 
 @judge_function
-def fitted_line(claim: Claim, base: str, quantity: Quantity, drawn_only: bool) -> list[Point]:
+def fitted_line(claim: Claim, base: str, quantity: Quantity, drawn_only: bool) -> Points:
     """Slope and intercept of minutes over a quantity, beside the line drawn in Figure 2."""
     xs, ys = _time_and_quantity(quantity, base, None, drawn_only)
-    line = linear_regression(xs, ys)
-    label = f"{base}, {len(xs)} models"
-    return [
-        rounds_to(claim, label, name, said, value)
-        for name, said, value in zip(
-            ("slope", "intercept"), claim.published, (line.slope, line.intercept), strict=True
-        )
-    ]
+    line, label = linear_regression(xs, ys), f"{base}, {len(xs)} models"
+    for name, said in zip(("slope", "intercept"), claim.published, strict=True):
+        yield rounds_to(claim, label, name, said, getattr(line, name))

@@ -12,7 +12,7 @@ from typing import Literal
 from repro import reference, theory
 from repro.arch.strategy import paper_strategy
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
+from repro.claims.judging import Point, Points, between, equals, holds, judge_function, rounds_to
 from repro.evidence.printed import Quantity, count, network
 from repro.reference import select
 
@@ -26,67 +26,55 @@ def _exponent(claim: Claim, label: str, quantity: str, printed: str, ours: Fract
     return equals(label, quantity, Fraction(printed), ours)
 
 
+def _factors(powers: theory.Powers) -> dict[str, Fraction | theory.Linear | None]:
+    """Exponents by their columns; a share of the log-flops counts width and resolution twice."""
+    shares = (powers.d, 2 * powers.w, 2 * powers.r)
+    return {
+        **{"depth": powers.d, "width": powers.w, "group_width": powers.g, "resolution": powers.r},
+        **dict(zip(("share_depth", "share_width", "share_resolution"), shares, strict=True)),
+    }
+
+
 @judge_function
-def table_exponents(claim: Claim, table: Literal[1, 2, 3, 4], strategy: str) -> list[Point]:
+def table_exponents(claim: Claim, table: Literal[1, 2, 3, 4], strategy: str) -> Points:
     """A row of Tables 1 to 4: every exponent derived, and measured on a real conv stage."""
     (row,) = select(reference.exponent_rows(), table=table, strategy=strategy)
     if table == 3:
         powers = theory.GROUP_SCALING[strategy]
     else:
         powers = theory.strategy_powers(paper_strategy(strategy))
-    factors = {
-        "depth": (row.depth, powers.d),
-        "width": (row.width, powers.w),
-        "group width": (row.group_width, powers.g),
-        "resolution": (row.resolution, powers.r),
-        "share of depth": (row.share_depth, powers.d),
-        "share of width": (row.share_width, 2 * powers.w),
-        "share of resolution": (row.share_resolution, 2 * powers.r),
-    }
-    points = [
-        _exponent(claim, strategy, name, printed, ours)
-        for name, (printed, ours) in factors.items()
-        if printed and isinstance(ours, Fraction)
-    ]
+    for name, ours in _factors(powers).items():
+        what = name.replace("share_", "share of ").replace("_", " ")
+        if (printed := getattr(row, name)) and isinstance(ours, Fraction):
+            yield _exponent(claim, strategy, what, printed, ours)
     for how, found in (
         ("derived", theory.growth(powers)),
-        ("measured", theory.measured(powers, dense=table != 3)),
+        ("measured", theory.measured(powers, theory.GROUPED if table == 3 else theory.DENSE)),
     ):
-        points += [
-            _exponent(claim, f"{strategy}, {how}", cost, getattr(row, cost), getattr(found, cost))
-            for cost in COSTS
-        ]
-    return points
+        for cost in COSTS:
+            sides = getattr(row, cost), getattr(found, cost)
+            yield _exponent(claim, f"{strategy}, {how}", cost, *sides)
 
 
 @judge_function
-def family_exponents(claim: Claim) -> list[Point]:
+def family_exponents(claim: Claim) -> Points:
     """Table 4's general row: every exponent as a function of alpha."""
     (row,) = select(reference.exponent_rows(), table=4, strategy="alpha")
     powers = theory.family_powers()
     found = theory.growth(powers)
-    ours = {
-        "depth": powers.d,
-        "width": powers.w,
-        "resolution": powers.r,
-        "share_depth": powers.d,
-        "share_width": 2 * powers.w,
-        "share_resolution": 2 * powers.r,
-        **{cost: getattr(found, cost) for cost in COSTS},
-    }
-    return [equals("alpha", name, getattr(row, name), str(e)) for name, e in ours.items()]
+    for name, ours in (_factors(powers) | {cost: getattr(found, cost) for cost in COSTS}).items():
+        if printed := getattr(row, name):
+            yield equals("alpha", name, printed, str(ours))
 
 
 @judge_function
-def theory_curves(claim: Claim) -> list[Point]:
+def theory_curves(claim: Claim) -> Points:
     """Figure 1, bottom left: relative acts at the right end of every curve."""
-    points = []
     for p in reference.theory_points():
         acts = theory.growth(theory.strategy_powers(paper_strategy(p.strategy))).acts
         assert isinstance(acts, Fraction)
         label = f"{p.strategy}, s={p.scale:g}"
-        points.append(rounds_to(claim, label, "acts", p.relative_acts, p.scale ** float(acts)))
-    return points
+        yield rounds_to(claim, label, "acts", p.relative_acts, p.scale ** float(acts))
 
 
 def slope(base: str, strategy: str, quantity: Quantity, scales: list[float]) -> float:
@@ -104,43 +92,33 @@ def slopes_between(
     scales: list[float],
     low: float,
     high: float,
-) -> list[Point]:
+) -> Points:
     """On every base the measured exponent lies between two bounds."""
-    points = []
-    for base in bases:
-        found = slope(base, strategy, quantity, scales)
-        ok = low <= found <= high
-        points.append(holds(base, f"{low:g} to {high:g}", f"{found:.3f}", ok, quantity))
-    return points
+    return [
+        between(base, low, high, slope(base, strategy, quantity, scales), ".3f", quantity=quantity)
+        for base in bases
+    ]
 
 
 @judge_function
 def slopes_in_order(
     claim: Claim, bases: list[str], strategies: list[str], quantity: Quantity, scales: list[float]
-) -> list[Point]:
+) -> Points:
     """On every base the measured exponents of these strategies increase in this order."""
-    points = []
     for base in bases:
         found = {name: slope(base, name, quantity, scales) for name in strategies}
         for a, b in pairwise(strategies):
             text = f"{found[a]:.3f} < {found[b]:.3f}"
-            points.append(holds(base, f"{a} below {b}", text, found[a] < found[b], quantity))
-    return points
+            yield holds(base, f"{a} below {b}", text, found[a] < found[b], quantity)
 
 
 @judge_function
 def uniform_scaling_by_two(
     claim: Claim, depth: float, width: float, resolution: float, within: float
-) -> list[Point]:
+) -> Points:
     """Given factors are close to uniform compound scaling (dwr) by s = 2."""
     uniform = paper_strategy("dwr").multipliers(2.0)
-    pairs = {
-        "depth": (depth, uniform.d),
-        "width": (width, uniform.w),
-        "resolution": (resolution, uniform.r),
-        "flops": (depth * width**2 * resolution**2, 2.0),
-    }
-    return [
-        holds(name, f"{u:.3f} within {within:.0%}", f"{f:.3f}", abs(f / u - 1) <= within)
-        for name, (f, u) in pairs.items()
-    ]
+    factors = (depth, width, resolution, depth * width**2 * resolution**2)
+    wanted = (uniform.d, uniform.w, uniform.r, 2.0)
+    for name, f, u in zip(("depth", "width", "resolution", "flops"), factors, wanted, strict=True):
+        yield holds(name, f"{u:.3f} within {within:.0%}", f"{f:.3f}", abs(f / u - 1) <= within)

@@ -7,11 +7,11 @@ follows from the points by one rule for all claims, in `verdict_of`.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from pydantic import ValidationError, validate_call
 
@@ -27,6 +27,7 @@ Verdict = Literal[
 ]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 Match = Literal["yes", "within tolerance", "no"]
+Number = int | float | Fraction
 
 WORDS = {
     "gflops": "flops",
@@ -43,6 +44,7 @@ WORDS = {
     "tpu_activation": "TPU activation",
     "v100_fp16_ms_batch128": "milliseconds on V100",
     "tpuv3_ms_batch128": "milliseconds on TPUv3",
+    "peak_tops": "peak rate",
 }
 """What readers are shown for columns of the reference files; other names stand for themselves."""
 
@@ -86,23 +88,6 @@ class Point:
         what = " ".join(filter(None, (self.label, self.quantity)))
         return f"{what}: {self.published} published, {self.computed} computed".lstrip(": ")
 
-    def on(self, machine: str) -> Point:
-        """The same point, measured on a machine."""
-        return replace(self, machine=machine)
-
-
-def of_machines(points: Sequence[Point], missing: str) -> list[Point]:
-    """Measured points as a judge returns them: of several machines, each with its machine.
-
-    Raises:
-        NotTestable: there are none; says what is missing.
-    """
-    if not points:
-        raise NotTestable(missing)
-    if len({point.machine for point in points}) > 1:
-        return [replace(point, label=f"{point.machine}: {point.label}") for point in points]
-    return list(points)
-
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -130,12 +115,7 @@ class Judgement:
 
 
 def rounds_to(
-    claim: Claim,
-    label: str,
-    quantity: str,
-    published: Decimal,
-    computed: int | float | Fraction,
-    unit: str = "",
+    claim: Claim, label: str, quantity: str, published: Decimal, computed: Number, unit: str = ""
 ) -> Point:
     """Compare a value with a printed one, by the printed digits and the claim's tolerance.
 
@@ -148,44 +128,78 @@ def rounds_to(
     decimals = max(0, -exponent)
     half_unit = Fraction(10) ** exponent / 2
     difference = Fraction(computed) - Fraction(published)
-    match: Match = "no"
-    if abs(difference) <= half_unit:
-        match = "yes"
-    elif claim.tolerance and abs(difference) <= Fraction(claim.tolerance.abs):
-        match = "within tolerance"
-    return Point(
-        label,
-        in_words(quantity),
-        str(published),
-        f"{float(computed):.{decimals + 3}f}",
-        unit,
-        match,
-        float(abs(difference) / half_unit),
-        float(difference),
-    )
+    near = claim.tolerance and abs(difference) <= Fraction(claim.tolerance.abs)
+    match: Match = "within tolerance" if near else "no"
+    match = "yes" if abs(difference) <= half_unit else match
+    text, off = f"{float(computed):.{decimals + 3}f}", float(abs(difference) / half_unit)
+    shown = str(published), text, unit
+    return Point(label, in_words(quantity), *shown, match, off, float(difference))
+
+
+def holds(
+    label: str, required: str, found: str, ok: bool, quantity: str = "", unit: str = ""
+) -> Point:
+    """A condition of a trend, with the values on which it was decided."""
+    match: Match = "yes" if ok else "no"
+    return Point(label, in_words(quantity), required, found, unit, match, 0.0 if ok else 2.0)
 
 
 def equals(label: str, quantity: str, published: object, computed: object, unit: str = "") -> Point:
     """Compare two values that must be equal."""
     equal = published == computed
-    return Point(
-        label,
-        in_words(quantity),
-        str(published),
-        str(computed),
-        unit,
-        "yes" if equal else "no",
-        0.0 if equal else 2.0,
-    )
+    return holds(label, str(published), str(computed), equal, quantity, unit)
 
 
-def holds(label: str, required: str, found: str, ok: bool, quantity: str = "") -> Point:
-    """A condition of a trend, with the values on which it was decided."""
-    match: Match = "yes" if ok else "no"
-    return Point(label, in_words(quantity), required, found, "", match, 0.0 if ok else 2.0)
+def between(
+    label: str, low: float, high: float, found: float, spec: str, unit: str = "", quantity: str = ""
+) -> Point:
+    """A condition of a trend: a value lies between two bounds."""
+    required, text = f"{low:g} to {high:g}{unit}", f"{found:{spec}}{unit}"
+    return holds(label, required, text, low <= found <= high, quantity)
 
 
-JudgeFunction = Callable[..., Sequence[Point]]
+def at_least(
+    label: str, bound: float, found: float, spec: str, what: str = "", unit: str = ""
+) -> Point:
+    """A condition of a trend: a value reaches a bound."""
+    return holds(label, f"{what}at least {bound:g}{unit}", f"{found:{spec}}", found >= bound)
+
+
+Found = TypeVar("Found")
+
+
+def on_each(
+    machines: Mapping[str, Found],
+    judged: Callable[[str, Found], Iterable[Point]],
+    missing: str,
+    named: Callable[[str, Found], str] = lambda machine, _: machine,
+) -> list[Point]:
+    """Points measured on all machines, each with its machine; of several it stands in the label.
+
+    Args:
+        machines: what was measured, by machine.
+        judged: the points of one machine; none where it lacks what the claim needs.
+        missing: what to say if no machine has any.
+        named: a machine as readers are shown it.
+
+    Raises:
+        NotTestable: no machine has any.
+    """
+    points = [
+        replace(point, machine=named(machine, found))
+        for machine, found in machines.items()
+        for point in judged(machine, found)
+    ]
+    if not points:
+        raise NotTestable(missing)
+    if len({point.machine for point in points}) > 1:
+        return [replace(point, label=f"{point.machine}: {point.label}") for point in points]
+    return points
+
+
+Points = Iterable[Point]
+"""What a judge returns, or yields."""
+JudgeFunction = Callable[..., Points]
 JUDGES: dict[str, JudgeFunction] = {}
 """Judging functions by name. The first argument is the claim, the others come from ``args``."""
 
@@ -232,12 +246,9 @@ def _shown(kind: Kind, points: Sequence[Point], worst: Point) -> tuple[str, str]
         what, fine = ("conditions", "all hold") if kind == "trend" else ("values", "all equal")
         return f"{len(points)} {what}", fine
     shown = points if len(points) <= FEW else (worst,)
-    unit = shown[0].unit if len({p.unit for p in shown}) == 1 else ""
-    unit = f" {unit}" if unit else ""
-    return (
-        " / ".join(p.published for p in shown) + unit,
-        " / ".join(p.computed for p in shown) + unit,
-    )
+    unit = f" {shown[0].unit}".rstrip() if len({p.unit for p in shown}) == 1 else ""
+    published = " / ".join(p.published for p in shown)
+    return published + unit, " / ".join(p.computed for p in shown) + unit
 
 
 def _why(claim: Claim, points: Sequence[Point], worst: Point) -> str:
@@ -292,27 +303,21 @@ def judge(claim: Claim) -> Judgement:
             raise InputError(f"claim {claim.id!r}: {error}") from None
         if not points and not untestable:
             raise InputError(f"claim {claim.id!r}: its judge found no value to judge")
-    literal = " / ".join(map(str, claim.published)) + (f" {claim.unit}" if claim.unit else "")
-    tolerance = ""
+    unit = f" {claim.unit}" if claim.unit else ""
+    literal = " / ".join(map(str, claim.published)) + unit
+    exact = {"identity": "none", "trend": "none beyond the stated thresholds"}
+    tolerance = exact.get(claim.kind, "the printed digits") if claim.judge else ""
     if claim.tolerance:
-        unit = f" {claim.unit}" if claim.unit else ""
         tolerance = f"{claim.tolerance.abs}{unit}: {claim.tolerance.why}"
-    elif claim.judge:
-        exact = {"identity": "none", "trend": "none beyond the stated thresholds"}
-        tolerance = exact.get(claim.kind, "the printed digits")
     published, computed, why = literal.strip(), "", untestable or ""
     verdict: Verdict = "not testable here"
     if points:
         worst = max(points, key=lambda p: (p.match == "no", p.distance))
         published, computed = _shown(claim.kind, points, worst)
         verdict, why = verdict_of(claim.kind, points), _why(claim, points, worst)
+    same = {k: getattr(claim, k) for k in ("id", "group", "paper", "where", "kind", "statement")}
     return Judgement(
-        id=claim.id,
-        group=claim.group,
-        paper=claim.paper,
-        where=claim.where,
-        kind=claim.kind,
-        statement=claim.statement,
+        **same,
         published=published,
         computed=computed,
         tolerance=tolerance,

@@ -103,13 +103,11 @@ def load(path: Path | None = None) -> Ledger:
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     except yaml.YAMLError as error:
-        raise InputError(
-            f"{where} is not readable as YAML: {' '.join(str(error).split())}"
-        ) from None
+        text = " ".join(str(error).split())
+        raise InputError(f"{where} is not readable as YAML: {text}") from None
     if not isinstance(document, dict) or set(document) != {"papers", "groups"}:
         raise InputError(f"{where}: the top level needs the keys papers and groups, and no others")
-    papers: dict[str, str] = document["papers"]
-    claims: list[Claim] = []
+    papers, claims = document["papers"], []
     for group in document["groups"]:
         if not isinstance(group, dict) or not {"title", "claims"} <= set(group):
             raise InputError(f"{where}: a group needs title and claims, not {group!r:.80}")
@@ -119,10 +117,8 @@ def load(path: Path | None = None) -> Ledger:
         for entry in group["claims"]:
             claim = _claim(where, title, group.get("defaults", {}), entry)
             if claim.paper not in papers:
-                raise InputError(
-                    f"{where}: claim {claim.id!r}: no paper {claim.paper!r}."
-                    f"{did_you_mean(claim.paper, papers)}"
-                )
+                near = did_you_mean(claim.paper, papers)
+                raise InputError(f"{where}: claim {claim.id!r}: no paper {claim.paper!r}.{near}")
             claims.append(claim)
     ids = [claim.id for claim in claims]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
@@ -131,9 +127,5 @@ def load(path: Path | None = None) -> Ledger:
 
 
 def judge_all(path: Path | None = None) -> list[Judgement]:
-    """Judge every claim of a ledger, in its order.
-
-    Args:
-        path: the ledger; the project's own when left out.
-    """
+    """Judge every claim of a ledger, of the project's own when left out, in its order."""
     return [judge(claim) for claim in load(path).claims]

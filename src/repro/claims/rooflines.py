@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from fractions import Fraction
 from typing import Literal
 
 from repro import reference
 from repro.arch import get
 from repro.claims.accelerators import result_of
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, equals, holds, judge_function, rounds_to
+from repro.claims.judging import Points, at_least, equals, holds, judge_function, rounds_to
 from repro.reference import select
 from repro.runtime.blocks import equation2, fused_gain
-from repro.runtime.roofline import device_peaks, layers, roofline
+from repro.runtime.roofline import intensity_bounds, layers
 
 
 def _drawn(device: str) -> reference.DrawnRoofline:
@@ -22,55 +21,28 @@ def _drawn(device: str) -> reference.DrawnRoofline:
 
 
 @judge_function
-def peak_over(claim: Claim, above: list[str], below: str) -> list[Point]:
-    """Drawn peak rates of Figure 2 over another device's, beside the ratio in the text."""
-    low = Fraction(_drawn(below).peak_tops)
-    return [
-        rounds_to(
-            claim,
-            f"{device} over {below}",
-            "",
-            claim.published[0],
-            Fraction(_drawn(device).peak_tops) / low,
-        )
-        for device in above
-    ]
-
-
-@judge_function
 def ridge_over_intensity(
-    claim: Claim, devices: list[str], models: list[str], at_least: float
-) -> list[Point]:
+    claim: Claim, devices: list[str], models: list[str], bound: float
+) -> Points:
     """Figure 2's ridge points are so many times the intensity of its models."""
-    points = []
     for device in devices:
         for model in models:
             (point,) = select(reference.drawn_intensities(), model=model)
             ratio = float(_drawn(device).ridge / point.operational_intensity)
-            ok = ratio >= at_least
-            points.append(
-                holds(f"{model}, {device}", f"at least {at_least:g} times", f"{ratio:.1f}", ok)
-            )
-    return points
+            yield at_least(f"{model}, {device}", bound, ratio, ".1f", unit=" times")
 
 
 @judge_function
-def intensity_within_model(claim: Claim, nets: dict[str, str], batch: int) -> list[Point]:
+def intensity_within_model(claim: Claim, nets: dict[str, str], batch: int) -> Points:
     """Table 3's intensities lie between those of our traffic model with less and more fusion.
 
     Less: batch norm and activation are done by the conv; more: squeeze-excite and additions too.
     """
-    peaks = device_peaks("V100")  # any: intensity does not depend on it
-    points = []
     for row, name in nets.items():
         printed = result_of(row).operational_intensity
-        low, high = (
-            roofline(get(name), peaks, batch, "fp16", fusion=fusion).intensity
-            for fusion in ("conv", "all")
-        )
+        low, high = intensity_bounds(get(name), batch)
         ok = low <= printed <= high
-        points.append(holds(f"{row} as {name}", f"{printed}", f"{low:.1f} to {high:.1f}", ok))
-    return points
+        yield holds(f"{row} as {name}", f"{printed}", f"{low:.1f} to {high:.1f}", ok)
 
 
 def _reached(operations: float, intensity: Decimal) -> float:
@@ -81,32 +53,23 @@ def _reached(operations: float, intensity: Decimal) -> float:
 
 
 @judge_function
-def efficiency_from_latency(claim: Claim, models: list[str] | None = None) -> list[Point]:
+def efficiency_from_latency(claim: Claim, models: list[str] | None = None) -> Points:
     """Table 3's efficiency column beside what its flops and TPUv3 latencies give."""
-    points = []
     for row in reference.x_results():
         if models is None or row.model in models:
             reached = 2 * 128 * float(row.gflops / row.tpuv3_ms_batch128)
             ours = _reached(reached, row.operational_intensity)
             said = row.efficiency_percent_tpuv3
-            points.append(rounds_to(claim, row.model, "efficiency", said, ours, "%"))
-    return points
+            yield rounds_to(claim, row.model, "efficiency", said, ours, "%")
 
 
 @judge_function
-def efficiency_from_figure(claim: Claim) -> list[Point]:
+def efficiency_from_figure(claim: Claim) -> Points:
     """Table 3's efficiency column beside the points of Figure 2."""
-    return [
-        rounds_to(
-            claim,
-            point.model,
-            "efficiency",
-            result_of(point.model).efficiency_percent_tpuv3,
-            _reached(float(point.tops), point.operational_intensity),
-            "%",
-        )
-        for point in reference.drawn_intensities()
-    ]
+    for point in reference.drawn_intensities():
+        ours = _reached(float(point.tops), point.operational_intensity)
+        said = result_of(point.model).efficiency_percent_tpuv3
+        yield rounds_to(claim, point.model, "efficiency", said, ours, "%")
 
 
 @judge_function
@@ -115,13 +78,12 @@ def equation2_counts(
     kind: Literal["conv", "depthwise"],
     block: Literal["FusedMBConv", "MBConv"],
     shapes: list[tuple[int, int, int, int]],
-) -> list[Point]:
+) -> Points:
     """Equation 2's work and elements moved beside the layers of a block without expansion.
 
     A fused MBConv begins with a dense conv; an MBConv is what the equation calls depthwise.
     Shapes are N, H, C, K.
     """
-    points = []
     for n, h, c, k in shapes:
         found = list(layers(get(f"{block}-c{c}-e1-k{k}@{h}")))
         found = found[:1] if kind == "conv" else found
@@ -129,23 +91,18 @@ def equation2_counts(
         moved = sum(n * (layer.read + layer.written) + layer.weights for layer in found)
         label = f"N={n} H={h} C={c} K={k}"
         formula = equation2(kind, n, h, c, k)
-        points += [
-            equals(label, "multiply-adds", formula[0], work),
-            equals(label, "elements moved", formula[1], moved),
-        ]
-    return points
+        yield equals(label, "multiply-adds", formula[0], work)
+        yield equals(label, "elements moved", formula[1], moved)
 
 
 @judge_function
 def fused_wins_then_loses(
     claim: Claim, device: str, faster: list[int], slower: list[int], size: int, batch: int
-) -> list[Point]:
+) -> Points:
     """On a roofline the fused MBConv is the faster one at some widths, the slower one at others."""
-    points = []
     for c in faster + slower:
         gain = fused_gain(c, device, size=size, batch=batch)
         required = "fused faster" if c in faster else "fused slower"
         ok = gain > 1 if c in faster else gain < 1
         label = f"{c} channels, {device}"
-        points.append(holds(label, required, f"{gain:.2f} times as fast", ok))
-    return points
+        yield holds(label, required, f"{gain:.2f} times as fast", ok)

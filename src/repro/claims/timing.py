@@ -1,28 +1,30 @@
-"""Judges of what the paper says about time, from timings recorded by this project.
+"""Judges of what the papers say about time, from timings recorded by this project.
 
 Source of the statements: Fast and Accurate Model Scaling, section 4, Figures 1, 2 and 8, Table 8,
-all about V100s. A claim is judged on every machine that has timings of the kind it asks for, and
-says which; where none has, it is not testable and says how to record them. One multiply-add is one
-flop. Times are per image.
+about V100s; Searching for Fast Model Families on Datacenter Accelerators, sections 3, 5 and 6,
+Tables 3 and 4, about V100s and TPUs of 2020. A claim is judged on every machine that has timings
+of the kind it asks for, and says which; where none has, it is not testable and says how to record
+them. One multiply-add is one flop. Times are per image.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from math import exp, inf, log
-from statistics import correlation, linear_regression
-from typing import Annotated, Literal
+from math import inf, log
+from statistics import correlation, geometric_mean, linear_regression
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
 from repro import reference
+from repro.claims.arithmetic import below
 from repro.claims.claim import Claim
-from repro.claims.judging import Point, holds, in_words, judge_function, of_machines
+from repro.claims.judging import Point, Points, at_least, holds, in_words, judge_function, on_each
 from repro.evidence.printed import Quantity
-from repro.evidence.timings import WAYS, Timed, Timings, Way, timings
+from repro.evidence.timings import WAYS, Timed, Timings, Way, rates, timings
 from repro.records import PeakRecord
-from repro.stored import RECORD_GPU, machine_name, stored
+from repro.stored import RECORD_GPU, RECORD_X, machine_name, stored
 
 Net = tuple[str] | tuple[str, str, float]
 """A base, or a base with one of the paper's strategies and a scale."""
@@ -32,23 +34,22 @@ FEWEST = 8
 """A correlation of fewer networks is not judged."""
 
 
-def _on_each(way: Way, judged: Callable[[str, Timings], Iterable[Point]]) -> list[Point]:
-    """Points of all machines, each with its machine.
+def _on_each(way: Way, judged: Callable[[str, Timings], Iterable[Point]]) -> Points:
+    """Points of all machines with timings of this way; timings of earlier code are named so.
 
     Raises:
         NotTestable: no machine has what the claim needs.
     """
-    points = []
-    for machine, networks in timings(way).items():
-        earlier = not all(n.current for n in networks.values())
-        on = machine + " (timed by earlier code)" * earlier
-        points += [p.on(on) for p in judged(machine, networks)]
     kind = "GPU" if way.startswith("gpu") else "CPU"
     how = RECORD_GPU if kind == "GPU" else "repro time --sweep laptop --out FILE.jsonl"
-    return of_machines(
-        points,
+    return on_each(
+        timings(way),
+        judged,
         f"Needs timings of these networks on a {kind} ({way}), and none are recorded. "
         f"This records them: {how}",
+        lambda machine, networks: (
+            machine + " (timed by earlier code)" * any(not n.current for n in networks.values())
+        ),
     )
 
 
@@ -57,6 +58,12 @@ def _strategies(networks: Iterable[Timed]) -> dict[str, list[Timed]]:
     known = list(networks)
     names = dict.fromkeys(n.strategy for n in known if n.strategy)
     return {s: [n for n in known if n.strategy in (None, s)] for s in names}
+
+
+def _joined(groups: Mapping[str, list[Any]]) -> dict[str, list[Any]]:
+    """All in one group, where each has some."""
+    parts = groups.values()
+    return {"together": [n for part in parts for n in part]} if all(parts) else {}
 
 
 def _r(networks: Sequence[Timed], quantity: str) -> float:
@@ -70,13 +77,8 @@ def _of(
     up_to_macts: float = inf,
 ) -> list[Timed]:
     """Versions of these bases: the unscaled ones, and those of the strategies (None: of all)."""
-    return [
-        n
-        for n in networks.values()
-        if n.base in bases
-        and n.macts <= up_to_macts
-        and (strategies is None or n.strategy is None or n.strategy in strategies)
-    ]
+    known = [n for n in networks.values() if n.base in bases and n.macts <= up_to_macts]
+    return [n for n in known if not strategies or n.strategy in (None, *strategies)]
 
 
 @judge_function
@@ -89,7 +91,7 @@ def recorded_pearson(
     each: Literal["base", "strategy", "together"] = "base",
     strategies: list[str] | None = None,
     up_to_macts: float = inf,
-) -> list[Point]:
+) -> Points:
     """Counts and time correlate with at least ``bound``, rounded to two digits as printed.
 
     Args:
@@ -101,8 +103,7 @@ def recorded_pearson(
     def judged(_: str, networks: Timings) -> Iterable[Point]:
         groups = {base: _of(networks, [base], strategies, up_to_macts) for base in bases}
         if each == "together":
-            parts = groups.values()
-            groups = {"together": [n for part in parts for n in part]} if all(parts) else {}
+            groups = _joined(groups)
         elif each == "strategy":
             groups = {
                 f"{base} {name}": part
@@ -127,7 +128,7 @@ def recorded_lead(
     bases: list[str],
     over: dict[Quantity, Annotated[float, Field(ge=0)]],
     strategies: list[str] | None = None,
-) -> list[Point]:
+) -> Points:
     """Acts correlate with time better than other counts do, by more than the lead stated."""
 
     def judged(_: str, networks: Timings) -> Iterable[Point]:
@@ -136,13 +137,11 @@ def recorded_lead(
             if len(part) >= FEWEST:
                 acts = _r(part, "macts")
                 for quantity, lead in over.items():
-                    other = _r(part, quantity)
-                    yield holds(
-                        f"{base}, {len(part)} networks",
-                        f"acts above {in_words(quantity)}" + f" by more than {lead:g}" * bool(lead),
-                        f"r {acts:.4f} against {other:.4f}",
-                        acts - other > lead,
-                    )
+                    label, other = f"{base}, {len(part)} networks", _r(part, quantity)
+                    required = f"acts above {in_words(quantity)}"
+                    required += f" by more than {lead:g}" * bool(lead)
+                    text = f"r {acts:.4f} against {other:.4f}"
+                    yield holds(label, required, text, acts - other > lead)
 
     return _on_each(way, judged)
 
@@ -156,8 +155,9 @@ def _pick(networks: Timings, wanted: Sequence[Net]) -> list[Timed] | None:
 @judge_function
 def recorded_rising(
     claim: Claim, way: Way, rising: list[list[Net]], what: Literal["seconds", "memory"] = "seconds"
-) -> list[Point]:
+) -> Points:
     """Time, or memory, of one image rises along these networks; several lists may be given."""
+    unit, name = {"seconds": (1e3, "ms"), "memory": (1e-6, "MB")}[what]
 
     def judged(_: str, networks: Timings) -> Iterable[Point]:
         for row in rising:
@@ -165,12 +165,8 @@ def recorded_rising(
             if found is None or any(getattr(n, what) is None for n in found):
                 continue
             for a, b in pairwise(found):
-                x, y = getattr(a, what), getattr(b, what)
-                text = (
-                    f"{1e3 * x:.4g} < {1e3 * y:.4g} ms"
-                    if what == "seconds"
-                    else f"{x / 1e6:.4g} < {y / 1e6:.4g} MB"
-                )
+                x, y = unit * getattr(a, what), unit * getattr(b, what)
+                text = f"{x:.4g} < {y:.4g} {name}"
                 yield holds(a.label, f"below {b.label}", text, x < y)
 
     return _on_each(way, judged)
@@ -178,23 +174,21 @@ def recorded_rising(
 
 @judge_function
 def recorded_speedup(
-    claim: Claim, way: Way, slow: Net, fast: Net, at_least: Annotated[float, Field(gt=1)]
-) -> list[Point]:
+    claim: Claim, way: Way, slow: Net, fast: Net, bound: Annotated[float, Field(gt=1)]
+) -> Points:
     """One network takes at least so many times as long as another."""
 
     def judged(_: str, networks: Timings) -> Iterable[Point]:
         found = _pick(networks, [slow, fast])
         if found:
             a, b = found
-            ratio = a.seconds / b.seconds
-            label = f"{a.label} over {b.label}"
-            yield holds(label, f"at least {at_least:g}", f"{ratio:.3f}", ratio >= at_least)
+            yield at_least(f"{a.label} over {b.label}", bound, a.seconds / b.seconds, ".3f")
 
     return _on_each(way, judged)
 
 
 @judge_function
-def recorded_growth(claim: Claim, way: Way, bases: list[str], rising: list[str]) -> list[Point]:
+def recorded_growth(claim: Claim, way: Way, bases: list[str], rising: list[str]) -> Points:
     """The exponent of s in time rises along these strategies, and stays below that of flops."""
 
     def exponent(part: Sequence[Timed], what: str) -> float:
@@ -220,9 +214,8 @@ def recorded_growth(claim: Claim, way: Way, bases: list[str], rising: list[str])
 
 
 @judge_function
-def recorded_inference(claim: Claim, way: Way, inference: Way, bound: Share) -> list[Point]:
+def recorded_inference(claim: Claim, way: Way, inference: Way, bound: Share) -> Points:
     """Times of inference and of training correlate over the networks that have both."""
-
     inferred = timings(inference)
 
     def judged(machine: str, training: Timings) -> Iterable[Point]:
@@ -230,8 +223,7 @@ def recorded_inference(claim: Claim, way: Way, inference: Way, bound: Share) -> 
         both = [net for net in training if net in other]
         if len(both) >= FEWEST:
             r = correlation([training[n].seconds for n in both], [other[n].seconds for n in both])
-            label = f"{len(both)} networks"
-            yield holds(label, f"r of at least {bound:g}", f"{r:.4f}", r >= bound)
+            yield at_least(f"{len(both)} networks", bound, r, ".4f", "r of ")
 
     return _on_each(way, judged)
 
@@ -239,7 +231,7 @@ def recorded_inference(claim: Claim, way: Way, inference: Way, bound: Share) -> 
 @judge_function
 def recorded_peak_share(
     claim: Claim, way: Way, up_to_gflops: Annotated[float, Field(gt=0)], share: Share
-) -> list[Point]:
+) -> Points:
     """No network up to so many flops reaches this share of the machine's peak rate.
 
     That is the rate of a measured product or conv, or of the fastest network if it is higher. A
@@ -259,9 +251,8 @@ def recorded_peak_share(
         peak = max(measured[machine], *rates.values())
         for n in networks.values():
             if n.gflops <= up_to_gflops:
-                reached = rates[n.label] / peak
-                text = f"{100 * reached:.1f} %"
-                yield holds(n.label, f"below {100 * share:g} % of the peak", text, reached < share)
+                reached, most = rates[n.label] / peak, f"below {100 * share:g} % of the peak"
+                yield holds(n.label, most, f"{100 * reached:.1f} %", reached < share)
 
     return _on_each(way, judged)
 
@@ -269,41 +260,24 @@ def recorded_peak_share(
 @judge_function
 def recorded_fastest(
     claim: Claim, way: Way, fastest: list[str], others: list[str], gflops: list[float]
-) -> list[Point]:
+) -> Points:
     """Scaled by dWr, one of the first bases takes less time at given flops than each other one."""
 
     def judged(_: str, networks: Timings) -> Iterable[Point]:
+        known = [n for n in networks.values() if n.strategy in (None, "dWr")]
+        points = sorted((n.gflops, 1e3 * n.seconds, n.base) for n in known)
         curves = {
-            base: sorted(
-                (n.gflops, n.seconds)
-                for n in networks.values()
-                if n.base == base and n.strategy in (None, "dWr")
-            )
-            for base in (*fastest, *others)
+            base: [(x, y) for x, y, of in points if of == base] for base in (*fastest, *others)
         }
-        for at in gflops:
-            best = [t for base in fastest if (t := _at(curves[base], at)) is not None]
-            for base in others:
-                other = _at(curves[base], at)
-                if best and other is not None:
-                    text = f"{1e3 * min(best):.4g} < {1e3 * other:.4g} ms"
-                    yield holds(f"{at:g} GF", f"below {base}", text, min(best) < other)
+        return below(curves, fastest, others, gflops, "ms")
 
     return _on_each(way, judged)
-
-
-def _at(curve: Sequence[tuple[float, float]], x: float) -> float | None:
-    """A curve's value on the straight lines of a log-log plot; None outside of it."""
-    for (x0, y0), (x1, y1) in pairwise(curve):
-        if x0 <= x <= x1:
-            return exp(log(y0) + log(x / x0) / log(x1 / x0) * log(y1 / y0))
-    return None
 
 
 @judge_function
 def recorded_ranks(
     claim: Claim, way: Way, bases: list[str], bound: Share, together: bool = False
-) -> list[Point]:
+) -> Points:
     """Networks of Figure 2 rank by time as they do there: Spearman's rho per base, or of all.
 
     The unscaled network, which the paper timed once for each strategy, counts with its mean there.
@@ -315,15 +289,11 @@ def recorded_ranks(
 
     def judged(_: str, networks: Timings) -> Iterable[Point]:
         known = {base: [n for n in networks if n in published and n[0] == base] for base in bases}
-        if together:
-            every = list(known.values())
-            known = {"together": [n for part in every for n in part]} if all(every) else {}
-        for label, both in known.items():
+        for label, both in (_joined(known) if together else known).items():
             if len(both) >= FEWEST:
                 theirs = [sum(published[n]) / len(published[n]) for n in both]
                 rho = correlation(_ranks(theirs), _ranks([networks[n].seconds for n in both]))
-                text = f"{label}, {len(both)} networks"
-                yield holds(text, f"rho of at least {bound:g}", f"{rho:.4f}", rho >= bound)
+                yield at_least(f"{label}, {len(both)} networks", bound, rho, ".4f", "rho of ")
 
     return _on_each(way, judged)
 
@@ -332,3 +302,63 @@ def _ranks(values: Sequence[float]) -> list[float]:
     """Ranks from 1 on, equal values sharing their mean rank."""
     ordered = sorted(values)
     return [ordered.index(v) + (ordered.count(v) + 1) / 2 for v in values]
+
+
+Pair = tuple[str, str]
+"""Two networks by the names under which they were timed: the faster one, and the other."""
+Gains = dict[Pair, float]
+
+
+def _on_all(
+    pairs: list[Pair], protocol: dict[str, Any], judged: Callable[[Gains], Iterable[Point]]
+) -> Points:
+    """Points of every machine on which all pairs were timed.
+
+    Raises:
+        NotTestable: there is none; in the same words for all claims of one protocol.
+    """
+    names = {name for pair in pairs for name in pair}
+    gains = {
+        machine: {(a, b): known[a] / known[b] for a, b in pairs}
+        for machine, known in rates(protocol).items()
+        if names <= known.keys()
+    }
+    conditions = ", ".join(f"{k} {v}".replace("_", " ") for k, v in protocol.items() if v)
+    return on_each(
+        gains,
+        lambda _, found: judged(found),
+        "Needs timings of its networks, all of them together on one machine, and no machine has"
+        f" them in data/records ({conditions}). This records them: {RECORD_X}",
+    )
+
+
+@judge_function
+def recorded_gain(
+    claim: Claim,
+    pairs: list[Pair],
+    which: Literal["mean", "largest"],
+    bound: float,
+    protocol: dict[str, Any],
+) -> Points:
+    """The geometric mean, or the largest, of recorded speed-ups reaches a bound."""
+
+    def judged(gains: Gains) -> Iterable[Point]:
+        if which == "mean":
+            found, label = geometric_mean(gains.values()), f"mean of {len(gains)}"
+        else:
+            best = max(gains, key=lambda pair: gains[pair])
+            found, label = gains[best], f"{best[0]} over {best[1]}"
+        yield at_least(label, bound, found, ".2f", unit=" times as fast")
+
+    return _on_all(pairs, protocol, judged)
+
+
+@judge_function
+def recorded_order(claim: Claim, pairs: list[Pair], protocol: dict[str, Any]) -> Points:
+    """In every pair the first network handles more images per second."""
+
+    def judged(gains: Gains) -> Iterable[Point]:
+        for (a, b), gain in gains.items():
+            yield holds(a, f"faster than {b}", f"{gain:.2f} times as fast", gain > 1)
+
+    return _on_all(pairs, protocol, judged)

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import json
 import math
-import operator
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import product
 from pathlib import Path
 from typing import Any
 
-from repro.arch import NAMES, PAPER, get, parse_strategy, scale, to_config
+from repro.arch import NAMES, PAPER, Network, get, parse_strategy, scale, to_config
 from repro.cli.text import Row
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
@@ -139,24 +138,33 @@ def as_in_paper(strategy: str) -> str:
     return PAPER[strategy].grammar if strategy in PAPER and strategy != "dWr" else strategy
 
 
-def note_reading(names: Iterable[str], ways: Iterable[tuple[str | None, float | None]]) -> None:
+def note_reading(
+    names: Iterable[str],
+    ways: Iterable[tuple[str | None, float | None]],
+    find: Callable[[str], Network] = get,
+) -> bool:
     """One line on standard error where the paper's strategy of the same name is another network.
 
     Args:
         names: of base networks; those of other collections are passed over.
         ways: strategies in the authors' grammar and scale factors.
+        find: the network that a name stands for.
+
+    Returns:
+        Whether the line was printed.
     """
     for (strategy, factor), name in product(ways, names):
         if strategy is None or factor is None or (meant := as_in_paper(strategy)) == strategy:
             continue
-        nets = (scale(get(name), way, factor) for way in (strategy, meant))
-        if operator.ne(*map(to_config, nets)):
+        net = find(name)
+        if to_config(scale(net, strategy, factor)) != to_config(scale(net, meant, factor)):
             print(
                 f"note: {strategy!r} leaves group width as it is; the paper's {strategy}, in which "
                 f"it follows width, is {meant!r}, or {strategy!r} with --paper-names",
                 file=sys.stderr,
             )
-            return
+            return True
+    return False
 
 
 def grid_rows(source: str, paper_names: bool = False) -> list[Row]:

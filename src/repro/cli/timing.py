@@ -5,7 +5,6 @@ The command line itself is `repro.cli.app`; nothing here imports torch before a 
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,100 +17,74 @@ MOST_BUSY = 25.0
 """Percent of all processors that other programs may use before a timing, without a warning."""
 
 
+Words = list[str] | None
+Text = str | None
+Whole = int | None
+Number = float | None
+Mode = Literal["infer", "train", "step"]
+Dtype = Literal["fp32", "tf32", "fp16", "bf16"]
+Layout = Literal["channels_last", "contiguous"]
+Compiler = Literal["none", "graph", "inductor"]
+
+
+def _opt(text: str, metavar: str | None = None, *names: str, **limits: Any) -> Any:
+    return typer.Option(*names, metavar=metavar, help=text, **limits)
+
+
+def _flag(name: str, text: str) -> Any:
+    return typer.Option(name, help=text)
+
+
 def time(
+    context: typer.Context,
     names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[NAME]...", help="Networks; `repro list` prints names. Or timm/NAME."
-        ),
+        Words, typer.Argument(metavar="[NAME]...", help="`repro list` prints names. Or timm/NAME.")
     ] = None,
     strategy: Annotated[
-        list[str] | None,
-        typer.Option(metavar="S", help="Time them scaled so, see above; may be repeated."),
+        Words, _opt("Time them scaled so, see above; may be repeated.", "S")
     ] = None,
-    scale: Annotated[
-        list[str] | None,
-        typer.Option(metavar="X", help="By this factor on flops; may be repeated."),
-    ] = None,
+    scale: Annotated[Words, _opt("By this factor on flops; may be repeated.", "X")] = None,
     paper_names: Annotated[
-        bool,
-        typer.Option("--paper-names", help="Read strategies w, dw, wr, dwr as the paper does."),
+        bool, _flag("--paper-names", "Read strategies w, dw, wr, dwr as the paper does.")
     ] = False,
-    grid: Annotated[
-        str | None,
-        typer.Option(metavar="FILE", help="A JSON list, as for `repro complexity --grid`."),
-    ] = None,
-    sweep: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="A named sweep, see above, or a file."),
-    ] = None,
-    chunk: Annotated[
-        str | None,
-        typer.Option(metavar="I/N", help="Only part I of N parts that take equally long."),
-    ] = None,
+    grid: Annotated[Text, _opt("A JSON list, as for `repro complexity --grid`.", "FILE")] = None,
+    sweep: Annotated[Text, _opt("A named sweep, see above, or a file.", "NAME")] = None,
+    chunk: Annotated[Text, _opt("Only part I of N parts that take equally long.", "I/N")] = None,
     minutes: Annotated[
-        float | None,
-        typer.Option(metavar="M", min=0, help="Begin nothing that would end later than this."),
+        Number, _opt("Begin nothing that would end later than this.", "M", min=0)
     ] = None,
-    device: Annotated[
-        Literal["cpu", "cuda"] | None, typer.Option(help="Where to run. [default: cpu]")
-    ] = None,
+    device: Annotated[Literal["cpu", "cuda"] | None, _opt("Where to run. [default: cpu]")] = None,
     batch: Annotated[
-        str | None,
-        typer.Option(metavar="N|max", help="Images at once; max: as many as fit. [default: 1]"),
+        Text, _opt("Images at once; max: as many as fit. [default: 1]", "N|max")
     ] = None,
     mode: Annotated[
-        Literal["infer", "train", "step"] | None,
-        typer.Option(help="Forward; forward and backward; or with an SGD update. [default: infer]"),
+        Mode | None, _opt("Forward; forward and backward; or with an SGD update. [default: infer]")
     ] = None,
     dtype: Annotated[
-        Literal["fp32", "tf32", "fp16", "bf16"] | None,
-        typer.Option(help="Half precision: cast for infer, else autocast. [default: fp32]"),
+        Dtype | None, _opt("Half precision: cast for infer, else autocast. [default: fp32]")
     ] = None,
     memory_format: Annotated[
-        Literal["channels_last", "contiguous"] | None,
-        typer.Option(help="Of weights and images. [default: channels_last]"),
+        Layout | None, _opt("Of weights and images. [default: channels_last]")
     ] = None,
-    compile_: Annotated[
-        Literal["none", "graph", "inductor"] | None,
-        typer.Option("--compile", help="Eager, CUDA graph or torch.compile. [default: none]"),
+    compile: Annotated[
+        Compiler | None, _opt("Eager, CUDA graph or torch.compile. [default: none]")
     ] = None,
-    resolution: Annotated[
-        int | None,
-        typer.Option(metavar="R", help="Of the images. [default: each network's own]"),
-    ] = None,
-    threads: Annotated[
-        int | None, typer.Option(metavar="N", help="Of the CPU. [default: one per core]")
-    ] = None,
-    min_time: Annotated[
-        float | None,
-        typer.Option(metavar="S", help="Seconds of timed samples per network. [default: 1]"),
-    ] = None,
-    samples: Annotated[
-        int | None, typer.Option(metavar="N", help="Timed samples per network. [default: 10]")
-    ] = None,
-    seed: Annotated[int | None, typer.Option(metavar="K", help="Of weights and images.")] = None,
+    resolution: Annotated[Whole, _opt("Of images. [default: each network's own]", "R")] = None,
+    threads: Annotated[Whole, _opt("Of the CPU. [default: one per core]", "N")] = None,
+    min_time: Annotated[Number, _opt("Seconds of samples per network. [default: 1]", "S")] = None,
+    samples: Annotated[Whole, _opt("Timed samples per network. [default: 10]", "N")] = None,
+    seed: Annotated[Whole, _opt("Of weights and images.", "K")] = None,
     memory_gb: Annotated[
-        float | None,
-        typer.Option(metavar="GB", help="Limit for --batch max. [default: all of a GPU]"),
+        Number, _opt("Limit for --batch max. [default: all of a GPU]", "GB")
     ] = None,
-    group: Annotated[int, typer.Option(metavar="N", min=1, help="Networks that take turns.")] = 4,
+    group: Annotated[int, _opt("Networks that take turns.", "N", min=1)] = 4,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.jsonl", help="Records file; one that exists is continued."),
+        Path | None, _opt("Records file; one that exists is continued.", "FILE.jsonl")
     ] = None,
-    figure: Annotated[
-        Path | None, typer.Option(metavar="FILE.svg", help="Also draw the times as an SVG.")
-    ] = None,
-    peaks: Annotated[
-        bool, typer.Option("--peaks", help="First measure the device's peak rates.")
-    ] = False,
-    traffic: Annotated[
-        bool, typer.Option("--traffic", help="Count memory traffic with ncu in place of timing.")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Print what would be timed and how long it takes.")
-    ] = False,
+    peaks: Annotated[bool, _flag("--peaks", "First measure the device's peak rates.")] = False,
+    traps: Annotated[bool, _flag("--traps", "First, for minutes, the traps of timing.")] = False,
+    traffic: Annotated[bool, _flag("--traffic", "Count memory traffic (ncu), not time.")] = False,
+    dry_run: Annotated[bool, _flag("--dry-run", "Print what would be timed, how long.")] = False,
 ) -> int:
     """Time networks: warm-up until times settle, then samples in turns; medians, quartiles.
 
@@ -126,47 +99,35 @@ def time(
     Examples:
       repro time EN-B0
       repro time EN-B0 RegNetY-500MF --strategy dWr --strategy d --scale 2 --scale 4
-      repro time EN-B0 --mode step --batch 8 --out mine.jsonl --figure mine.svg
+      repro time EN-B0 --mode step --batch 8 --out mine.jsonl
       repro time RegNetZ-4GF --device cuda --batch max --mode step --dtype bf16
       repro time EN-X-B0 timm/efficientnet_b0 --device cpu
       repro time --sweep laptop --out mine.jsonl
       repro time --sweep paper-gpu --chunk 1/3 --dry-run
     """
+    from repro.records import Protocol
     from repro.runtime import jobs as j
+    from repro.runtime.estimates import chunk as part_of
 
-    changes = {
-        "device": device,
-        "batch": _batch(batch),
-        "mode": mode,
-        "dtype": dtype,
-        "memory_format": memory_format,
-        "compile": compile_,
-        "resolution": resolution,
-        "threads": threads,
-        "min_time": min_time,
-        "samples": samples,
-        "seed": seed,
-        "memory_gb": memory_gb,
-    }
-    changes = {key: value for key, value in changes.items() if value is not None}
+    given = {**context.params, "batch": _batch(batch)}
+    changes = {key: given[key] for key in Protocol.model_fields if given.get(key) is not None}
     if sweep is not None:
         if names or strategy or scale or grid:
             raise InputError("--sweep brings its own networks; leave out NAME, --strategy, --grid")
         tasks = j.named_sweep(sweep, changes)
     else:
+        first = [j.PeakJob] * peaks + [j.TrapJob] * traps
         ways = strategy or [], scale or []
-        tasks = _tasks(names or [], *ways, grid, changes, peaks, paper_names)
+        tasks = _tasks(names or [], *ways, grid, changes, first, paper_names)
     if traffic:
         tasks = [j.traffic(task) for task in tasks if isinstance(task, j.Job)]
     tasks = j.unique(tasks)
     if chunk is not None:
-        tasks = j.chunk(tasks, chunk)
-    if figure is not None:
-        _check_figure(figure)
+        tasks = part_of(tasks, chunk)
     if dry_run:
         print(_plan(tasks))
         return 0
-    return measure(tasks, out, figure, group, minutes)
+    return measure(tasks, out, group, minutes)
 
 
 def compare(
@@ -195,30 +156,19 @@ def _batch(text: str | None) -> int | str | None:
     return int(text)
 
 
-def _check_figure(path: Path) -> None:
-    """Refuse, before anything is measured, what could not be drawn afterwards."""
-    name = str(path)
-    if path.suffix.lower() != ".svg":
-        raise InputError(f"--figure {name!r} is not allowed; an SVG is drawn, as FILE.svg")
-    if not path.parent.is_dir():
-        raise InputError(f"--figure {name!r}: there is no folder {str(path.parent)!r}")
-    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
-        raise InputError(f"--figure {name!r} cannot be written")
-
-
 def _tasks(
     names: list[str],
     strategies: list[str],
     scales: list[str],
     grid: str | None,
     changes: dict[str, Any],
-    peaks: bool,
+    first: list[Any],
     paper_names: bool,
 ) -> list[Any]:
     """The jobs of one protocol: every name, as it is or scaled in every way that was given."""
     from repro.cli.rows import as_in_paper, grid_rows, note_reading, read_scale
     from repro.records import Protocol, checked
-    from repro.runtime.jobs import PeakJob, job, resolved
+    from repro.runtime.jobs import job, resolved
 
     protocol = resolved(checked(Protocol, changes, "protocol"))
     if bool(strategies) != bool(scales):
@@ -228,12 +178,11 @@ def _tasks(
     ways: list[tuple[str | None, float | None]] = [
         (s, read_scale(x)) for s in strategies for x in scales
     ] or [(None, None)]
-    tasks: list[Any] = [PeakJob(protocol)] if peaks else []
+    tasks = [kind(protocol) for kind in first]
     tasks += [job(name, s, x, protocol) for name in names for s, x in ways]
     note_reading(names, ways)
-    if grid is not None:
-        rows = grid_rows(grid, paper_names)
-        tasks += [job(r["model"], r["strategy"], r["scale"], protocol) for r in rows]
+    rows = [] if grid is None else grid_rows(grid, paper_names)
+    tasks += [job(r["model"], r["strategy"], r["scale"], protocol) for r in rows]
     if not tasks:
         raise InputError("give a NAME (`repro list` prints them), --grid FILE or --sweep NAME")
     return tasks
@@ -244,35 +193,31 @@ def _plan(tasks: list[Any]) -> str:
     from itertools import groupby
 
     from repro.records import Protocol
-    from repro.runtime.jobs import estimated_s
+    from repro.runtime.estimates import estimated_s
     from repro.text import aligned
 
-    rows = []
-    for protocol, run in groupby(tasks, key=lambda task: task.protocol):
+    usual, rows = Protocol(), []
+    for p, run in groupby(tasks, key=lambda task: task.protocol):
         members = list(run)
         names = [task.name.split(",")[0] for task in members]
-        p, usual = protocol, Protocol()
-        how = f"{p.device} {p.mode} {p.dtype} batch {p.batch}"
-        how += f" within {p.memory_gb:g} GB" if p.memory_gb else ""
-        how += f" {p.compile}" * (p.compile != usual.compile)
-        how += f" {p.memory_format}" * (p.memory_format != usual.memory_format)
-        how += f" {p.input}" * (p.input != usual.input)
-        shown = ", ".join(names[:2]) + (f" ... {names[-1]}" if len(names) > 2 else "")
-        rows.append((how, str(len(names)), f"{sum(map(estimated_s, members)):.0f}", shown))
+        words = [p.device, p.mode, p.dtype, "batch", str(p.batch)]
+        words += [f"of {p.memory_gb:g} GB"] if p.memory_gb else []
+        others = ("compile", "memory_format", "input")
+        words += [str(getattr(p, o)) for o in others if getattr(p, o) != getattr(usual, o)]
+        shown = names[0] + (f" ... {names[-1]}" if len(names) > 1 else "")
+        seconds = f"{sum(map(estimated_s, members)):.0f}"
+        rows.append((" ".join(words), str(len(names)), seconds, shown))
     total = sum(map(estimated_s, tasks)) / 60
     table = aligned(("<protocol", "networks", "seconds", "<which"), rows)
-    return f"{table}\n\n{len(tasks)} measurements, about {total:.3g} minutes; nothing was run"
+    return f"{table}\n\n{len(tasks)} measurements, about {total:.2g} minutes; nothing was run"
 
 
-def measure(
-    tasks: list[Any], out: Path | None, figure: Path | None, group: int, minutes: float | None
-) -> int:
+def measure(tasks: list[Any], out: Path | None, group: int, minutes: float | None) -> int:
     """Measure with a progress bar, then print what came out."""
     import psutil
     from tqdm import tqdm
 
-    from repro.records import TimingRecord
-    from repro.runtime.picture import save_figure, summary
+    from repro.runtime.picture import summary
     from repro.runtime.sweep import sweep
 
     bar = tqdm(unit="network", disable=None, file=sys.stderr)
@@ -297,9 +242,7 @@ def measure(
         outcome = sweep(tasks, out, group, minutes, started, done)
     except KeyboardInterrupt:
         bar.close()
-        kept = "nothing was kept"
-        if out:
-            kept = "nothing was measured yet"
+        kept = "nothing was measured yet" if out else "nothing was kept"
         if out and out.exists():
             kept = f"{out} holds what was measured; the same command goes on from there"
         print("\n" * sys.stderr.isatty() + f"stopped; {kept}", file=sys.stderr)
@@ -307,19 +250,12 @@ def measure(
     bar.close()
     if outcome.records:
         print(summary(outcome.records))
-    timings = [r for r in outcome.records if isinstance(r, TimingRecord)]
-    if figure and timings:
-        save_figure(timings, figure)
-    print(_closing(outcome, out), file=sys.stderr)
+    kept = f"records are in {out}" if out else "nothing was kept; --out FILE.jsonl keeps records"
+    notes = {
+        kept: True,
+        f"{outcome.skipped} were there already": outcome.skipped,
+        f"{outcome.left} are left: give the same command again": outcome.left,
+        f"{len(outcome.failures)} could not be measured": outcome.failures,
+    }
+    print("; ".join(note for note, holds in notes.items() if holds), file=sys.stderr)
     return 1 if outcome.failures else 0
-
-
-def _closing(outcome: Any, out: Path | None) -> str:
-    parts = [f"records are in {out}" if out else "nothing was kept; --out FILE.jsonl keeps records"]
-    if outcome.skipped:
-        parts.append(f"{outcome.skipped} were there already")
-    if outcome.left:
-        parts.append(f"{outcome.left} are left: give the same command again")
-    if outcome.failures:
-        parts.append(f"{len(outcome.failures)} could not be measured")
-    return "; ".join(parts)

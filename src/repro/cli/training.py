@@ -1,12 +1,10 @@
-"""``repro train`` and ``repro sweep``: what the user typed becomes runs, and outcomes text.
-
-The command line itself is `repro.cli.app`; nothing here imports torch before it is needed.
-"""
+"""``repro train`` and ``repro sweep``; nothing here imports torch before it is needed."""
 
 from __future__ import annotations
 
 import os
 import sys
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,119 +12,79 @@ import typer
 
 from repro.errors import InputError
 
-Device = Annotated[
-    Literal["cpu", "cuda"] | None, typer.Option(help="Where to train. [default: a GPU if any]")
-]
-Root = Annotated[
-    Path | None, typer.Option(metavar="DIR", help="Folder of the data set; digits need none.")
-]
-Download = Annotated[
-    bool, typer.Option("--download", help="Fetch the official archive into --root if it is empty.")
-]
-Threads = Annotated[
-    int | None, typer.Option(metavar="N", min=1, help="Of a CPU. [default: one per core]")
-]
+
+def _opt(text: str, metavar: str | None = None, least: int | None = None) -> Any:
+    return typer.Option(metavar=metavar, min=least, help=text)
+
+
+def _flag(name: str, text: str) -> Any:
+    return typer.Option(name, help=text)
+
+
+Device = Annotated[Literal["cpu", "cuda"] | None, _opt("Where to train. [default: a GPU if any]")]
+Root = Annotated[str | None, _opt("Folder of the data set; digits need none.", "DIR")]
+Download = Annotated[bool, _flag("--download", "Fetch the official archive into an empty --root.")]
+PaperNames = Annotated[bool, _flag("--paper-names", "Read w, dw, wr, dwr as the paper does.")]
 
 
 def train(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A network, or a proxy (see above).")],
-    strategy: Annotated[
-        str | None, typer.Option(metavar="S", help="Train it scaled so. Needs --scale.")
-    ] = None,
-    scale: Annotated[
-        str | None, typer.Option(metavar="X", help="By this factor on flops. Needs --strategy.")
-    ] = None,
-    data: Annotated[
-        str, typer.Option(help="digits, cifar10, tiny-imagenet, imagenet, or folder.")
-    ] = "digits",
+    strategy: Annotated[str | None, _opt("Train it scaled so. Needs --scale.", "S")] = None,
+    scale: Annotated[str | None, _opt("By this factor on flops. Needs --strategy.", "X")] = None,
+    paper_names: PaperNames = False,
+    data: Annotated[str, _opt("digits, cifar10, tiny-imagenet, imagenet, or folder.")] = "digits",
     root: Root = None,
     download: Download = False,
-    epochs: Annotated[int | None, typer.Option(metavar="N", help="[default: the recipe's]")] = None,
-    seed: Annotated[int, typer.Option(metavar="K", min=0, help="Of weights, order, crops.")] = 0,
+    epochs: Annotated[int | None, _opt("[default: the recipe's]", "N")] = None,
+    seed: Annotated[int, _opt("Of weights, order, crops.", "K", 0)] = 0,
     out: Annotated[
-        Path | None,
-        typer.Option(metavar="DIR", help="The run's folder. [default: a new one in runs/train]"),
+        Path | None, _opt("The run's. [default: a new one in runs/train]", "DIR")
     ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in --out where it was.")
-    ] = False,
-    preset: Annotated[
-        str | None,
-        typer.Option(metavar="P", help="fast-scaling, efficientnet-x, or small-data; see above."),
-    ] = None,
+    resume: Annotated[bool, _flag("--resume", "Go on with the run in --out where it was.")] = False,
+    preset: Annotated[str | None, _opt("fast-scaling, efficientnet-x, or small-data.", "P")] = None,
     changes: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change the recipe; may be repeated."),
     ] = None,
-    batch: Annotated[
-        int | None,
-        typer.Option(metavar="N", help="Images per update, all devices together; lr follows it."),
-    ] = None,
-    accumulate: Annotated[
-        int, typer.Option(metavar="N", min=1, help="Compute each update in N parts.")
-    ] = 1,
-    resolution: Annotated[
-        int | None,
-        typer.Option(metavar="R", help="Of the base, before scaling. [default: see above]"),
-    ] = None,
-    images: Annotated[
-        int | None, typer.Option(metavar="N", help="Train on N images only, evenly by class.")
-    ] = None,
+    batch: Annotated[int | None, _opt("Images per update, all devices; lr follows.", "N")] = None,
+    accumulate: Annotated[int, _opt("Compute each update in N parts.", "N", 1)] = 1,
+    resolution: Annotated[int | None, _opt("Of the base. [default: see above]", "R")] = None,
+    images: Annotated[int | None, _opt("Train on N images only, evenly by class.", "N")] = None,
     holdout: Annotated[
-        float | None,
-        typer.Option(
-            metavar="SHARE",
-            help="Of training images, kept for choices. [default: 0.1, 0.02 on disk]",
-        ),
+        float | None, _opt("For choices. [default: 0.1; on disk 0.02]", "SHARE")
     ] = None,
-    classes: Annotated[
-        int | None, typer.Option(metavar="N", help="That the data must have.")
-    ] = None,
+    classes: Annotated[int | None, _opt("That the data must have.", "N")] = None,
     device: Device = None,
-    threads: Threads = None,
+    threads: Annotated[int | None, _opt("Of a CPU. [default: one per core]", "N", 1)] = None,
     amp: Annotated[
-        Literal["none", "fp16", "bf16"] | None,
-        typer.Option(help="Mixed precision. [default: bf16 or fp16 on a GPU, none on a CPU]"),
+        Literal["none", "fp16", "bf16"] | None, _opt("Mixed precision. [default: on a GPU]")
     ] = None,
     memory_format: Annotated[
-        Literal["channels_last", "contiguous"], typer.Option(help="Of weights and images.")
+        Literal["channels_last", "contiguous"], _opt("Of weights and images.")
     ] = "channels_last",
     compile_: Annotated[
-        Literal["none", "graph", "inductor"],
-        typer.Option("--compile", help="Eager, CUDA graph or torch.compile."),
+        Literal["none", "graph", "inductor"], _flag("--compile", "CUDA graph or torch.compile.")
     ] = "none",
     workers: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N",
-            min=0,
-            help="That decode images, for each process. [default: one per core, shared evenly]",
-        ),
+        int | None, _opt("Decode images, for each process. [default: a share of all cores]", "N", 0)
     ] = None,
-    skip_corrupt: Annotated[
-        bool, typer.Option("--skip-corrupt", help="Go on without images that cannot be decoded.")
-    ] = False,
-    save_every: Annotated[
-        float, typer.Option(metavar="S", min=0, help="Seconds between checkpoints.")
-    ] = 60.0,
+    skip_corrupt: Annotated[bool, _flag("--skip-corrupt", "Leave out damaged images.")] = False,
+    save_every: Annotated[float, _opt("Seconds between checkpoints.", "S", 0)] = 60.0,
     executor: Annotated[
-        Literal["here", "local", "slurm"],
-        typer.Option(help="This process, or jobs of submitit: on this machine, on a cluster."),
+        Literal["here", "local", "slurm"], _opt("Here, or as submitit's jobs; slurm: a cluster's.")
     ] = "here",
-    nodes: Annotated[int, typer.Option(metavar="N", min=1, help="Machines of a job.")] = 1,
-    ranks: Annotated[int, typer.Option(metavar="N", min=1, help="Processes on each.")] = 1,
-    hours: Annotated[float, typer.Option(metavar="H", help="Time limit of a job.")] = 24.0,
-    cores: Annotated[int, typer.Option(metavar="N", min=1, help="Of each process of a job.")] = 1,
-    partition: Annotated[
-        str | None, typer.Option(metavar="P", help="Slurm's. [default: the cluster's]")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    nodes: Annotated[int, _opt("Machines of a job.", "N", 1)] = 1,
+    ranks: Annotated[int, _opt("Processes on each.", "N", 1)] = 1,
+    hours: Annotated[float, _opt("Time limit of a job.", "H")] = 24.0,
+    cores: Annotated[int, _opt("Of each process of a job.", "N", 1)] = 1,
+    partition: Annotated[str | None, _opt("Slurm's. [default: the cluster's]", "P")] = None,
+    as_json: Annotated[bool, _flag("--json", "Print the record as JSON.")] = False,
 ) -> int:
     """Train a network; learning curve and test error at the end, the outcome as a record.
 
     Networks are those of `repro list`, and three small bases made for quick experiments:
     proxy-EN, proxy-Y, proxy-Z. Strategies have the authors' meaning, in which a bare w
-    leaves group width alone; the paper's w is w1_g1 here.
+    leaves group width alone; the paper's w is w1_g1 here; --paper-names reads them so.
 
     digits (8 x 8 pixels, embedded) are the default. Small data sets are fed at 32 pixels
     (Tiny ImageNet: 64) to networks made for more; scaling then multiplies that. Their recipe
@@ -141,79 +99,48 @@ def train(
       repro train EN-B0 --data digits --epochs 2
       repro train proxy-Y --strategy dWr --scale 4 --epochs 20 --seed 1
       repro train RegNetY-500MF --data cifar10 --root data/cifar --download --out runs/mine
-      repro train EN-B0 --data imagenet --root /data/imagenet --epochs 100 --out runs/b0
       torchrun --nproc-per-node 8 -m repro train EN-B0 --data imagenet --root /data/imagenet
       repro train EN-B0 --data imagenet --root /data/imagenet --executor slurm --ranks 8
     """
-    from repro.cli.rows import read_scale
+    from repro.cli.rows import as_in_paper, read_scale
     from repro.training.names import IN_MEMORY
-    from repro.training.plan import plan
+    from repro.training.plan import Options, plan
 
     device = device or _device(executor)
-    if skip_corrupt and data in IN_MEMORY:
-        raise InputError(f"--skip-corrupt is for images on disk; of {data} all have to be whole")
-    run = plan(
-        name,
-        data,
-        strategy,
-        None if scale is None else read_scale(scale),
-        resolution=resolution,
-        preset_name=preset,
-        changes=changes or (),
-        epochs=epochs,
-        batch=batch,
-        seed=seed,
-        images=images,
-        holdout=holdout,
-        classes=classes,
-        accumulate=accumulate,
-        amp=amp or _amp(device, executor),
-        memory_format=memory_format,
-        compile=compile_,
-    )
     if resume and out is None:
         raise InputError("--resume needs the run's folder: --out DIR")
-    path = out or _new_folder(f"{run.name.replace(' ', '-')}-{data}")
+    if skip_corrupt and data in IN_MEMORY:
+        raise InputError(f"--skip-corrupt is for images on disk; of {data} all have to be whole")
+    given: dict[str, Any] = {"resolution": resolution, "images": images, "holdout": holdout}
+    given |= {"classes": classes, "epochs": epochs, "batch": batch, "seed": seed}
+    given |= {"accumulate": accumulate, "memory_format": memory_format, "compile": compile_}
+    given |= {"preset_name": preset, "changes": changes or (), "amp": amp or _amp(device, executor)}
+    if paper_names and strategy:
+        strategy = as_in_paper(strategy)
+    run = plan(name, data, strategy, None if scale is None else read_scale(scale), **given)
+    path = out or _new_folder(f"{run.net.name.replace(' ', '-')}-{data}")
     if resume and not (path / "run.json").exists():
-        print(f"note: {path} holds no run; this one starts at its beginning", file=sys.stderr)
-    options = {
-        "root": None if root is None else str(root),
-        "download": download,
-        "workers": _workers(executor, cores) if workers is None else workers,
-        "skip_corrupt": skip_corrupt,
-        "resume": resume,
-        "device": device,
-        "threads": threads,
-        "save_every": save_every,
-    }
-    if executor != "here":
-        sizes = {"nodes": nodes, "ranks": ranks, "hours": hours, "cores": cores}
-        return _submit(run, path, options, {**sizes, "partition": partition}, executor, as_json)
-    return _train(run, path, options, as_json)
+        _say(f"note: {path} holds no run; this one starts at its beginning")
+    _note_reading([run])
+    workers = _workers(executor, cores) if workers is None else workers
+    options = Options(root, download, workers, skip_corrupt, resume, device, threads, save_every)
+    if executor == "here":
+        return _train(run, path, options, as_json)
+    sizes = {"nodes": nodes, "cpus_per_task": cores, "slurm_partition": partition}
+    return _submit(run, path, options, as_json, executor, ranks=ranks, hours=hours, **sizes)
 
 
 def sweep(
     file: Annotated[Path, typer.Argument(metavar="FILE.yaml", help="The runs; see above.")],
-    out: Annotated[
-        Path, typer.Option(metavar="DIR", help="A folder for each run, and all records.")
-    ],
+    out: Annotated[Path, _opt("A folder for each run, and all records.", "DIR")],
+    paper_names: PaperNames = False,
     root: Root = None,
     download: Download = False,
     device: Device = None,
-    threads: Annotated[int, typer.Option(metavar="N", min=1, help="Of a CPU, for each run.")] = 1,
-    jobs: Annotated[
-        int | None,
-        typer.Option(
-            metavar="N", min=1, help="Runs at a time, memory permitting. [default: one per core]"
-        ),
-    ] = None,
-    time: Annotated[
-        bool,
-        typer.Option("--time", help="Time an update of each network, alone; train nothing."),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="List the runs and what they cost; train nothing.")
-    ] = False,
+    threads: Annotated[int, _opt("Of a CPU, for each run.", "N", 1)] = 1,
+    jobs: Annotated[int | None, _opt("Runs at a time, at most. [default: by core]", "N", 1)] = None,
+    time: Annotated[bool, _flag("--time", "Time an update of each network; train none.")] = False,
+    dry_run: Annotated[bool, _flag("--dry-run", "List the runs; train nothing.")] = False,
 ) -> int:
     """Train many networks: strategies x scales x seeds, several at a time; one table at the end.
 
@@ -228,9 +155,10 @@ def sweep(
         seeds: [0, 1, 2]
         epochs: 10
 
-    Bases are trained unscaled too, unless unscaled: false says otherwise. same_flops: true
-    picks factors near the scales for which flops come out alike after rounding. Other keys
-    are the options of `repro train`; set: {lr: 0.2} changes the recipe.
+    Strategies are read as in `repro train`. Bases are trained unscaled too, unless
+    unscaled: false says otherwise. same_flops: true picks factors near the scales for which
+    flops come out alike after rounding. Other keys are the options of `repro train`;
+    set: {lr: 0.2} changes the recipe.
 
     Runs side by side slow each other down, so their own seconds compare badly: --time measures
     as `repro time` does, into times.jsonl in --out.
@@ -243,21 +171,23 @@ def sweep(
     """
     from tqdm import tqdm
 
-    from repro import records
+    from repro import records, stored
+    from repro.cli.rows import as_in_paper
     from repro.training import sweep as s
+    from repro.training.plan import Options
 
-    planned = s.read(file)
+    planned = s.read(file, as_in_paper if paper_names else str)
+    _note_reading([job.run for job in planned])
     if dry_run:
-        print(_listing(planned))
-        return 0
+        return _list(planned)
     device = device or _device("here")
     if time:
         return _time_updates(planned, out, device, threads)
     together = s.at_a_time(planned, device, jobs)
     bar = tqdm(total=len(planned), unit="run", disable=None, file=sys.stderr)
+    kept = out / "records.jsonl"
     # Rounding can make one network of two strategies, whose runs then have one key.
-    there = records.read(out / "records.jsonl") if _has_records(out) else ()
-    written = {(r.key, r.subject.name) for r in there}
+    written = {(r.key, r.subject.name) for r in (stored.read(kept) if kept.exists() else ())}
 
     def done(job: Any, answer: Any) -> None:
         bar.update()
@@ -265,40 +195,43 @@ def sweep(
             tqdm.write(f"not completed: {job.name}: {answer}", file=sys.stderr)
             return
         if (answer.key, answer.subject.name) not in written:
-            records.append(out / "records.jsonl", answer)
+            stored.append(kept, answer)
         if bar.disable:
-            error = f"test error {100 * answer.test.error:.2f} %"
-            print(f"trained: {job.name}: {error}", file=sys.stderr, flush=True)
+            _say(f"trained: {job.name}: test error {100 * answer.test.error:.2f} %")
 
-    options = {
-        "root": None if root is None else str(root),
-        "download": download,
-        "device": device,
-        "threads": threads,
-    }
+    options = Options(root=root, download=download, device=device, threads=threads)
     try:
-        summary = s.sweep(planned, out, options, together, done)
-        found = summary.records
-        summary.records = {job.name: found[job.name] for job in planned if job.name in found}
+        answers = s.sweep(planned, out, options, together, done)
     except KeyboardInterrupt:
         bar.close()
-        print(
-            f"\nstopped; {out} holds what was done; the same command goes on from there",
-            file=sys.stderr,
-        )
+        _say(f"\nstopped; {out} holds what was done; the same command goes on from there")
         raise
     bar.close()
-    if summary.records:
-        print(s.table(summary))
-    if old := [name for name, record in summary.records.items() if records.changed_code(record)]:
-        print(
-            f"warning: {len(old)} of these records were made by earlier code, {old[0]} among them; "
-            "a fresh --out makes all anew",
-            file=sys.stderr,
-        )
-    counts = f"{len(summary.records)} of {len(planned)} runs are complete"
-    print(f"{counts}; records are in {out / 'records.jsonl'}", file=sys.stderr)
-    return 1 if summary.failures else 0
+    complete = {name: a for name, a in answers.items() if not isinstance(a, str)}
+    if complete:
+        print(s.table([*complete.values()]))
+    if old := [name for name, record in complete.items() if records.changed_code(record)]:
+        which = f"{len(old)} of these records were made by earlier code, {old[0]} among them"
+        _say(f"warning: {which}; a fresh --out makes all anew")
+    _say(f"{len(complete)} of {len(planned)} runs are complete; records are in {kept}")
+    return int(len(complete) < len(planned))
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _note_reading(runs: list[Any]) -> None:
+    """One line where a strategy leaves group width alone and the paper's of that name does not."""
+    from repro.cli.rows import note_reading
+    from repro.training.plan import find
+
+    leads = os.environ.get("RANK", "0") == "0"
+    asked = {(r.base, r.strategy.grammar, r.scale): None for r in runs if r.strategy and leads}
+    for base, grammar, scale in asked:
+        bare = "".join(part.removesuffix("1") for part in grammar.split("_"))  # w1_r1: wr
+        if note_reading([base], [(bare, scale)], find):
+            return
 
 
 def _time_updates(planned: list[Any], out: Path, device: Any, threads: int) -> int:
@@ -308,8 +241,8 @@ def _time_updates(planned: list[Any], out: Path, device: Any, threads: int) -> i
     from repro.runtime.jobs import Job, resolved, subject_of, unique
 
     jobs = []
-    for planned_run in planned:
-        run, setting = planned_run.run, planned_run.run.setting
+    for run in (job.run for job in planned):
+        setting, subject = run.setting, subject_of(run.net, run.base, run.strategy, run.scale)
         protocol = Protocol(
             device=device,
             mode="step",
@@ -319,28 +252,24 @@ def _time_updates(planned: list[Any], out: Path, device: Any, threads: int) -> i
             compile=setting.compile,
             threads=threads if device == "cpu" else None,
         )
-        subject = subject_of(run.net, run.base, run.strategy, run.scale)
         jobs.append(Job(run.net, subject, resolved(protocol)))
     out.mkdir(parents=True, exist_ok=True)
-    return measure(unique(jobs), out / "times.jsonl", None, group=13, minutes=None)
+    return measure(unique(jobs), out / "times.jsonl", group=13, minutes=None)
 
 
-def _has_records(out: Path) -> bool:
-    return (out / "records.jsonl").exists()
-
-
-def _listing(planned: list[Any]) -> str:
-    """What a dry run prints."""
+def _list(planned: list[Any]) -> int:
+    """A dry run."""
     from repro.complexity import complexity
     from repro.text import aligned
 
     rows = []
     for job in planned:
-        count, setting = complexity(job.run.net), job.run.setting
-        cells = (f"{count.flops / 1e6:.2f}", f"{count.params / 1e6:.3f}", f"{count.acts / 1e3:.1f}")
-        rows.append((job.name, *cells, str(setting.recipe.epochs)))
-    table = aligned(("<run", "flops (M)", "params (M)", "acts (k)", "epochs"), rows)
-    return f"{table}\n\n{len(planned)} runs; nothing was run"
+        c, epochs = complexity(job.run.net), job.run.setting.recipe.epochs
+        cells = f"{c.flops / 1e6:.2f} {c.params / 1e6:.3f} {c.acts / 1e3:.1f} {epochs}"
+        rows.append((job.name, *cells.split()))
+    print(aligned(("<run", "flops (M)", "params (M)", "acts (k)", "epochs"), rows))
+    print(f"\n{len(planned)} runs; nothing was run")
+    return 0
 
 
 def _device(executor: str) -> Literal["cpu", "cuda"]:
@@ -371,102 +300,78 @@ def _workers(executor: str, cores: int) -> int:
 
 def _new_folder(name: str) -> Path:
     """runs/train/NAME, or with the next free number behind it."""
-    folder, number = Path("runs", "train", name), 1
-    while folder.exists():
-        number += 1
-        folder = Path("runs", "train", f"{name}-{number}")
-    return folder
+    numbered = (Path("runs", "train", name + f"-{n}" * (n > 1)) for n in count(1))
+    return next(folder for folder in numbered if not folder.exists())
 
 
-def _train(run: Any, path: Path, options: dict[str, Any], as_json: bool) -> int:
+def _train(run: Any, path: Path, options: Any, as_json: bool) -> int:
     import torch
+    import torch.distributed as dist
 
-    from repro.training.run import Options, Stopped, ranks
+    from repro.training.run import Stopped
     from repro.training.run import run as carry_out
     from repro.training.trainer import Diverged
     from repro.training.watch import Terminal
 
-    leads = os.environ.get("RANK", "0") == "0"
+    rank, size = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
+    leads, complete = rank == "0", (path / "record.jsonl").exists()
+    watch = Terminal(_plan_text(run, path, options.device))
 
-    class Announced(Terminal):
-        """Says what is trained once nothing stands in its way."""
+    def fails(problem: object) -> int:
+        watch.close()
+        _say(f"error: {problem}")
+        return 1
 
-        def begin(self, step: int, steps: int) -> None:
-            print(_plan_text(run, path, options["device"]), file=sys.stderr)
-            super().begin(step, steps)
-
-    watch = Announced()
-    complete = (path / "record.jsonl").exists()
     try:
-        result = carry_out(run, path, Options(**options), watch)
-    except Diverged as error:
-        watch.close()
-        if leads:
-            print(f"error: {error}", file=sys.stderr)
-        return 1
+        result = carry_out(run, path, options, watch)
+    except Diverged as error:  # all processes see it
+        return fails(error) if leads else 1
     except torch.OutOfMemoryError:
-        watch.close()
         advice = "--accumulate 2 computes each update in two parts, --amp and --batch save as well"
-        print(f"error: out of GPU memory; {advice}", file=sys.stderr)
-        return 1
+        return fails(f"out of GPU memory; {advice}")
     except RuntimeError as error:
-        if ranks() == 1 or not _others_are_gone(error):
+        if size == "1" or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
-        watch.close()
-        who = f"process {os.environ.get('RANK', '?')} of {ranks()}"
-        print(f"error: {who} lost another one, whose own message says why", file=sys.stderr)
-        return 1
+        return fails(f"process {rank} of {size} lost another one, whose own message says why")
     finally:
         watch.close()
     if isinstance(result, Stopped):
         if leads:
-            print(
-                f"stopped after update {result.step}; the same command goes on from there with "
-                f"--resume --out {path}",
-                file=sys.stderr,
-            )
+            again = f"the same command goes on from there with --resume --out {path}"
+            _say(f"stopped after update {result.step}; {again}")
         return 128 + result.signal
     if leads:
         if complete:
-            print("this run was complete before; nothing was trained", file=sys.stderr)
+            _say("this run was complete before; nothing was trained")
         _show(result, path, as_json)
     return 0
-
-
-def _others_are_gone(error: RuntimeError) -> bool:
-    """Whether an exchange between processes failed."""
-    import torch.distributed as dist
-
-    return isinstance(error, dist.DistError) or "gloo" in str(error)
 
 
 def _plan_text(run: Any, path: Path, device: str) -> str:
     """What is about to happen, in two lines."""
     from repro.complexity import complexity
 
-    recipe, count = run.setting.recipe, complexity(run.net)
-    size = run.net.resolution
+    recipe, size, counts = run.setting.recipe, run.net.resolution, complexity(run.net)
     return (
-        f"{run.name} on {run.setting.data} at {size} x {size}: {count.flops / 1e6:,.1f} M flops, "
-        f"{count.params / 1e6:,.2f} M params\n"
+        f"{run.net.name} on {run.setting.data} at {size} x {size}: "
+        f"{counts.flops / 1e6:,.1f} M flops, {counts.params / 1e6:,.2f} M params\n"
         f"{recipe.epochs} epoch{'s' * (recipe.epochs > 1)}, batch {recipe.batch}, "
-        f"{recipe.optimizer}, on {device}; "
-        f"everything is kept in {path}"
+        f"{recipe.optimizer}, on {device}; everything is kept in {path}"
     )
 
 
 def _show(record: Any, path: Path, as_json: bool) -> None:
     """The outcome; the curve's picture goes into the folder."""
-    from repro.training import curve
+    from repro.runtime.picture import curves_text, save_curves
     from repro.training.folder import RunFolder
 
     metrics = RunFolder(path).metrics()
-    curve.save(metrics, record.subject.name, path / "curve.svg")
+    save_curves(metrics, path / "curve.svg")
     if as_json:
         print(record.model_dump_json())
         return
     test, epochs = record.test, len(record.curve)
-    print(curve.as_text(metrics, epochs))
+    print(curves_text(metrics, epochs))
     print(
         f"\ntest error {100 * test.error:.2f} % ({test.wrong} of {test.images} images), "
         f"with the weights of epoch {record.reported_epoch} of {epochs}\n"
@@ -475,26 +380,19 @@ def _show(record: Any, path: Path, as_json: bool) -> None:
     )
 
 
-def _submit(
-    run: Any,
-    path: Path,
-    options: dict[str, Any],
-    sizes: dict[str, Any],
-    executor: Any,
-    as_json: bool,
-) -> int:
-    from repro.training.launch import Cluster, submit
-    from repro.training.run import Options, Stopped
+def _submit(run: Any, path: Path, options: Any, as_json: bool, executor: str, **sizes: Any) -> int:
+    from repro.training.launch import Task, submit
+    from repro.training.run import Stopped
 
-    job = submit(run, path, Options(**options), Cluster(executor, **sizes))
-    print(f"job {job.job_id}; its logs are in {path / 'jobs'}", file=sys.stderr)
+    job = submit(Task(run, path.resolve(), options), executor, **sizes)
+    _say(f"job {job.job_id}; its logs are in {path / 'jobs'}")
     if executor == "slurm":
         return 0
     try:
         result = job.results()[0]
     except Exception as error:  # submitit has several kinds, and puts a traceback in the text
-        lines = [line for line in str(error).splitlines() if line.strip()]
-        raise InputError(f"the job failed: {lines[-1] if lines else error}") from None
+        *_, last = ["", *filter(str.strip, str(error).splitlines())]
+        raise InputError(f"the job failed: {last}") from None
     if isinstance(result, Stopped):
         return 128 + result.signal
     _show(result, path, as_json)

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from repro.errors import InputError
-from repro.records import TimingRecord, report, scan
+from repro.records import TimingRecord
 from repro.runtime.picture import number
+from repro.stored import report, scan
 from repro.text import aligned
 
 CONDITIONS: tuple[tuple[str, str], ...] = (

@@ -1,16 +1,17 @@
-"""What a sweep came to, for a terminal (ASCII table and bars) and as an SVG file."""
+"""What a sweep or a training run came to, in characters for a terminal; learning curves as SVG."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from repro.records import PeakRecord, TimingRecord, TrafficRecord
 from repro.text import aligned
 
-WIDTH = 40
-LEVELS = "_.-=+*#"
+WIDTH, HEIGHT = 60, 9
+Point = tuple[float, float]
 
 
 def number(value: float) -> str:
@@ -18,53 +19,23 @@ def number(value: float) -> str:
     return f"{Decimal(f'{value:.4g}'):,f}"
 
 
-def table(records: Sequence[TimingRecord]) -> str:
-    """Medians with quartiles, throughput and memory, one line per record."""
-    header = ("<model", "<mode", "<dtype", "batch", "ms", "quartiles", "images/s", "memory (MB)")
-    return aligned(header, [_cells(record) for record in records])
+def plot(title: str, points: Sequence[Point], end: str, marks: str = "*") -> str:
+    """Points in characters.
 
-
-def _cells(record: TimingRecord) -> tuple[str, ...]:
-    low, middle, high = (number(1e3 * t) for t in record.quartiles)
-    memory = record.peak_rss if record.peak_allocated is None else record.peak_allocated
-    return (
-        record.subject.name,
-        record.protocol.mode,
-        record.protocol.dtype,
-        f"{record.batch}" + "*" * bool(record.halvings),
-        middle,
-        f"{low} to {high}",
-        number(record.images_per_s),
-        "-" if memory is None else f"{memory / 1e6:.0f}",
-    )
-
-
-def bars(records: Sequence[TimingRecord]) -> str:
-    """Time per image as bars: ``=`` to the median, the quartiles in brackets."""
-    times = [[t / r.batch for t in r.quartiles] for r in records]
-    unit = WIDTH / max(high for _, _, high in times)
-    rows = []
-    for record, (low, middle, high) in zip(records, times, strict=True):
-        bar = list("=" * max(1, round(middle * unit)) + " " * (WIDTH + 2))
-        bar[round(low * unit)], bar[round(high * unit)] = "[", "]"
-        rows.append((record.subject.name, number(1e3 * middle), "".join(bar).rstrip()))
-    return aligned(("<model", "ms/image", "<median and quartiles"), rows)
-
-
-def trace(record: TimingRecord) -> str:
-    """Every iteration of warm-up, a bar, then every timed sample: height is time."""
-    both = [*record.warmup_s, *record.samples_s]
-    least, most = min(both), max(both)
-    step = (most - least) / (len(LEVELS) - 1) or 1.0
-    drawn = "".join(LEVELS[round((t - least) / step)] for t in both)
-    cut = len(record.warmup_s)
-    return (
-        f"{drawn[:cut]}|{drawn[cut:]}   warm-up | samples of {record.iterations} "
-        f"iteration{'s' * (record.iterations > 1)}, "
-        f"{number(1e3 * least)} to {number(1e3 * most)} ms\n"
-        f"each mark is one time, the height its length: from {LEVELS[0]} (shortest) through "
-        f"{' '.join(LEVELS[1:-1])} to {LEVELS[-1]} (longest)"
-    )
+    Args:
+        points: x from 0 to 1, and y.
+        end: what x = 1 is.
+        marks: a character for each point; the last stands for all that follow.
+    """
+    low, high = min(y for _, y in points), max(y for _, y in points)
+    rows = [[" "] * (WIDTH + 1) for _ in range(HEIGHT)]
+    for (x, y), mark in zip(points, marks.ljust(len(points), marks[-1]), strict=True):
+        rows[round((high - y) / (high - low or 1.0) * (HEIGHT - 1))][round(x * WIDTH)] = mark
+    labels = [number(high), *[""] * (HEIGHT - 2), number(low) if low < high else ""]
+    margin = max(map(len, labels))
+    lines = [f"{a:>{margin}} |{''.join(row)}".rstrip() for a, row in zip(labels, rows, strict=True)]
+    axis = [f"{'':>{margin}} +{'-' * WIDTH}", f"{'':>{margin}}  0{end:>{WIDTH - 1}}"]
+    return "\n".join([title, *lines, *axis])
 
 
 def summary(records: Sequence[object]) -> str:
@@ -72,13 +43,8 @@ def summary(records: Sequence[object]) -> str:
     timings = [r for r in records if isinstance(r, TimingRecord)]
     paragraphs = []
     if timings:
-        paragraphs = [table(timings), bars(timings)]
-        if len(timings) == 1:
-            paragraphs.append(trace(timings[0]))
-        if any(r.halvings for r in timings):
-            paragraphs.append("* batch halved until it fitted in memory")
-        if unsettled := [r.subject.name for r in timings if not r.settled]:
-            paragraphs.append(f"did not settle while warming up: {', '.join(unsettled)}")
+        head = ("<model", "<mode", "<dtype", "batch", "ms", "quartiles", "images/s", "memory (MB)")
+        paragraphs.append(aligned(head, map(_cells, timings)))
     for r in records:
         if isinstance(r, PeakRecord):
             paragraphs.append(
@@ -93,28 +59,51 @@ def summary(records: Sequence[object]) -> str:
                 f"{number(r.read_bytes / 1e9)} GB read and "
                 f"{number(r.written_bytes / 1e9)} GB written in {r.launches} kernels"
             )
+    if len(timings) == 1:
+        warm_up, times = timings[0].warmup_s, timings[0].warmup_s + timings[0].samples_s
+        points = [((i + 1) / len(times), 1e3 * t) for i, t in enumerate(times)]
+        title = "ms of each iteration of warm-up (.), then of each sample (*)"
+        paragraphs.append(plot(title, points, "in the order taken", "." * len(warm_up) + "*"))
+    if any(r.halvings for r in timings):
+        paragraphs.append("* batch halved until it fitted in memory")
+    if unsettled := [r.subject.name for r in timings if not r.settled]:
+        paragraphs.append(f"did not settle while warming up: {', '.join(unsettled)}")
     return "\n\n".join(paragraphs)
 
 
-def save_figure(records: Sequence[TimingRecord], path: Path) -> None:
-    """Time per image with quartiles as an SVG, the same bytes for the same records."""
+def _cells(r: TimingRecord) -> tuple[str, ...]:
+    low, middle, high = (number(1e3 * t) for t in r.quartiles)
+    memory = r.peak_rss if r.peak_allocated is None else r.peak_allocated
+    size = "-" if memory is None else f"{memory / 1e6:.0f}"
+    how = (r.protocol.mode, r.protocol.dtype, f"{r.batch}" + "*" * bool(r.halvings))
+    return r.subject.name, *how, middle, f"{low} to {high}", number(r.images_per_s), size
+
+
+def learning_curves(metrics: Sequence[dict[str, Any]]) -> dict[str, list[Point]]:
+    """From a run's metrics: by epoch, the training loss and the hold-out error in percent."""
+    judged = [m for m in metrics if m["kind"] == "epoch" and m["holdout"]]
+    error = [(m["epoch"], 100 * m["holdout"]["wrong"] / m["holdout"]["images"]) for m in judged]
+    loss = [(m["epoch"], m["loss"]) for m in metrics if m["kind"] == "train"]
+    return {"training loss": loss, "hold-out error, %": error}
+
+
+def curves_text(metrics: Sequence[dict[str, Any]], epochs: int) -> str:
+    """Both learning curves in characters; one without points is left out."""
+    curves = {name: curve for name, curve in learning_curves(metrics).items() if curve}
+    scaled = {name: [(x / epochs, y) for x, y in curve] for name, curve in curves.items()}
+    return "\n\n".join(plot(name, curve, f"epoch {epochs}") for name, curve in scaled.items())
+
+
+def save_curves(metrics: Sequence[dict[str, Any]], path: Path) -> None:
+    """Both learning curves side by side as an SVG, the same bytes for the same metrics."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(7, 0.6 + 0.32 * len(records)), layout="constrained")
-    axes = figure.add_subplot()
-    times = [[1e3 * t / r.batch for t in r.quartiles] for r in records]
-    axes.barh(
-        [r.subject.name for r in records],
-        [middle for _, middle, _ in times],
-        xerr=[[m - low for low, m, _ in times], [high - m for _, m, high in times]],
-        color="#4c72b0",
-        capsize=2,
-    )
-    axes.invert_yaxis()
-    first = records[0]
-    axes.set_xlabel(f"ms per image ({first.protocol.mode}, {first.machine.device_name})")
-    for side in ("top", "right"):
-        axes.spines[side].set_visible(False)
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    curves = learning_curves(metrics)
+    for axes, (name, curve) in zip(figure.subplots(1, 2), curves.items(), strict=True):
+        axes.plot([x for x, _ in curve], [y for _, y in curve], color="#0173b2", marker=".")
+        axes.set(xlabel="epoch", ylabel=name)
+        axes.spines[["top", "right"]].set_visible(False)
     with mpl.rc_context({"svg.hashsalt": "repro", "svg.fonttype": "none"}):
         figure.savefig(path, format="svg", metadata={"Date": None})

@@ -4,7 +4,7 @@ A job whose key is in the file already (same description, protocol, code, device
 of one protocol are measured in small groups whose members take turns; a group's records are
 appended as soon as it is done, so a kill loses the group under measurement and nothing else. The
 largest batch that fits leaves no room for others on a GPU: there, each network is its own group.
-Peak rates and memory traffic are measured alone, and so are compiled networks.
+Peak rates, memory traffic and traps are measured alone, and so are compiled networks.
 """
 
 from __future__ import annotations
@@ -31,25 +31,24 @@ from repro.records import (
     Protocol,
     Result,
     TimingRecord,
-    append,
+    TrapRecord,
     key_of,
-    report,
-    scan,
     stamp,
 )
+from repro.runtime.estimates import estimated_s, guess_batch
 from repro.runtime.jobs import (
     Job,
     PeakJob,
     Task,
     TrafficJob,
-    estimated_s,
-    guess_batch,
+    TrapJob,
     unique,
 )
 from repro.runtime.timm_networks import TimmNetwork, TimmRemote
 from repro.runtime.traffic import measure_traffic
 from repro.runtime.turns import interleave
 from repro.runtime.worker import Remote, Worker, WorkerDied
+from repro.stored import append, report, scan
 
 GROUP = 4
 """Networks that take turns."""
@@ -141,7 +140,7 @@ def _groups(jobs: Sequence[Task], size: int) -> Iterator[list[Task]]:
     for _, run in groupby(jobs, key=lambda job: (type(job), job.protocol)):
         members = list(run)
         kind, protocol = type(members[0]), members[0].protocol
-        alone = kind in (PeakJob, TrafficJob) or _takes_no_turns(protocol)
+        alone = kind in (PeakJob, TrafficJob, TrapJob) or _takes_no_turns(protocol)
         step = 1 if alone else size
         yield from (members[i : i + step] for i in range(0, len(members), step))
 
@@ -211,6 +210,8 @@ class _Crew:
                 return [(members[0], self._peaks(members[0]))]
             if isinstance(members[0], TrafficJob):
                 return [(members[0], measure_traffic(members[0]))]
+            if isinstance(members[0], TrapJob):
+                return [(members[0], self._traps(members[0]))]
             jobs = [job for job in members if isinstance(job, Job)]
             return list(zip(jobs, self._together(jobs), strict=True))
         except (InputError, WorkerDied, RuntimeError) as error:
@@ -227,6 +228,29 @@ class _Crew:
         worker = self.worker(protocol.device)
         rates = worker.call("run", job.entry, "measure_peaks", protocol)
         return PeakRecord(**start, protocol=protocol, **rates)
+
+    def _traps(self, job: TrapJob) -> Result:
+        """Each trap in fresh processes of its own, the traps alternating."""
+        from repro.runtime import device
+        from repro.runtime.traps import TRAPS, Setting
+
+        start = stamp(job.entry, job.inputs(), self.machine(job.protocol))
+        before, setting = device.state("cpu"), Setting(**job.setting)
+        samples: dict[str, dict[str, Any]] = {name: {} for name in TRAPS}
+        for _ in range(job.processes):
+            for name, ways in samples.items():
+                taken = self.worker("cpu").call("run", job.entry, "measure", name, setting)
+                self.dismiss()
+                for way, seconds in taken.items():
+                    ways.setdefault(way, []).append(tuple(round(s, 7) for s in seconds))
+        return TrapRecord(
+            **start,
+            setting=job.setting,
+            processes=job.processes,
+            samples_s=samples,
+            before=before,
+            after=device.state("cpu"),
+        )
 
     def _together(self, jobs: Sequence[Job]) -> list[Result]:
         protocol = jobs[0].protocol

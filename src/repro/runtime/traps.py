@@ -1,8 +1,8 @@
 """The traps of timing on a CPU, each measured in the ways that one should compare.
 
 A trap is a few lines of plain PyTorch that time one thing in two or more ways. Within a process
-the ways take turns. `repro.runtime.trap_record` runs every trap in several fresh processes and
-keeps the samples. What a GPU adds is in ordinary records: the sweep ``paper-gpu`` times zeros, NCHW
+the ways take turns. ``repro time --traps`` runs every trap in several fresh processes and keeps
+the samples. What a GPU adds is in ordinary records: the sweep ``paper-gpu`` times zeros, NCHW
 and TF32 beside the usual protocol, and how soon a launch returns beside when its work is done.
 """
 

@@ -1,9 +1,8 @@
 """Crops, mirroring, AutoAugment and mixup as batched tensor operations, on whatever device.
 
-Small images stay decoded on the device and are augmented there, so that a small network never
-waits for its data. What is drawn at random is drawn on the CPU, for a whole epoch at once and from
-seed and epoch alone: the same images get the same crops on any device and in any number of
-processes, and a run that is resumed needs no generator's state to go on.
+Small images stay decoded on the device, so that a small network never waits for its data. What is
+random is drawn on the CPU, for a whole epoch, from seed and epoch alone: the same on any device and
+in any number of processes, and a run that is resumed needs no generator's state.
 """
 
 from __future__ import annotations
@@ -25,18 +24,14 @@ GREY = 128
 ATTEMPTS = 10
 
 
-# ------------------------------------------------------------------------------ what is drawn
-
-
 @dataclass(frozen=True)
 class Draws:
     """Everything random of one epoch, by position in the epoch.
 
     Attributes:
-        order: (N,) which image comes when.
+        order, mirrored: (N,) which image comes when, and how.
         boxes: (N, 4) top, left, height, width of the crop, in pixels of the stored image.
-        mirrored: (N,). operations, values: (N, 2) indices into `OPERATIONS` (-1: none) and how
-            much of each.
+        operations, values: (N, 2) indices into `OPERATIONS` (-1: none) and how much of each.
         mixup: (steps,) weight of the image itself.
     """
 
@@ -51,12 +46,7 @@ class Draws:
 def draw(
     recipe: Recipe, seed: int, epoch: int, images: int, side: int, size: int, mirror: bool
 ) -> Draws:
-    """Draw an epoch.
-
-    Args:
-        images: in the training split. side: of a stored image. size: of the crop that is fed.
-        mirror: the data set's images may be mirrored.
-    """
+    """Draw an epoch of so many ``images``, stored with one ``side`` and fed at another ``size``."""
     rng = np.random.default_rng([seed, epoch])
     order = rng.permutation(images)
     mixup = np.ones(images // recipe.batch)
@@ -105,23 +95,13 @@ def _boxes(
     return boxes.astype(np.float32)
 
 
-# ------------------------------------------------------------------------------ crop and resize
-
-
 def resample(
     x: Tensor, boxes: Tensor, mirrored: Tensor | None, size: int, interpolation: str
 ) -> Tensor:
     """Cut a box out of each image, mirror it or not, and resize it, with antialiasing.
 
     Resizing is linear and separable: two small matrices per image do all of it, and agree with
-    Pillow's and torch's antialiased resizing.
-
-    Args:
-        x: (B, C, H, W), floating point. boxes: (B, 4) or (1, 4), see `Draws`, inside the image.
-        mirrored: (B,) or None. size: S. interpolation: ``"bilinear"`` or ``"bicubic"``.
-
-    Returns:
-        (B, C, S, S).
+    Pillow's and torch's antialiased resizing. (B, C, H, W) becomes (B, C, size, size).
     """
     top, left, height, width = boxes.unbind(1)
     rows = _resize_matrix(top, height, x.shape[2], size, interpolation)
@@ -156,18 +136,12 @@ def _cubic(t: Tensor, a: float = -0.5) -> Tensor:
 _KERNELS: dict[str, Callable[[Tensor], Tensor]] = {"bilinear": _triangle, "bicubic": _cubic}
 
 
-# ------------------------------------------------------------------------------ AutoAugment
-#
-# Each operation takes (B, C, H, W) with whole values 0 to 255 and (B,) amounts, and does what
-# Pillow does to 8-bit images.
+# AutoAugment. Each operation takes (B, C, H, W) with whole values 0 to 255 and (B,) amounts, and
+# does what Pillow does to 8-bit images.
 
 
 def _affine(x: Tensor, matrix: Tensor) -> Tensor:
-    """Sample at matrix @ (column, row, 1), in pixels from the corner; grey outside.
-
-    Args:
-        matrix: (B, 2, 3).
-    """
+    """Sample at matrix @ (column, row, 1), in pixels from the corner; grey outside."""
     height, width = x.shape[2:]
     row = torch.arange(height, device=x.device, dtype=x.dtype) + 0.5
     column = torch.arange(width, device=x.device, dtype=x.dtype) + 0.5
@@ -305,14 +279,9 @@ def _policy_draws(
 
 
 def autoaugment(x: Tensor, operations: NDArray[np.int64], values: NDArray[np.float64]) -> Tensor:
-    """Apply two operations to each image.
+    """Apply two operations to each image of (B, C, H, W), values 0 to 255.
 
-    Args:
-        x: (B, C, H, W), values 0 to 255. operations, values: (B, 2), see `Draws`; on the CPU, so
-            that picking the images of an operation does not wait for the device.
-
-    Returns:
-        (B, C, H, W), whole values 0 to 255.
+    What is drawn stays on the CPU: picking an operation's images does not wait for the device.
     """
     x = x.round().clamp(0, 255)
     for turn in range(operations.shape[1]):

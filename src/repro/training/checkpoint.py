@@ -29,14 +29,7 @@ class CannotSave(OSError):
 
 
 def write_whole(path: Path, data: bytes, kept: str) -> None:
-    """Write a file so that it is there complete, or not at all, whatever happens.
-
-    Args:
-        kept: a sentence on what is left when this fails.
-
-    Raises:
-        CannotSave: full disk, missing folder and the like.
-    """
+    """Write a file complete or not at all; then `CannotSave` says, in a sentence, what is kept."""
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         with unfinished.open("wb") as file:
@@ -55,18 +48,17 @@ def write_whole(path: Path, data: bytes, kept: str) -> None:
         raise CannotSave(path, error, kept) from None
 
 
-def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
-    """Write the state after ``step`` updates, then drop all but the last `KEPT`.
-
-    Raises:
-        CannotSave: it could not be written; earlier ones are untouched.
-    """
+def packed(content: Any) -> bytes:
+    """What `torch.save` makes of it."""
     buffer = io.BytesIO()
-    torch.save(state, buffer)
-    data = buffer.getvalue()
-    there = existing(folder)
-    kept = "No checkpoint was written before"
-    if there:
+    torch.save(content, buffer)
+    return buffer.getvalue()
+
+
+def save(folder: Path, step: int, state: dict[str, Any]) -> Path:
+    """Write the state after ``step`` updates, or `CannotSave`; drop all but the last `KEPT`."""
+    data, kept = packed(state), "No checkpoint was written before"
+    if there := existing(folder):
         kept = f"The checkpoint of step {step_of(there[-1])} is kept: free some space and --resume"
     path = folder / f"{step:08d}-{_digest(data)}.pt"
     write_whole(path, data, kept)
@@ -86,11 +78,7 @@ def step_of(path: Path) -> int:
 
 
 def last_intact(folder: Path, warn: Callable[[str], None]) -> Path | None:
-    """The last checkpoint that is undamaged, or None where there is none.
-
-    Args:
-        warn: is told about each damaged one, which gets another ending.
-    """
+    """The last undamaged checkpoint, or None; damaged ones are told and get another ending."""
     for path in reversed(existing(folder)):
         with contextlib.suppress(OSError):
             if _digest(path.read_bytes()) == path.stem.partition("-")[2]:
@@ -102,16 +90,13 @@ def last_intact(folder: Path, warn: Callable[[str], None]) -> Path | None:
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A checkpoint's contents, on the CPU.
-
-    Raises:
-        InputError: it holds anything but tensors and plain values.
-    """
+    """A checkpoint's contents, on the CPU; `InputError` for all but tensors and plain values."""
     try:
         state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # whatever unpickling finds wrong
-        reason = str(error).splitlines()[0]
-        raise InputError(f"checkpoint {path} cannot be read: {reason}") from None
+        raise InputError(
+            f"checkpoint {path} cannot be read: {str(error).splitlines()[0]}"
+        ) from None
     return state
 
 

@@ -39,18 +39,16 @@ class Split:
         return len(self.labels)
 
     def take(self, which: NDArray[np.int64]) -> Split:
-        """A part of it."""
         return Split(self.pixels[which], self.labels[which])
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """A data set in memory.
+    """A data set in memory, split as published (digits: by a fixed rule).
 
     Attributes:
-        name: of `repro.training.names.NAMES`. source: what was read, in words, without the folder.
-        train, test: as published; digits, which have no published split, by a fixed rule.
-        classes: names. mirror: images may be mirrored without changing what they show.
+        source: what was read, in words, without the folder.
+        mirror: images may be mirrored without changing what they show.
         resolution: pixels that the base network is fed by default.
         digest: of the encoded images and labels, to tell one copy from another.
     """
@@ -71,14 +69,9 @@ class Dataset:
 
 
 def load(name: str, root: str | Path | None = None, download: bool = False) -> Dataset:
-    """Read a small data set, once.
+    """Read a small data set, once; with ``download``, fetch its archive into an empty ``root``.
 
-    Args:
-        root: its folder; digits need none.
-        download: fetch the official archive into ``root`` when nothing is there.
-
-    Raises:
-        InputError: missing or unusable folder, or an image that cannot be decoded (names it).
+    `InputError` names a folder or an image that cannot be used.
     """
     check_name(name)
     if name == "digits":
@@ -136,15 +129,7 @@ def fixed_order(labels: Labels, salt: str) -> NDArray[np.int64]:
 def split_off(
     labels: Labels, holdout: float, images: int | None
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Which training images to train on, and which to hold out for choices; the same at any seed.
-
-    Args:
-        holdout: share of the training split; every class gives its share.
-        images: train on so many only, evenly from the classes.
-
-    Returns:
-        Indices ``(train, holdout)``.
-    """
+    """Indices to train on, and to hold out for choices: the same at any seed, classes evenly."""
     order = fixed_order(labels, "hold-out")
     held = round(holdout * len(labels))
     train = order[held:]
@@ -361,11 +346,7 @@ _READERS: dict[str, list[tuple[str, str, Callable[[list[Path]], Dataset]]]] = {
 
 
 def decode(content: bytes, where: str) -> Pixels:
-    """A compressed image as (3, H, W).
-
-    Raises:
-        InputError: it is damaged; names ``where``.
-    """
+    """A compressed image as (3, H, W), or an `InputError` that names ``where`` it is."""
     try:
         with Image.open(io.BytesIO(content)) as image:
             return np.asarray(image.convert("RGB")).transpose(2, 0, 1)

@@ -41,12 +41,10 @@ class Folder:
 
     @property
     def labels(self) -> NDArray[np.int64]:
-        """Of all files, in order."""
         return np.array([label for _, label in self.reader.samples], np.int64)
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the class folders."""
         return tuple(self.reader.class_to_idx)
 
     def digest(self) -> str:
@@ -59,13 +57,9 @@ class Folder:
 
 
 def open_folders(root: str | Path) -> tuple[Folder, Folder]:
-    """The training and test folders of a data set.
+    """The folders ``train/<class>/...`` and ``val/<class>/...`` (or ``validation``, ``test``).
 
-    Args:
-        root: holds ``train/<class>/...`` and ``val/<class>/...`` (or ``validation``, ``test``).
-
-    Raises:
-        InputError: a folder is missing or empty, or the two have different classes.
+    `InputError` where one is missing or empty, or the two have different classes.
     """
     train, test = _split(Path(root), TRAIN), _split(Path(root), TEST)
     if train.classes != test.classes:
@@ -90,9 +84,7 @@ def _split(root: Path, names: Sequence[str]) -> Folder:
 class _Images(TorchDataset[tuple[Any, int]]):
     """Decodes and augments one image at a time, in a worker.
 
-    Args:
-        among: indices into the folder that belong to this split, ascending. skip_corrupt: take
-            the next of them in place of one that cannot be decoded; otherwise that stops the run.
+    With ``skip_corrupt``, the next image ``among`` the split's replaces one that is damaged.
     """
 
     def __init__(
@@ -151,12 +143,8 @@ def batches(
 ) -> Iterator[tuple[Tensor, Tensor]]:
     """Batches on the device, normalised, decoded by workers while the device is busy.
 
-    Args:
-        among: indices of the split, ascending. groups: of each batch. key: what the
-            augmentation's randomness depends on, together with the index.
-
-    Raises:
-        InputError: an image cannot be decoded; names it.
+    The split's indices come ascending (``among``) and by batch (``groups``); randomness follows
+    from ``key`` and index alone. `InputError` names an image that cannot be decoded.
     """
     loader = DataLoader(
         _Images(folder, among, transform, key, skip_corrupt),
@@ -175,11 +163,7 @@ def batches(
 
 
 def train_transform(recipe: Recipe, size: int) -> Any:
-    """timm's training transform for a recipe.
-
-    Raises:
-        InputError: a crop that is for images in memory.
-    """
+    """timm's training transform for a recipe; `InputError` for a crop of images in memory."""
     if recipe.crop == "shift":
         raise InputError("crop 'shift' is for small data sets; on disk: area, none")
     if recipe.crop == "none":

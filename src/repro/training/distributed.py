@@ -21,11 +21,7 @@ from repro.errors import InputError
 
 @dataclass(frozen=True)
 class World:
-    """This process among all.
-
-    Attributes:
-        rank, size: number of this process, and of all. device: that it computes on.
-    """
+    """This process among all: its number, how many there are, and what it computes on."""
 
     rank: int
     size: int
@@ -58,10 +54,7 @@ class World:
 
 
 class StopTogether:
-    """Lets all processes stop at the same step when one was asked to.
-
-    The question of a step is answered at the next one, so nobody waits for the answer.
-    """
+    """Lets all processes stop at one step; they ask at each, and hear the answer at the next."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -97,13 +90,9 @@ def ranks() -> int:
 
 @contextlib.contextmanager
 def connect(device: str) -> Iterator[World]:
-    """Join the other processes for as long as a run takes.
+    """Join the other processes for as long as a run takes: by gloo, or nccl with a GPU for each.
 
-    Args:
-        device: ``"cpu"`` (gloo) or ``"cuda"`` (nccl, one GPU per process).
-
-    Raises:
-        InputError: there is no such device, or fewer GPUs than processes.
+    `InputError` where there is no such device, or no GPU left for this process.
     """
     local = int(os.environ.get("LOCAL_RANK", "0"))
     if device == "cuda":

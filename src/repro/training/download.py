@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import tarfile
+import shutil
 import tempfile
 import urllib.request
-import zipfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from repro.errors import InputError
 
@@ -38,12 +38,9 @@ ARCHIVES = {
 
 
 def fetch(archive: Archive, folder: Path) -> None:
-    """Download an archive into a folder and unpack it there.
+    """Download an archive and unpack it in a folder, once its checksum is found right.
 
-    Unpacked files appear under their names only when the archive's checksum was right.
-
-    Raises:
-        InputError: it cannot be fetched, is not what it should be, or does not fit on the disk.
+    `InputError` where it cannot be fetched, is another file, or does not fit on the disk.
     """
     name = archive.url.rpartition("/")[2]
     with tempfile.TemporaryDirectory(dir=folder, prefix=".download-") as place:
@@ -55,16 +52,10 @@ def fetch(archive: Archive, folder: Path) -> None:
                     f"{archive.url}: its SHA-256 is {found}, not {archive.sha256}; it was cut "
                     "short, or is another file than the one expected"
                 )
-            if name.endswith(".zip"):
-                with zipfile.ZipFile(packed) as file:
-                    file.extractall(unpacked)
-            else:
-                with tarfile.open(packed) as file:
-                    file.extractall(unpacked, filter="data")
+            safely: Any = None if name.endswith(".zip") else "data"  # zip's reader does so anyway
+            shutil.unpack_archive(packed, unpacked, filter=safely)
             for item in unpacked.iterdir():
                 item.rename(folder / item.name)
-        except InputError:
-            raise
         except OSError as error:
             reason = getattr(error, "reason", None) or error.strerror or error
             raise InputError(f"{archive.url} cannot be fetched into {folder}: {reason}") from None
@@ -74,14 +65,10 @@ def _download(archive: Archive, to: Path) -> str:
     """Fetch to a file; the SHA-256 of what came."""
     from tqdm import tqdm
 
-    digest = hashlib.sha256()
-    bar = tqdm(
-        total=archive.size, unit="B", unit_scale=True, desc=to.name, disable=None, leave=False
-    )
     request = urllib.request.Request(archive.url, headers={"User-Agent": "repro"})
-    with urllib.request.urlopen(request, timeout=60) as source, to.open("wb") as file, bar:
-        while block := source.read(1 << 20):
-            file.write(block)
-            digest.update(block)
-            bar.update(len(block))
-    return digest.hexdigest()
+    show = {"total": archive.size, "desc": to.name, "disable": None, "leave": False}
+    with urllib.request.urlopen(request, timeout=60) as source, to.open("w+b") as file:
+        with tqdm.wrapattr(source, "read", **show) as watched:
+            shutil.copyfileobj(watched, file)
+        file.seek(0)
+        return hashlib.file_digest(file, "sha256").hexdigest()

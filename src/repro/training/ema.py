@@ -9,11 +9,7 @@ from torch import Tensor, nn
 
 
 class Average:
-    """A copy of a network that follows it slowly.
-
-    Attributes:
-        model: the averaged network, in evaluation mode.
-    """
+    """A copy of a network, ``model``, that follows it slowly; always in evaluation mode."""
 
     def __init__(self, model: nn.Module) -> None:
         self.model = copy.deepcopy(model).requires_grad_(False).eval()
@@ -27,10 +23,7 @@ class Average:
 
     @torch.no_grad()
     def update(self, weight: float) -> None:
-        """Move towards the network: ``weight`` 0 changes nothing, 1 copies it.
-
-        Counters (whole numbers) are copied.
-        """
+        """Move towards the network: 0 changes nothing, 1 copies it. Counters are copied."""
         if weight <= 0:
             return
         if weight >= 1:

@@ -11,13 +11,9 @@ WARMUP = 3
 
 
 class Graphed:
-    """A function of a batch, captured once and replayed.
+    """A function of a batch that leaves gradients in the model, captured once and replayed.
 
-    Args:
-        function: takes the example's tensors, returns the loss and leaves gradients behind.
-        model: whose gradients and batch-norm statistics it changes; they are put back after the
-            iterations that a capture needs beforehand.
-        example: a batch; later ones must have its shapes.
+    Batch-norm statistics are put back after the iterations that a capture needs beforehand.
     """
 
     def __init__(

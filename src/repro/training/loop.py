@@ -1,8 +1,7 @@
 """The training loop: epochs of updates, a look at the hold-out after each, the test split once.
 
-It can be stopped and killed at any moment. What an update does follows from the weights before it
-and from its number alone, so a run that goes on from a checkpoint ends as if nothing had happened;
-on a CPU, bit for bit.
+It can be killed at any moment. What an update does follows from the weights before it and from its
+number alone, so a run that goes on from a checkpoint ends as if nothing had happened.
 """
 
 from __future__ import annotations
@@ -49,12 +48,8 @@ class Watch(Protocol):
 class Progress:
     """What has happened so far, as far as the outcome needs it; a part of every checkpoint.
 
-    Attributes:
-        data: digest of the images. step: updates made. epoch_loss: sum of the losses of this epoch.
-        pending: losses since the last line of metrics.
-        curve: of the epochs that are over. best: epoch, wrong answers and weights of the epoch
-            with the lowest error on the hold-out. train_s, data_s: see `TrainingRecord`.
-        interruptions: how often the run was resumed.
+    ``data`` is the images' digest, ``pending`` the losses since the last line of metrics,
+    ``best`` the best epoch on the hold-out with its weights.
     """
 
     data: str
@@ -93,16 +88,13 @@ def train(
     """Train a network to the end, or until asked to stop.
 
     Args:
-        net: with as many classes as the data have, at the resolution that it is trained at.
-        folder: of the leader's files; None in the other processes.
-        watch: is told about progress, in the leader.
+        net: with the data's classes and resolution. folder: None in processes that do not lead.
         stop_asked: whether this process was asked to stop; then all save and return.
         save_every: seconds between checkpoints at least; the end of a run always has one.
 
     Raises:
         Diverged: a loss was no number; the last checkpoint is from before.
-        CannotSave: full disk. InputError: an image that cannot be decoded, or a folder with the
-            state of a run on other images.
+        CannotSave: full disk. InputError: a damaged image, or a folder of other images' run.
     """
     recipe = setting.recipe
     steps, last = source.steps, source.steps * recipe.epochs
@@ -142,11 +134,7 @@ def train(
 def _go_on(
     trainer: Trainer, data: str, world: World, folder: RunFolder | None, watch: Watch
 ) -> Progress:
-    """Take over the last intact checkpoint, the leader's choice; a fresh start without one.
-
-    Raises:
-        InputError: it is of a run on other images than those with digest ``data``.
-    """
+    """Take over the last intact checkpoint, the leader's choice; a fresh start without one."""
     path = folder and checkpoint.last_intact(folder.checkpoints, watch.warn)
     path = world.from_leader(path)
     if path is None:
@@ -165,10 +153,7 @@ def _go_on(
 
 
 class _Log:
-    """Losses, times and checkpoints on their way to the folder.
-
-    Losses stay on the device until somebody looks, so that a GPU is not kept waiting.
-    """
+    """Losses, times, checkpoints on their way to the folder; a GPU waits only for a look."""
 
     def __init__(
         self,
@@ -188,13 +173,11 @@ class _Log:
         self.timed = 0
 
     def timer(self) -> None:
-        """Before asking for data."""
         self.asked = time.monotonic()
         if not self.losses:
             self.started, self.waited = self.asked, 0.0
 
     def got_data(self) -> None:
-        """When they have come."""
         self.waited += time.monotonic() - self.asked
 
     def add(self, loss: torch.Tensor) -> None:
@@ -225,11 +208,7 @@ class _Log:
         progress.pending = []
 
     def fetch(self) -> None:
-        """Get the losses of the last updates from the device, the mean over all processes.
-
-        Raises:
-            Diverged: one of them is no number.
-        """
+        """Get the last losses from the device, the mean over all processes; or `Diverged`."""
         if not self.losses:
             return
         world, progress = self.trainer.world, self.progress
@@ -261,18 +240,15 @@ class _Log:
         self.save_if_due()
 
     def write(self, line: dict[str, Any]) -> None:
-        """To the metrics, and to whoever watches."""
         if self.folder:
             self.folder.log(line)
         self.watch.look(line)
 
     def check_weights(self) -> None:
-        """Raise `Diverged` unless all weights are numbers."""
         if not self.trainer.is_finite():
             raise Diverged(f"a weight became nan or infinite{self._kept()}")
 
     def save_if_due(self) -> None:
-        """Write a checkpoint when the last one is old."""
         if time.monotonic() - self.saved >= self.save_every:
             self.save()
 

@@ -9,7 +9,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from repro.arch import NAMES, Network, Strategy, get, scale
 from repro.arch.proxies import PROXIES
@@ -30,11 +30,9 @@ BATCH = {"digits": 16}
 
 @dataclass(frozen=True)
 class Run:
-    """A network and how it is trained.
+    """A network, at the resolution that it is trained at, and how it is trained.
 
-    Attributes:
-        net: at the resolution that it is trained at; the data decide on its classes in the end.
-        base: name of the unscaled network. strategy, scale: how it was scaled, or None.
+    ``base`` is the name of the unscaled network; the data decide on classes in the end.
     """
 
     net: Network
@@ -43,27 +41,37 @@ class Run:
     scale: float | None
     setting: Setting
 
-    @property
-    def name(self) -> str:
-        """For tables and folders."""
-        return self.net.name
-
     def described(self) -> dict[str, Any]:
         """What a resumed run must agree with, as plain values."""
         network = dataclasses.asdict(self.net)
         return {"network": network, "setting": self.setting.model_dump(mode="json")}
 
 
-def find(name: str) -> Network:
-    """A zoo network or one of the small proxies, by name.
+@dataclass(frozen=True)
+class Options:
+    """What changes nothing in a run's result.
 
-    Raises:
-        InputError: neither; the message suggests the nearest of both.
+    Attributes:
+        root: folder of the data. workers: processes that decode images, for each that trains.
+        skip_corrupt: go on without images that cannot be decoded.
+        resume: go on in a folder that holds an unfinished run.
+        threads: None: as many as cores for each process. save_every: seconds between checkpoints.
     """
-    if name in PROXIES:
-        return PROXIES[name]
+
+    root: str | None = None
+    download: bool = False
+    workers: int = 0
+    skip_corrupt: bool = False
+    resume: bool = False
+    device: Literal["cpu", "cuda"] = "cpu"
+    threads: int | None = None
+    save_every: float = 60.0
+
+
+def find(name: str) -> Network:
+    """A zoo network or one of the small proxies; `InputError` suggests the nearest of both."""
     try:
-        return get(name)
+        return PROXIES.get(name) or get(name)
     except InputError:
         near = did_you_mean(name, PROXIES)
         if not near or near != did_you_mean(name, [*NAMES, *PROXIES]):
@@ -85,21 +93,17 @@ def plan(
     batch: int | None = None,
     **setting: Any,
 ) -> Run:
-    """Fill in a run.
+    """Fill in a run, or raise `InputError` for anything unknown or out of range.
 
     Args:
-        name: of a network. data: of a data set.
-        strategy: in the authors' grammar. factor: on flops; given exactly when ``strategy`` is.
+        name, data: of a network, of a data set.
+        strategy, factor: in the authors' grammar, and on flops; both or neither.
         resolution: that the base is fed before scaling; by default its own, or the data's where
             that is smaller.
-        same_flops: choose the factor so that the flops after rounding come closest to ``factor``
-            times the base's.
-        preset_name, changes, epochs, batch: see `repro.training.recipe.preset`. By default,
-            recipe and batch that suit the data.
+        same_flops: choose the factor by `matching_factor`.
+        preset_name, changes, epochs, batch: see `repro.training.recipe.preset`; by default what
+            suits the data.
         setting: the other values of `Setting`; None leaves the default.
-
-    Raises:
-        InputError: anything unknown or out of range.
     """
     check_name(data)
     base = find(name)
@@ -109,12 +113,13 @@ def plan(
         resolution = min(base.resolution, RESOLUTION.get(data, base.resolution))
     if resolution != base.resolution:
         base = base.at(resolution)
-    classes = setting.get("classes") or CLASSES.get(data)
-    if classes:  # otherwise known when the data have been read; the classifier counts little
+    if classes := setting.get("classes") or CLASSES.get(
+        data
+    ):  # otherwise known when the data have been read; the classifier counts little
         base = replace(base, num_classes=classes)
-    parsed = short_strategy(strategy) if strategy is not None else None
-    net = base
-    if parsed is not None and factor is not None:
+    net, parsed = base, None
+    if strategy is not None and factor is not None:
+        parsed = short_strategy(strategy)
         if same_flops:
             factor = matching_factor(base, parsed, factor)
         net = scale(base, parsed, factor)
@@ -131,9 +136,9 @@ def plan(
 
 def _check_keys(changes: Sequence[str]) -> None:
     """Where no key of a recipe is near the one that was given, list them all."""
+    keys = Recipe.model_fields
     for change in changes:
         key, equals, _ = change.partition("=")
-        keys = Recipe.model_fields
         if equals and key not in keys and not did_you_mean(key, keys):
             raise InputError(f"--set: a recipe has no {key!r}; it has {', '.join(keys)}")
 
@@ -141,8 +146,7 @@ def _check_keys(changes: Sequence[str]) -> None:
 def matching_factor(base: Network, strategy: Strategy, factor: float) -> float:
     """The factor near ``factor`` whose network, after rounding, has nearest to ``factor`` x flops.
 
-    Small networks round coarsely: asked for 4, one strategy gives 2.8 and another 4.7. The first
-    paper, too, chose its factors so that flops came out alike.
+    Small networks round coarsely: asked for 4, they give 2.8 to 4.7. The paper, too, chose so.
     """
     target = math.log(factor * complexity(base).flops)
 

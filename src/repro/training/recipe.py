@@ -44,14 +44,12 @@ class Recipe(Part):
         schedule: ``"exponential"`` and ``"cosine"`` fall to ``final_lr`` times the start,
             ``"staircase"`` by ``decay`` every ``decay_epochs``.
         lr_changes: once per epoch or at each step.
-        warmup_epochs: linear, from ``warmup_start`` times the rate; never more than a quarter of
-            the run.
+        warmup_epochs: linear, from ``warmup_start`` times the rate; a quarter of the run at most.
         mixup: alpha of the beta distribution, one weight per batch; 0 for none.
-        augment: ``"autoaugment"`` is policy v0 of EfficientNet's authors, which the first
-            paper's code uses, with at least one bit kept when posterizing.
-        crop: ``"area"``: a random area within ``area`` (share of the image), aspect ratio 3/4 to
-            4/3. ``"shift"``: resize as for testing, crop at a random place. ``"none"``: as for
-            testing.
+        augment: ``"autoaugment"`` is EfficientNet's policy v0, as in the first paper's code, with
+            at least one bit kept when posterizing.
+        crop: ``"area"``: a random share of the image within ``area``, aspect ratio 3/4 to 4/3.
+            ``"shift"``: as for testing, at a random place. ``"none"``: as for testing.
         flip: mirror at random, on data sets whose images may be mirrored.
         test_resize: images are resized to this times the crop before the central crop is taken.
         dropout, drop_path: None: what the network's description says.
@@ -60,8 +58,7 @@ class Recipe(Part):
             warming up. Its reach is 1/12.8 of an ImageNet run of any length; on other data it
             is scaled to stay so. ``"ramped"`` is the second paper's: each step, decay
             ``min(ema_decay, (1 + step) / (10 + step))``.
-        report: which weights the test split judges: of the last epoch, as in the papers, or of
-            the epoch with the lowest error on the hold-out.
+        report: which weights are tested: the last, as in the papers, or the best on the hold-out.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -147,14 +144,9 @@ PRESETS: dict[str, Recipe] = {
 
 
 def preset(name: str, changes: Sequence[str] = (), **values: Any) -> Recipe:
-    """A named recipe with changes.
+    """One of `PRESETS` with changes, as ``"key=value"`` in YAML or, unless None, by keyword.
 
-    Args:
-        name: of `PRESETS`. changes: ``"key=value"`` texts, read as YAML (``"area=[0.35, 1]"``).
-        values: changes by keyword; None leaves the recipe's value.
-
-    Raises:
-        InputError: unknown name or key, or a value that is not allowed.
+    `InputError` names what is unknown or not allowed.
     """
     if name not in PRESETS:
         near = did_you_mean(name, PRESETS)
@@ -175,15 +167,8 @@ def preset(name: str, changes: Sequence[str] = (), **values: Any) -> Recipe:
     return recipe
 
 
-# ---------------------------------------------------------------------- what follows from it
-
-
 def lr_at(recipe: Recipe, step: int, steps: int) -> float:
-    """The learning rate of an update.
-
-    Args:
-        step: number of updates before it. steps: updates per epoch.
-    """
+    """The learning rate of an update with ``step`` before it, ``steps`` to an epoch."""
     r = recipe
     t = step // steps if r.lr_changes == "epoch" else step / steps
     if r.schedule == "exponential":
@@ -206,11 +191,7 @@ def warmup_epochs(recipe: Recipe) -> float:
 
 
 def ema_weight(recipe: Recipe, step: int, steps: int, images: int) -> float:
-    """What share of the moving average the new weights take after an update; 0 leaves it alone.
-
-    Args:
-        step: number of updates before it. steps: updates per epoch. images: per epoch.
-    """
+    """What share of the moving average the new weights take; arguments as in `lr_at`."""
     r = recipe
     if r.ema == "ramped":
         return 1 - min(r.ema_decay, (1 + step) / (10 + step))

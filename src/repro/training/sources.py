@@ -29,8 +29,7 @@ class Source(Protocol):
     """What training asks of its data.
 
     Attributes:
-        classes: names. images: counts of ``train``, ``holdout``, ``test``. digest, about: which
-            data set this is, see `repro.training.datasets.Dataset`.
+        images: counts of ``train``, ``holdout``, ``test``. digest, about: see `Dataset`.
         steps: updates per epoch; images beyond the last whole batch wait for the next epoch.
     """
 
@@ -41,9 +40,9 @@ class Source(Protocol):
     steps: int
 
     def epoch(self, epoch: int, start: int) -> Iterator[tuple[list[Batch], Tensor]]:
-        """From update ``start`` on: the batches of one update, and its mixup weight.
+        """From update ``start`` on: one batch per accumulation step, and the mixup weight.
 
-        Images are (B, 3, S, S), normalised; labels (B,). There is one batch per accumulation step.
+        Images are (B, 3, S, S), normalised; labels (B,).
         """
 
     def evaluation(self, split: str) -> Iterator[Batch]:
@@ -59,16 +58,9 @@ def open_source(
     workers: int = 0,
     skip_corrupt: bool = False,
 ) -> Source:
-    """Open the data of a run.
+    """Open the data of a run, in crops of ``size`` pixels; for the rest see `Options`.
 
-    Args:
-        setting: says which data and how they are fed. size: of the crops, in pixels.
-        root: folder of the data. download: fetch an official archive into it if it is empty.
-        workers: processes that decode images from disk.
-        skip_corrupt: go on without images that cannot be decoded.
-
-    Raises:
-        InputError: missing or unusable data, or too few images for one batch.
+    `InputError` where data are missing or unusable, or too few for one batch.
     """
     if setting.data in IN_MEMORY:
         return MemorySource(load(setting.data, root, download), setting, size, world)
@@ -222,11 +214,7 @@ class DiskSource(_Common):
 
 
 def check_classes(found: int, setting: Setting) -> None:
-    """Refuse data whose classes are not as many as expected.
-
-    Raises:
-        InputError: says both numbers.
-    """
+    """Refuse, with an `InputError`, data whose classes are not as many as expected."""
     expected = setting.classes or CLASSES.get(setting.data)
     if expected and found != expected:
         raise InputError(

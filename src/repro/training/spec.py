@@ -1,7 +1,4 @@
-"""What a run is: everything that its result depends on, apart from code, network and machine.
-
-A run that is resumed must have the same setting; a record's key is made from it.
-"""
+"""What a run's result and its record's key depend on, apart from code, network and machine."""
 
 from __future__ import annotations
 
@@ -21,12 +18,10 @@ class Setting(Part):
     """How one network is trained on one data set.
 
     Attributes:
-        data: name of the data set. images: train on so many only. classes: that it must have.
+        images: train on so many only. classes: that the data must have.
         holdout: share of the training split that is kept for choices, the same at any seed.
         recipe: see `Recipe`. seed: of initial weights, order, crops, dropout.
-        accumulate: batches whose gradients are added up for one update. The effective batch is
-            the recipe's all the same; batch norm sees the parts.
-        amp: mixed precision. memory_format: of weights and images.
+        accumulate: parts of a batch whose gradients are added up; batch norm sees the parts.
         compile: eager, ``torch.compile``, or forward and backward as one CUDA graph.
     """
 
@@ -50,11 +45,7 @@ class Setting(Part):
 
 
 class Place(Part):
-    """Where a run happens. A resumed one may move, but only here does it end bit-identical.
-
-    Attributes:
-        device: kind. ranks: processes. threads: of each, on a CPU.
-    """
+    """Device, processes, threads of each. A resumed run ends bit-identical only in its place."""
 
     device: Literal["cpu", "cuda"] = "cpu"
     ranks: PositiveInt = 1
@@ -62,11 +53,7 @@ class Place(Part):
 
 
 def differences(before: Any, now: Any, where: str = "") -> list[str]:
-    """What differs between two settings, as ``"lr: 2.0, now 1.0"``; names of nested parts joined.
-
-    Args:
-        before, now: dictionaries, or values. where: the name so far.
-    """
+    """What differs between two settings, as ``"lr: 2.0, now 1.0"``; nested names are joined."""
     if isinstance(before, dict) and isinstance(now, dict):
         keys = [*before, *(k for k in now if k not in before)]
         return [
@@ -80,11 +67,7 @@ def differences(before: Any, now: Any, where: str = "") -> list[str]:
 
 
 def check_parts(setting: Setting, place: Place) -> None:
-    """Refuse a batch that cannot be shared out, and what a CUDA graph cannot hold.
-
-    Raises:
-        InputError: says which numbers do not fit.
-    """
+    """Raise `InputError` for a batch that cannot be shared out, or that a graph cannot hold."""
     parts = place.ranks * setting.accumulate
     if setting.recipe.batch % parts:
         raise InputError(

@@ -40,15 +40,7 @@ class Pace:
 
 
 class Trainer:
-    """A network in training.
-
-    Args:
-        net: the description, with as many classes as the data have.
-        setting, world: how, and in which process. pace: of the data.
-
-    Attributes:
-        model: the network. average: what follows it, or None.
-    """
+    """A network in training, ``model``, and what follows it, ``average``, or None."""
 
     def __init__(self, net: Network, setting: Setting, world: World, pace: Pace) -> None:
         self.setting, self.world, self.pace = setting, world, pace
@@ -76,17 +68,11 @@ class Trainer:
         if world.device.type == "cuda":
             self.generator = torch.cuda.default_generators[world.device.index or 0]
 
-    # -------------------------------------------------------------------------- one update
-
     def update(self, micro: list[tuple[Tensor, Tensor]], mixup: Tensor, step: int) -> Tensor:
-        """Train on one batch.
+        """Train on the parts of one batch, ``step`` updates after the start.
 
-        Args:
-            micro: its parts, one per accumulation step. mixup: weight of the image itself, ().
-            step: number of updates before this one.
-
-        Returns:
-            The loss, (), on the device; of this process's share.
+        The loss, (), stays on the device, and is of this process's share. ``mixup``, (), is the
+        weight of the image itself.
         """
         if not self.model.training:
             self.model.train()
@@ -147,8 +133,6 @@ class Trainer:
             return self.forward.no_sync()
         return contextlib.nullcontext()
 
-    # -------------------------------------------------------------------------- evaluation
-
     @property
     def judged(self) -> nn.Module:
         """The network that is evaluated: the average, where there is one."""
@@ -181,8 +165,6 @@ class Trainer:
             raise Diverged(f"the loss of the evaluated weights is {loss}")
         return Score(images=int(images), wrong=int(wrong), wrong5=int(wrong5), loss=loss / images)
 
-    # -------------------------------------------------------------------------- state
-
     def state(self) -> dict[str, Any]:
         """Everything that the next update depends on, besides its number."""
         return {
@@ -193,7 +175,6 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Take over what `state` returned."""
         self.model.load_state_dict(state["model"])
         if self.average:
             self.average.model.load_state_dict(state["average"])
@@ -209,8 +190,7 @@ class Trainer:
 def _exchanging(model: nn.Module, world: World) -> nn.Module:
     """The network as one of several that average their gradients.
 
-    Statistics of batch norm are the leader's: it alone saves them, and evaluation copies them, so
-    they need not travel at each step.
+    Batch norm's statistics do not travel: the leader saves its own, and evaluation copies them.
     """
     parameters = inspect.signature(DistributedDataParallel).parameters
     newer = "forward_sync_buffers" in parameters  # torch 2.15 gave the switch another name
@@ -227,9 +207,8 @@ def make_optimizer(
 ) -> torch.optim.Optimizer:
     """The recipe's optimizer; weight decay on everything but batch norm, as in both papers.
 
-    Args:
-        scaled: gradients come from a loss that is scaled up, and an update where they overflow is
-            left out. Torch's fused SGD then starts from momenta that nobody has written.
+    With a loss that is ``scaled`` up, the first updates may be left out, and torch's fused SGD
+    would then start from momenta that nobody has written.
     """
     norms = [p for m in model.modules() if isinstance(m, nn.BatchNorm2d) for p in m.parameters()]
     of_norms = {id(p) for p in norms}

@@ -9,18 +9,24 @@ from tqdm import tqdm
 
 
 class Terminal:
-    """A progress bar with the time left; without a terminal, a line per epoch."""
+    """A progress bar with the time left; without a terminal, a line per epoch.
 
-    bar: Any = None
+    Args:
+        headline: what is trained, said once nothing stands in its way.
+    """
+
+    def __init__(self, headline: str = "") -> None:
+        self.headline = headline
+        self.bar: Any = None
 
     def begin(self, step: int, steps: int) -> None:
-        """Draw the bar."""
+        if self.headline:
+            print(self.headline, file=sys.stderr)
         self.bar = tqdm(
             total=steps, initial=step, unit="update", disable=None, file=sys.stderr, leave=False
         )
 
     def look(self, line: dict[str, Any]) -> None:
-        """Move it."""
         if line["kind"] == "train":
             self.bar.n = line["step"]
             self.bar.set_postfix(loss=f"{line['loss']:.3f}", refresh=False)
@@ -32,7 +38,6 @@ class Terminal:
             tqdm.write(text, file=sys.stderr)
 
     def warn(self, text: str) -> None:
-        """A line of its own."""
         tqdm.write(f"warning: {text}", file=sys.stderr)
 
     def close(self) -> None:

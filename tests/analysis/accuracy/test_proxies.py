@@ -8,7 +8,7 @@ from repro.claims import accuracy as judges
 from repro.claims import judge, load
 from repro.errors import InputError
 from repro.evidence import trainings as evidence
-from repro.records import append
+from repro.stored import append
 
 TURNED = {**GAINS, "d": 5.0, "w": 5.0, "r": 5.0, "dwr": 4.0, "dWr": 1.0}
 

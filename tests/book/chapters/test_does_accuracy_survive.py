@@ -7,7 +7,7 @@ from repro.analysis.accuracy import cost, published
 from repro.book.chapters import does_accuracy_survive as chapter
 from repro.book.parameters import check
 from repro.errors import InputError
-from repro.records import append
+from repro.stored import append
 
 
 @pytest.fixture(scope="module")

@@ -3,11 +3,10 @@
 import re
 
 import matplotlib.pyplot as plt
-import pandas as pd
 import pytest
 
 from repro.book import STRATEGY_COLOURS, STRATEGY_MARKERS, log_axis, show
-from repro.book.kit.figures import FAMILY_COLOURS, curves, use_house_style
+from repro.book.kit.figures import FAMILY_COLOURS, use_house_style
 
 
 @pytest.fixture(autouse=True)
@@ -109,38 +108,6 @@ def test_log_axis_both():
     assert (ax.get_xscale(), ax.get_yscale()) == ("log", "log")
     fig.canvas.draw()
     assert [t.get_text() for t in ax.get_yticklabels()] == ["1", "4", "16"]
-
-
-@pytest.mark.parametrize("panels", [1, 2, 4])
-def test_curves_draw_one_panel_per_value_and_one_line_per_hue(panels):
-    frame = pd.DataFrame(
-        [
-            {"base": f"net {b}", "strategy": name, "s": s, "acts": s * (b + 1)}
-            for b in range(panels)
-            for name in ("dwr", "dWr")
-            for s in (1, 2, 4)
-        ]
-    )
-    fig = curves(
-        frame,
-        x="s",
-        y="acts",
-        hue="strategy",
-        col="base" if panels > 1 else None,
-        xlabel="s",
-        ylabel="acts",
-    )
-    full = [ax for ax in fig.axes if ax.lines]
-    assert len(full) == panels
-    for ax in full:
-        assert [line.get_color() for line in ax.lines] == [
-            STRATEGY_COLOURS["dwr"],
-            STRATEGY_COLOURS["dWr"],
-        ]
-        assert [line.get_marker() for line in ax.lines] == [
-            STRATEGY_MARKERS["dwr"],
-            STRATEGY_MARKERS["dWr"],
-        ]
 
 
 def test_strategies_can_be_told_apart_without_colour():

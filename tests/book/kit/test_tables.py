@@ -1,14 +1,10 @@
 """Tables of pages: what a cell shows, and when ours agrees with print."""
 
-from decimal import Decimal
-
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from repro.book import beside, table
-from repro.book.kit.tables import LONG, agrees_as_printed
+from repro.book.kit.tables import LONG
 
 
 def test_numbers_are_set_right_and_formatted():
@@ -86,28 +82,3 @@ def test_beside_marks_agreement_disagreement_and_gaps():
 def test_beside_is_named_without_markup():
     frame = pd.DataFrame({"model": ["B0"], "p": [1.0], "o": [1.0]})
     assert repr(beside(frame, {"f": ("p", "o", 1)}, "<b>F</b>", keep=["model"])) == "Table: F"
-
-
-@pytest.mark.parametrize(
-    ("printed", "computed", "decimals", "agrees"),
-    [
-        (0.4, 0.386, 1, True),
-        (0.4, 0.35, 1, True),  # a half may be rounded either way
-        (0.4, 0.45, 1, True),
-        (0.4, 0.3499, 1, False),
-        (0.4, 0.4501, 1, False),
-        (16.2, 16.15, 1, True),
-        (4, 4.49, 0, True),
-        (4, 4.51, 0, False),
-    ],
-)
-def test_agreement_is_rounding_to_the_printed_digits(printed, computed, decimals, agrees):
-    assert agrees_as_printed(printed, computed, decimals) is agrees
-
-
-@given(st.decimals(0, 10_000, places=4), st.integers(0, 3))
-def test_what_is_rounded_agrees_and_the_next_digit_does_not(value, decimals):
-    printed = round(value, decimals)
-    step = Decimal(1).scaleb(-decimals)
-    assert agrees_as_printed(float(printed), float(value), decimals)
-    assert not agrees_as_printed(float(printed + 2 * step), float(value), decimals)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from repro import reference
-from repro.records import PeakRecord, read
+from repro.records import PeakRecord
 from repro.runtime.roofline import Peaks, device_peaks, recorded_peaks
-from repro.stored import machine_name, record_files, stored
+from repro.stored import machine_name, read, record_files, stored
 
 Records = Mapping[str, tuple[Any, ...]]
 """Records by the name of their file."""
@@ -80,7 +80,7 @@ def records(path: str | None = None) -> Records:
     """
     files = {file.stem: stored(file) for file in record_files()}
     if path is not None:
-        from repro.analysis.timing.overlay import locate
+        from repro.paths import locate
 
         files["yours"] = tuple(read(locate(path)))
     return files

@@ -15,8 +15,8 @@ from typing import Any
 import pandas as pd
 
 from repro import reference
-from repro.analysis.timing.correlates import figure2, fitted, predict
-from repro.analysis.timing.sets import IMAGENET_IMAGES
+from repro.analysis.timing.predict import fitted
+from repro.analysis.timing.sets import IMAGENET_IMAGES, figure2
 from repro.arch import Network, Strategy, get, scale
 from repro.arch.strategy import paper_strategy
 from repro.complexity import complexity
@@ -82,7 +82,7 @@ def _predicted_minutes(net: Network) -> float:
     count = complexity(net)
     row = {"flops": count.flops / 1e9, "params": count.params / 1e6, "acts": count.acts / 1e6}
     table = pd.DataFrame([row | {"kernels": kernel_count(net)}])
-    ms = float(predict(fitted(figure2()), table).iloc[0])
+    ms = float(fitted(figure2()).predict(table).iloc[0])
     return ms * IMAGENET_IMAGES / 60e3 / GPUS
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
-from repro.analysis.timing.overlay import locate
 from repro.errors import InputError
 from repro.evidence.trainings import (
     ALIKE,
@@ -24,8 +23,9 @@ from repro.evidence.trainings import (
     gain,
     trained,
 )
-from repro.records import TrainingRecord, read
-from repro.stored import stored
+from repro.paths import locate
+from repro.records import TrainingRecord
+from repro.stored import read, stored
 
 SINGLES = "mean of d, w, r"
 ASKED: Mapping[str, tuple[str, ...]] = {

@@ -1,73 +1,39 @@
-"""Predict time from counts: non-negative least squares, judged on networks it has not seen.
+"""Predict time from counts: a price for each count, judged on networks that were not seen.
 
 The first paper fits time to one count at a time (Figure 2). Here several counts work together, and
-none may help by a negative amount: each coefficient is then a cost, of a flop, of a written
-element, of a parameter, of a launched operation. Errors are held out by family or by strategy,
+none may help by a negative amount: each coefficient is then a price, of a flop, of a written
+element, of a parameter, of a launched kernel. Errors are held out by family or by strategy,
 because within one of them almost any count predicts well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
-from repro.arch import PAPER, get, scale
-from repro.arch.strategy import Strategy, alpha_strategy
-from repro.complexity import complexity
-from repro.runtime.roofline import kernel_count
+from repro.analysis.timing.sets import COUNTS, V100, Timings, network_of
+from repro.records import Dtype, PeakRecord
+from repro.runtime.roofline import Fusion, Peaks, device_peaks, recorded_peaks, roofline
+from repro.stored import machine_name, stored
 
-COUNTS = ("gflops", "mparams", "macts", "kernels")
 FEATURE_SETS: tuple[tuple[str, ...], ...] = (
-    *((count,) for count in COUNTS),
-    ("gflops", "macts"),
-    COUNTS,
+    *(("flops",), ("params",), ("acts",)),
+    *(("roofline",), ("flops", "acts"), COUNTS),
 )
-"""Each count alone, as in the paper; the two that a roofline names; all four."""
-
-
-def with_counts(points: pd.DataFrame) -> pd.DataFrame:
-    """Published points with exact counts beside them.
-
-    Args:
-        points: columns base, strategy (the paper's short name, or ``alpha=2/3``; empty for none)
-            and scale.
-
-    Returns:
-        The points with columns gflops, mparams, macts and kernels, for one image; what stood in
-        columns of these names is replaced.
-    """
-    rows = []
-    for base, strategy, factor in points[["base", "strategy", "scale"]].itertuples(index=False):
-        net = get(base)
-        if isinstance(strategy, str) and strategy:
-            net = scale(net, _paper_strategy(strategy), factor)
-        count = complexity(net)
-        rows.append(
-            {
-                "gflops": count.flops / 1e9,
-                "mparams": count.params / 1e6,
-                "macts": count.acts / 1e6,
-                "kernels": kernel_count(net),
-            }
-        )
-    counts = pd.DataFrame(rows, index=points.index)
-    kept = points.drop(columns=[c for c in COUNTS if c in points])
-    return pd.concat([kept, counts], axis=1)
-
-
-def _paper_strategy(name: str) -> Strategy:
-    return PAPER.get(name) or alpha_strategy(name.removeprefix("alpha="), name)
+"""Counts alone, as in the paper; the roofline's time; the two that it is made of; all four."""
+NO_DISCOUNTS = {"positive": True, "fit_intercept": False}
+UNKNOWN_BATCH = 64
+"""Of one device, where none is published; it decides little but the traffic of weights."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Time as a constant plus a cost for each count.
+    """Time as a constant plus a price for each count.
 
     Attributes:
         costs: by count, in the target's unit per unit of the count; never negative.
@@ -83,79 +49,108 @@ class Fit:
 
 
 def _design(points: pd.DataFrame, counts: Sequence[str]) -> np.ndarray:
-    """Counts and a column of ones: the constant is a cost like any other, so not negative."""
+    """Counts and a column of ones: the constant is a price like any other, so not negative."""
     return np.column_stack([points[list(counts)].to_numpy(float), np.ones(len(points))])
-
-
-def _regression() -> LinearRegression:
-    return LinearRegression(positive=True, fit_intercept=False)
-
-
-def _weights(times: np.ndarray) -> np.ndarray:
-    """Relative errors are made small: a network that takes 3 minutes counts as one of 300."""
-    return 1.0 / times**2
 
 
 def fit(points: pd.DataFrame, target: str, counts: Sequence[str] = COUNTS) -> Fit:
     """Fit time to counts by non-negative least squares on relative errors.
 
     Args:
-        points: one row per network. target: column of times, positive. counts: columns to use.
+        points: one row per network.
+        target: column of times, positive.
+        counts: columns to use.
     """
     times = points[target].to_numpy(float)
-    model = _regression().fit(_design(points, counts), times, sample_weight=_weights(times))
+    model = LinearRegression(**NO_DISCOUNTS)
+    # relative errors are made small: a network of 3 minutes counts as one of 300
+    model.fit(_design(points, counts), times, sample_weight=times**-2.0)
     *costs, constant = (float(c) for c in model.coef_)
     return Fit(dict(zip(counts, costs, strict=True)), constant)
+
+
+def fitted(timings: Timings, counts: Sequence[str] = COUNTS) -> Fit:
+    """Milliseconds of one image on one device from counts, fitted to all networks of a set."""
+    return fit(timings.frame, "ms", counts)
 
 
 def held_out(points: pd.DataFrame, target: str, counts: Sequence[str], groups: str) -> pd.Series:
     """Times predicted for each group by a fit to all others.
 
     Args:
-        groups: the column that says what is left out together: ``"base"`` for families,
-            ``"strategy"`` for strategies. At least two groups.
+        groups: the column that says what is left out together, with at least two values.
     """
     times = points[target].to_numpy(float)
     predicted = cross_val_predict(
-        _regression(),
+        LinearRegression(**NO_DISCOUNTS),
         _design(points, counts),
         times,
         groups=points[groups].astype(str),
         cv=LeaveOneGroupOut(),
-        params={"sample_weight": _weights(times)},
+        params={"sample_weight": times**-2.0},
     )
     return pd.Series(predicted, index=points.index, name="predicted")
 
 
-def report(
-    points: pd.DataFrame,
-    target: str,
-    feature_sets: Iterable[Sequence[str]] = FEATURE_SETS,
-    groupings: Sequence[str] = ("base", "strategy"),
-) -> pd.DataFrame:
-    """How well each set of counts predicts, on points that were fitted and on points left out.
+def held_out_errors(sets: Iterable[Timings]) -> pd.DataFrame:
+    """How well each set of counts predicts families, and strategies, that the fit has not seen.
 
     Returns:
-        One row per set and way of leaving out (``"none"``: fitted to all points): columns counts,
-        left_out, error (median of the relative error's size), worst (its largest), pearson.
-        A grouping with one group alone is left out.
+        Columns timings (brief titles), left_out (``"family"`` or ``"strategy"``), counts, error
+        (median of the relative error's size). A set of one strategy has none to leave out; the
+        roofline is there for sets that `with_roofline` has completed.
     """
-    rows: list[dict[str, Any]] = []
-    usable = [g for g in groupings if points[g].astype(str).nunique() > 1]
-    for counts in feature_sets:
-        for left_out in ("none", *usable):
-            if left_out == "none":
-                predicted = fit(points, target, counts).predict(points)
-            else:
-                predicted = held_out(points, target, counts, left_out)
-            error = (predicted / points[target] - 1).abs()
-            rows.append(
-                {
-                    "counts": " + ".join(counts),
-                    "left_out": left_out,
-                    "error": float(error.median()),
-                    "worst": float(error.max()),
-                    "pearson": float(np.corrcoef(predicted, points[target])[0, 1]),
-                }
-            )
-    return pd.DataFrame(rows)
+    rows = []
+    for timings in sets:
+        table = timings.frame
+        for left_out in ("family", "strategy"):
+            for counts in FEATURE_SETS:
+                if table[left_out].nunique() > 1 and set(counts) <= set(table.columns):
+                    error = (held_out(table, "ms", counts, left_out) / table.ms - 1).abs()
+                    rows.append((timings.brief, left_out, " + ".join(counts), error.median()))
+    return pd.DataFrame(rows, columns=["timings", "left_out", "counts", "error"])
+
+
+def balance(timings: Timings) -> float:
+    """How many flops cost as much as one act, by the fit; infinite where flops are free."""
+    costs = fitted(timings).costs
+    return 1e3 * costs["acts"] / costs["flops"] if costs["flops"] else float("inf")
+
+
+def with_roofline(
+    sets: Iterable[Timings], assumed: Mapping[str, Dtype], fusion: Fusion
+) -> list[Timings]:
+    """Sets with a further column roofline: the least time of one image in ms.
+
+    A set whose machine's rates are not known stays as it is.
+
+    Args:
+        assumed: precision of published sets, by title.
+        fusion: see `repro.runtime.roofline`.
+    """
+    completed = []
+    for timings in sets:
+        dtype = timings.dtype or assumed[timings.title]
+        if peaks := peaks_of(timings, dtype):
+            known = timings.frame.batch.fillna(UNKNOWN_BATCH).astype(int)
+            nets = timings.frame[["base", "strategy", "s"]].itertuples(index=False)
+            ms = [
+                1e3 * roofline(network_of(*net), peaks, b, dtype, timings.mode, fusion).ideal_s / b
+                for net, b in zip(nets, known, strict=True)
+            ]
+            timings = replace(timings, frame=timings.frame.assign(roofline=ms))
+        completed.append(timings)
+    return completed
+
+
+def peaks_of(timings: Timings, dtype: Dtype) -> Peaks | None:
+    """A machine's rates: measured where they are recorded, a V100's from the table; or None."""
+    if timings.kind == "published":
+        return device_peaks(V100)
+    records = [
+        r for r in stored() if isinstance(r, PeakRecord) and machine_name(r) == timings.machine
+    ]
+    if not records:
+        return None
+    peaks = recorded_peaks(records, records[0].machine.device_name)
+    return peaks if peaks.operations.get(dtype) else None

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from pandas import DataFrame
 
 # Drawn in this colour, then replaced: what should follow the page's text colour.
 _INK = "#010203"
@@ -170,48 +169,6 @@ def legend(fig: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
         loc="outside upper center",
         ncols=min(len(entries), columns),
     )
-
-
-def curves(
-    frame: DataFrame,
-    *,
-    x: str,
-    y: str,
-    hue: str,
-    xlabel: str,
-    ylabel: str,
-    col: str | None = None,
-    colours: Mapping[str, str] = STRATEGY_COLOURS,
-    xticks: Sequence[float] = (),
-    columns: int = 3,
-) -> Figure:
-    """Lines with markers on log-log axes, one line per ``hue``, one panel per ``col``.
-
-    Args:
-        frame: long form, rows in drawing order.
-        x, y, hue, col: columns of ``frame``.
-        colours: colour of each value of ``hue``; a strategy has its own marker, too.
-        xticks: where to put ticks on x.
-        columns: panels side by side.
-    """
-    parts = [(None, frame)] if col is None else list(frame.groupby(col, sort=False))
-    fig, axes = panels(len(parts), columns, sharex=True, sharey=True)
-    for ax, (title, part) in zip(axes, parts, strict=True):
-        for name, line in part.groupby(hue, sort=False):
-            marker = STRATEGY_MARKERS.get(str(name), "o")
-            ax.plot(line[x], line[y], marker=marker, color=colours[str(name)], label=name)
-        log_axis(ax, "x", xticks)
-        log_axis(ax, "y")
-        if title is not None:
-            ax.set_title(str(title))
-    if len(parts) == 1:
-        axes[0].legend()
-        axes[0].set(xlabel=xlabel, ylabel=ylabel)
-    else:
-        legend(fig, axes)
-        fig.supxlabel(xlabel, fontsize=10)
-        fig.supylabel(ylabel, fontsize=10)
-    return fig
 
 
 @dataclass(frozen=True)
