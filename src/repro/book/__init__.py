@@ -13,20 +13,3 @@ from repro.book.kit.figures import (
 from repro.book.kit.tables import beside, table
 from repro.book.parameters import check
 from repro.text import all_or_some
-
-__all__ = [
-    "FAMILY_COLOURS",
-    "STRATEGY_COLOURS",
-    "STRATEGY_MARKERS",
-    "all_or_some",
-    "beside",
-    "check",
-    "glue",
-    "legend",
-    "log_axis",
-    "panels",
-    "setup",
-    "show",
-    "span",
-    "table",
-]

@@ -7,7 +7,7 @@
 A new kind of claim needs a judge: a function decorated with `judge_function`, in a module below.
 """
 
-from repro.claims import (  # noqa: F401  (they register judges)
+from repro.claims import (
     accelerators,
     accuracy,
     arithmetic,
@@ -28,18 +28,3 @@ from repro.claims.judging import (
     judge_function,
 )
 from repro.claims.ledger import Ledger, judge_all, load
-
-__all__ = [
-    "JUDGES",
-    "VERDICTS",
-    "Claim",
-    "Judgement",
-    "Ledger",
-    "NotTestable",
-    "Point",
-    "Tolerance",
-    "judge",
-    "judge_all",
-    "judge_function",
-    "load",
-]

@@ -1,5 +1,3 @@
 """The command line: prints, decides nothing."""
 
 from repro.cli.app import main
-
-__all__ = ["main"]

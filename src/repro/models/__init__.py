@@ -4,5 +4,3 @@ from repro.models.block import Block
 from repro.models.builder import build
 from repro.models.init import init_weights
 from repro.models.model import Model
-
-__all__ = ["Block", "Model", "build", "init_weights"]
