@@ -292,7 +292,7 @@ def explain(net: Network) -> tuple[Comparison, ...]:
         ("torchinfo", "flops"): {
             # One multiply-add per parameter. timm's batch norm contains its activation, so it is
             # no leaf and torchinfo passes it over; a plain nn.BatchNorm2d would count.
-            "batch norms that are leaf modules": _leaf_norm_params(meta),
+            "batch norms that are leaf modules": _leaf_norm_params(meta)
         },
         ("torchinfo", "params"): {},
         ("torchinfo", "acts"): no_pool,

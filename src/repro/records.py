@@ -28,36 +28,16 @@ from pydantic import (
     model_validator,
 )
 
-from repro.conditions import (
-    Device as Device,
-)
-from repro.conditions import (
-    Dtype as Dtype,
-)
-from repro.conditions import (
-    Finite as Finite,
-)
-from repro.conditions import (
-    Machine as Machine,
-)
-from repro.conditions import (
-    Mode as Mode,
-)
-from repro.conditions import (
-    Part as Part,
-)
-from repro.conditions import (
-    Positive as Positive,
-)
-from repro.conditions import (
-    Protocol as Protocol,
-)
-from repro.conditions import (
-    State as State,
-)
-from repro.conditions import (
-    Subject as Subject,
-)
+from repro.conditions import Device as Device
+from repro.conditions import Dtype as Dtype
+from repro.conditions import Finite as Finite
+from repro.conditions import Machine as Machine
+from repro.conditions import Mode as Mode
+from repro.conditions import Part as Part
+from repro.conditions import Positive as Positive
+from repro.conditions import Protocol as Protocol
+from repro.conditions import State as State
+from repro.conditions import Subject as Subject
 from repro.errors import InputError
 from repro.fingerprint import SOURCE, code_of
 

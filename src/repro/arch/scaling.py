@@ -25,9 +25,7 @@ from repro.errors import InputError
 
 def _scale_res(stage: ResStage, m: Multipliers) -> ResStage:
     width, group_width = fit_groups(
-        round_width(stage.width * m.w),
-        round_group_width(stage.group_width * m.g),
-        stage.bottleneck,
+        round_width(stage.width * m.w), round_group_width(stage.group_width * m.g), stage.bottleneck
     )
     return replace(
         stage, depth=round_depth(stage.depth * m.d), width=width, group_width=group_width

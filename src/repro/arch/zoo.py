@@ -49,10 +49,7 @@ _REGNETY = {
     "32GF": (20, 232, 115.89, 2.53, 232),
 }
 # Resolution, then generator parameters.
-_REGNETZ = {
-    "500MF": (224, (21, 16, 10.7, 2.51, 4)),
-    "4GF": (256, (28, 48, 14.5, 2.226, 8)),
-}
+_REGNETZ = {"500MF": (224, (21, 16, 10.7, 2.51, 4)), "4GF": (256, (28, 48, 14.5, 2.226, 8))}
 REGNETZ_HEAD = 1000
 """Width of RegNetZ's head conv; inferred, the only round number that fits the published counts."""
 
@@ -149,11 +146,7 @@ def _resnet(size: str, name: str, bottleneck: float, group_widths: tuple[int, ..
     stages = tuple(
         ResStage(d, w, g, bottleneck, stride)
         for d, w, g, stride in zip(
-            _RESNET_DEPTHS[size],
-            (256, 512, 1024, 2048),
-            group_widths,
-            (1, 2, 2, 2),
-            strict=True,
+            _RESNET_DEPTHS[size], (256, 512, 1024, 2048), group_widths, (1, 2, 2, 2), strict=True
         )
     )
     return Network(name, stages, stem_width=64, stem="conv7_pool")

@@ -17,9 +17,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
-from repro.reference.rows import (
-    CLIPPED_MACTS as CLIPPED_MACTS,
-)
+from repro.reference.rows import CLIPPED_MACTS as CLIPPED_MACTS
 from repro.reference.rows import (
     DrawnIntensity,
     DrawnRoofline,

@@ -67,8 +67,7 @@ def state(device: Device) -> State:
     if device == "cpu":
         clock = getattr(psutil, "cpu_freq", lambda: None)()
         return State(
-            load=os.getloadavg()[0],
-            cpu_clock_mhz=round(clock.current, 1) if clock else None,
+            load=os.getloadavg()[0], cpu_clock_mhz=round(clock.current, 1) if clock else None
         )
 
     def number(read: Callable[[Any, Any], float], scale: float = 1.0) -> float | None:

@@ -36,14 +36,7 @@ from repro.records import (
     stamp,
 )
 from repro.runtime.estimates import estimated_s, guess_batch
-from repro.runtime.jobs import (
-    Job,
-    PeakJob,
-    Task,
-    TrafficJob,
-    TrapJob,
-    unique,
-)
+from repro.runtime.jobs import Job, PeakJob, Task, TrafficJob, TrapJob, unique
 from repro.runtime.timm_networks import TimmNetwork, TimmRemote
 from repro.runtime.traffic import measure_traffic
 from repro.runtime.turns import interleave
