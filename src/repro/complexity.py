@@ -7,7 +7,7 @@ one flop.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 from repro.arch.network import Network, blocks
@@ -68,11 +68,9 @@ class Complexity:
         return self.conv_acts + self.se_acts + self.classifier_acts + self.pool_acts
 
     def counted_as(self, convention: Convention) -> tuple[int, int, int]:
-        """``(flops, params, acts)`` by one paper's convention.
+        """``(flops, params, acts)`` as the first paper counts them ("pycls") or the second.
 
-        Args:
-            convention: ``"pycls"`` (first paper) or ``"efficientnet-x"`` (second paper: no bias
-                additions; activations of convs and SE alone).
+        The second counts no bias additions, and activations of convs and SE alone.
         """
         if convention == "pycls":
             return self.flops, self.params, self.acts
@@ -83,19 +81,13 @@ class Complexity:
         return asdict(self)
 
 
-PARTS = tuple(f.name for f in fields(Complexity))
-
-
 def out_size(size: int, stride: int) -> int:
     """Side of the map after a conv or pool that is padded to keep size / stride, rounded up."""
     return (size - 1) // stride + 1
 
 
 def complexity(net: Network) -> Complexity:
-    """Count a network without building it.
-
-    Args:
-        net: the description; counted at ``net.resolution`` for one image.
+    """Count a network for one image at ``net.resolution``, without building it.
 
     Source: the conventions of Fast and Accurate Model Scaling, section 3.1, made exact by the
     authors' code. BN, activation functions, pooling, SE's product and residual additions are no

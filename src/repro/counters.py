@@ -142,10 +142,6 @@ def _image(model: nn.Module, size: Size | None) -> Tensor:
     return torch.zeros(1, *shape, device=parameter.device, dtype=parameter.dtype)
 
 
-def _trainable(model: nn.Module) -> int:
-    return sum(p.numel() for p in model.parameters() if p.requires_grad)
-
-
 def count(model: nn.Module, size: Size | None = None) -> Counts:
     """Run a module on one image and count its operators.
 
@@ -159,7 +155,8 @@ def count(model: nn.Module, size: Size | None = None) -> Counts:
     image = _image(model, size)
     with _evaluating(model), watch:
         model(image)
-    return Counts(**watch.totals, params=_trainable(model), free=frozenset(watch.free))
+    params = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    return Counts(**watch.totals, params=params, free=frozenset(watch.free))
 
 
 def fvcore_counts(model: nn.Module, size: Size | None = None) -> dict[str, Any]:
@@ -181,12 +178,9 @@ def fvcore_counts(model: nn.Module, size: Size | None = None) -> dict[str, Any]:
             image = _image(model, size)
             flops = FlopCountAnalysis(model, image).unsupported_ops_warnings(False)
             acts = ActivationCountAnalysis(model, image).unsupported_ops_warnings(False)
-            return {
-                "flops": int(flops.total()),
-                "params": parameter_count(model)[""],
-                "acts": int(acts.total()),
-                "unsupported": dict(flops.unsupported_ops()),
-            }
+            total = {"flops": int(flops.total()), "acts": int(acts.total())}
+            unsupported = dict(flops.unsupported_ops())
+            return {**total, "params": parameter_count(model)[""], "unsupported": unsupported}
 
 
 def torchinfo_counts(model: nn.Module, size: Size | None = None) -> dict[str, Any]:
@@ -200,11 +194,8 @@ def torchinfo_counts(model: nn.Module, size: Size | None = None) -> dict[str, An
     with _evaluating(model):
         image = _image(model, size)
         info = torchinfo.summary(model, input_data=image, device=image.device, verbose=0)
-    return {
-        "flops": info.total_mult_adds,
-        "params": info.total_params,
-        "acts": info.total_output_bytes // (2 * image.element_size()),
-    }
+    acts = info.total_output_bytes // (2 * image.element_size())
+    return {"flops": info.total_mult_adds, "params": info.total_params, "acts": acts}
 
 
 def torch_counts(model: nn.Module, size: Size | None = None) -> dict[str, Any]:
@@ -219,13 +210,9 @@ def torch_counts(model: nn.Module, size: Size | None = None) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One figure of one outside counter beside ours.
+    """Flops, params or acts (``figure``) by fvcore, torchinfo or torch beside ours.
 
-    Attributes:
-        counter: ``"fvcore"``, ``"torchinfo"`` or ``"torch"``.
-        figure: ``"flops"``, ``"params"`` or ``"acts"``.
-        ours, theirs: the two values.
-        reasons: why they differ, and by how much each; signed, theirs minus ours.
+    ``reasons``: why they differ, and by how much each; signed, theirs minus ours.
     """
 
     counter: str
@@ -263,18 +250,11 @@ def explain(net: Network) -> tuple[Comparison, ...]:
     """Why each outside counter gives another figure, to the last unit.
 
     The size of a reason comes from the analytic parts or from the module's structure, never from
-    the outside counter's own figure, so that `Comparison.residual` is a real check.
-
-    Args:
-        net: the network; fvcore runs it once on the CPU at its full resolution.
+    the outside counter's own figure, so that `Comparison.residual` is a real check. fvcore runs
+    the network once on the CPU at its full resolution.
     """
     c = complexity(net)
     meta = build(net, device="meta")
-    fvcore, torchinfo, torch_ = (
-        fvcore_counts(build(net)),
-        torchinfo_counts(meta),
-        torch_counts(meta),
-    )
     no_biases = {
         "bias additions of squeeze-excite left out": -c.se_biases,
         "bias additions of the classifier left out": -c.classifier_biases,
@@ -292,13 +272,14 @@ def explain(net: Network) -> tuple[Comparison, ...]:
         ("torchinfo", "flops"): {
             # One multiply-add per parameter. timm's batch norm contains its activation, so it is
             # no leaf and torchinfo passes it over; a plain nn.BatchNorm2d would count.
-            "batch norms that are leaf modules": _leaf_norm_params(meta),
+            "batch norms that are leaf modules": _leaf_norm_params(meta)
         },
         ("torchinfo", "params"): {},
         ("torchinfo", "acts"): no_pool,
         ("torch", "flops"): {"a multiply-add is two flops": c.macs, **no_biases},
     }
-    theirs = {"fvcore": fvcore, "torchinfo": torchinfo, "torch": torch_}
+    theirs = {"fvcore": fvcore_counts(build(net)), "torchinfo": torchinfo_counts(meta)}
+    theirs["torch"] = torch_counts(meta)
     ours = {"flops": c.flops, "params": c.params, "acts": c.acts}
     return tuple(
         Comparison(counter, figure, ours[figure], theirs[counter][figure], why)

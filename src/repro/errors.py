@@ -14,16 +14,9 @@ class InputError(ValueError):
 
 
 def did_you_mean(value: str, allowed: Iterable[str]) -> str:
-    """The nearest allowed name as a question, or nothing when none is near.
+    """``" Did you mean 'EN-B0'?"`` (with the leading space), or ``""`` when no name is near.
 
     A name that differs only in characters that look alike (O and 0, l and 1) comes first.
-
-    Args:
-        value: what was given.
-        allowed: the names that would have been accepted.
-
-    Returns:
-        ``" Did you mean 'EN-B0'?"`` (with the leading space) or ``""``.
     """
     by_lower = {name.lower(): name for name in allowed}
     by_look = {name.translate(_ALIKE): name for name in by_lower}

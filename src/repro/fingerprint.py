@@ -35,14 +35,7 @@ NOT_BEHIND_A_NUMBER = frozenset(
 
 @cache
 def code_of(module: str) -> dict[str, str]:
-    """Digests of a module and of every project module that it imports, directly or not.
-
-    Args:
-        module: dotted name, for example ``"repro.runtime.worker"``.
-
-    Returns:
-        16 hexadecimal digits by module name, in the order of the names.
-    """
+    """Digests, by name, of a module and of every project module behind its imports."""
     found: dict[str, str] = {}
     open_modules = [module]
     while open_modules:

@@ -18,11 +18,8 @@ def root() -> Path:
         InputError: there is no ``data`` folder there.
     """
     package = Path(__file__).parent
-    places = (
-        [Path(given)]
-        if (given := os.environ.get("REPRO_ROOT"))
-        else [*package.parents[1:2], package]
-    )
+    given = os.environ.get("REPRO_ROOT")
+    places = [Path(given)] if given else [*package.parents[1:2], package]
     for folder in places:
         if (folder / "data").is_dir():
             return folder

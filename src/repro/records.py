@@ -28,36 +28,10 @@ from pydantic import (
     model_validator,
 )
 
-from repro.conditions import (
-    Device as Device,
-)
-from repro.conditions import (
-    Dtype as Dtype,
-)
-from repro.conditions import (
-    Finite as Finite,
-)
-from repro.conditions import (
-    Machine as Machine,
-)
-from repro.conditions import (
-    Mode as Mode,
-)
-from repro.conditions import (
-    Part as Part,
-)
-from repro.conditions import (
-    Positive as Positive,
-)
-from repro.conditions import (
-    Protocol as Protocol,
-)
-from repro.conditions import (
-    State as State,
-)
-from repro.conditions import (
-    Subject as Subject,
-)
+from repro.conditions import Device as Device
+from repro.conditions import Dtype as Dtype
+from repro.conditions import Finite, Machine, Part, Positive, Protocol, State, Subject
+from repro.conditions import Mode as Mode
 from repro.errors import InputError
 from repro.fingerprint import SOURCE, code_of
 
@@ -146,10 +120,9 @@ class TimingRecord(Result):
 
 
 class PeakRecord(Result):
-    """What the device reaches: a large matrix product, a large conv, a large copy; for rooflines.
+    """What the device reaches, for rooflines: rates of a large matrix product, conv and copy.
 
-    ``matmul_flops`` and ``conv_flops`` count a multiply-add as two; ``copy_bytes`` counts bytes
-    read and written. One number per sample.
+    One number per sample. A multiply-add is two flops here; bytes are those read and written.
     """
 
     entry: ClassVar[str] = "repro.runtime.peaks"
@@ -290,7 +263,6 @@ Record = Annotated[
     Field(discriminator="kind"),
 ]
 """Any record. A new kind is a new class here, with its own ``kind`` and ``inputs``."""
-
 RECORD: TypeAdapter[Any] = TypeAdapter(Record)
 KINDS = ("timing", "peak", "traffic", "traps", "training")
 
@@ -323,26 +295,14 @@ def changed_code(record: Result) -> list[str]:
 
 
 def stamp(entry: str, inputs: dict[str, Any], machine: Machine) -> dict[str, Any]:
-    """The fields that every new record begins with: key, code, commit, when, machine.
-
-    Args:
-        entry: the module that makes the result. inputs: see `Result.inputs`.
-    """
-    code = code_of(entry)
-    return {
-        "key": key_of(code, inputs, machine),
-        "code": code,
-        "commit": commit(),
-        "when": datetime.now(UTC).replace(microsecond=0),
-        "machine": machine,
-    }
+    """The fields that every new record begins with; ``entry`` is the module that makes it."""
+    code, when = code_of(entry), datetime.now(UTC).replace(microsecond=0)
+    key = key_of(code, inputs, machine)
+    return {"key": key, "code": code, "commit": commit(), "when": when, "machine": machine}
 
 
 def commit() -> str | None:
-    """The checkout's commit, with ``-dirty`` where tracked files differ.
-
-    In a copy without history, what ``REPRO_COMMIT`` says, or None.
-    """
+    """The checkout's, ``-dirty`` where tracked files differ; else what ``REPRO_COMMIT`` says."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
     with contextlib.suppress(OSError, subprocess.SubprocessError):
         done = subprocess.run(command, cwd=SOURCE, capture_output=True, text=True, check=True)
@@ -351,11 +311,7 @@ def commit() -> str | None:
 
 
 def checked(kind: type[Part], values: dict[str, Any], where: str) -> Any:
-    """Make a part of a record from outside values, with an error of one line.
-
-    Raises:
-        InputError: names ``where``, the value and what is allowed.
-    """
+    """A part of a record from outside values; `InputError` in one line, which begins with where."""
     try:
         return kind.model_validate(values)
     except ValidationError as error:

@@ -31,6 +31,8 @@ RECORD_X = (
     " --out data/records/efficientnet-x-gpu.jsonl"
 )
 """The same for the second paper: networks, blocks, peak rates and memory traffic."""
+BEGINNING = b'{"schema_version"'
+"""Of every record."""
 
 
 def record_files() -> list[Path]:
@@ -64,10 +66,7 @@ def machine_name(record: TimingRecord | PeakRecord) -> str:
 
 
 class Problem(NamedTuple):
-    """A line that is no record of this version.
-
-    ``torn`` is True where it is not even JSON: what a killed writer leaves behind.
-    """
+    """A line that is no record of this version; ``torn``: not even JSON, by a killed writer."""
 
     path: str
     line: int
@@ -145,18 +144,14 @@ def scan(path: Path | str) -> tuple[dict[int, Any], list[Problem]]:
             else:
                 problems.append(Problem(str(path), number, *record))
     for problem in problems:
-        if problem.torn and not records and not _begins_one(lines[problem.line - 1]):
+        line = lines[problem.line - 1]
+        begins_one = line[: len(BEGINNING)] == BEGINNING[: len(line)]
+        if problem.torn and not records and not begins_one:
             raise InputError(
                 f"{str(path)!r} is not a records file: line {problem.line} is no JSON; "
                 "`repro time ... --out FILE.jsonl` makes one"
             )
     return records, problems
-
-
-def _begins_one(line: bytes) -> bool:
-    """Whether a line could be the beginning of a record."""
-    start = b'{"schema_version"'
-    return line[: len(start)] == start[: len(line)]
 
 
 def _parse(line: bytes) -> Result | tuple[bool, str]:
@@ -178,9 +173,7 @@ def _parse(line: bytes) -> Result | tuple[bool, str]:
 
 
 def read(*paths: Path | str) -> list[Any]:
-    """The records of one or more files, in order.
-
-    A torn line is reported as a `TornLine` warning and passed over.
+    """The records of files, in order; a torn line becomes a `TornLine` warning.
 
     Raises:
         InputError: a file cannot be read, or holds a line of another version or another kind.

@@ -26,12 +26,7 @@ def all_or_some(part: int, whole: int) -> str:
 
 
 def aligned(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A table in columns, numbers set right.
-
-    Args:
-        header: column titles; one that starts with ``<`` sets its column left.
-        rows: cells as text, as many as titles.
-    """
+    """A table in columns, set right; a title that starts with ``<`` sets its column left."""
     left = [title.startswith("<") for title in header]
     table = [[title.removeprefix("<") for title in header], *map(list, rows)]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]

@@ -162,12 +162,8 @@ def measured(
 ) -> Growth:
     """The exponents found by counting a real stage before and after scaling by `whole_scale`.
 
-    Nothing is rounded there, so the measured exponents are exact too.
-
-    Args:
-        powers: fractions, not functions of alpha.
-        sizes: of the stage before scaling; the group width is the width where convs are dense.
-        cost: flops, params and acts of a stage of given sizes.
+    Nothing is rounded there, so the measured exponents are exact too. ``powers`` are fractions,
+    not functions of alpha; dense convs have a group width that is the width.
     """
     s = whole_scale(powers)
     exponents = (powers.d, powers.w, powers.g, powers.r)

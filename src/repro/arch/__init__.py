@@ -1,4 +1,5 @@
 """Network descriptions, the zoo of named ones, and scaling. Pure Python: no torch, no numpy."""
+# ruff: noqa: F401 (a list of names)
 
 from repro.arch.efficientnet_x import XStage
 from repro.arch.network import (
@@ -15,23 +16,3 @@ from repro.arch.pieces import BlockChoice
 from repro.arch.scaling import scale
 from repro.arch.strategy import PAPER, Strategy, alpha_strategy, parse_strategy
 from repro.arch.zoo import NAMES, get
-
-__all__ = [
-    "NAMES",
-    "PAPER",
-    "Block",
-    "BlockChoice",
-    "BlockStage",
-    "MBStage",
-    "Network",
-    "ResStage",
-    "Rules",
-    "Strategy",
-    "XStage",
-    "alpha_strategy",
-    "blocks",
-    "get",
-    "parse_strategy",
-    "scale",
-    "to_config",
-]

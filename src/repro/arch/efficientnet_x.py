@@ -53,14 +53,8 @@ class XStage:
     kernel_as_printed: bool = False
 
     def __post_init__(self) -> None:
-        check_sizes(
-            "stage",
-            depth=self.depth,
-            width=self.width,
-            expansion=self.expansion,
-            kernel=self.kernel,
-            stride=self.stride,
-        )
+        sizes = ("depth", "width", "expansion", "kernel", "stride")
+        check_sizes("stage", **{name: getattr(self, name) for name in sizes})
 
     @property
     def out_width(self) -> int:
@@ -76,8 +70,7 @@ class XStage:
         """The first block, then the others run together; see `repro.arch.network.blocks`."""
         enter, leave = self.reshape == "enter", self.reshape == "leave"
         nominal = 4 * in_width if enter else in_width // 4 if leave else in_width
-        first = self._block(in_width, nominal, 1 if leave else self.stride, first=True)
-        yield first, 1
+        yield self._block(in_width, nominal, 1 if leave else self.stride, first=True), 1
         if self.depth > 1:
             yield self._block(self.out_width, self.out_width, 1, first=False), self.depth - 1
 
@@ -87,6 +80,7 @@ class XStage:
         squeeze = int(nominal * self.se_ratio)
         mid = nominal * self.expansion
         small = enter and not self.kernel_as_printed
+        same = stride == 1 and in_width == self.out_width and not reshape_width
         return Block(
             in_width=in_width,
             mid_width=mid,
@@ -97,9 +91,7 @@ class XStage:
             se_width=max(1, squeeze // 4 if reshape_width else squeeze) if self.se_ratio else 0,
             expand=not self.fused and self.expansion != 1,
             linear=True,
-            skip="identity"
-            if stride == 1 and in_width == self.out_width and not reshape_width
-            else "none",
+            skip="identity" if same else "none",
             activation=self.activation,
             space_to_depth=reshape_width,
         )
@@ -115,72 +107,7 @@ _STAGES: tuple[tuple[int, int, int, int, int, int, bool, Reshape, Activation], .
     (4, 5, 2, 6, 6, 192, False, "none", "relu"),
     (1, 3, 1, 6, 6, 320, False, "none", "relu"),
 )
-# Width and depth coefficients, resolution. Dropout and SE coefficients go by level, below.
-_OWN = {  # EfficientNet's own coefficients ("single-objective scaling")
-    "B0": (1.0, 1.0, 224),
-    "B1": (1.0, 1.1, 240),
-    "B2": (1.1, 1.2, 260),
-    "B3": (1.2, 1.4, 300),
-    "B4": (1.4, 1.8, 380),
-    "B5": (1.6, 2.2, 456),
-    "B6": (1.8, 2.6, 528),
-    "B7": (2.0, 3.1, 600),
-}
-_TPU = {  # the builder's latency-aware coefficients for TPUv3
-    "B0": (1.0, 1.0, 224),
-    "B1": (1.05, 1.09, 229),
-    "B2": (1.13, 1.29, 244),
-    "B3": (1.27, 1.62, 263),
-    "B4": (1.54, 2.38, 299),
-    "B5": (1.96, 2.76, 332),
-    "B6": (2.75, 3.01, 328),
-    "B7": (3.26, 3.44, 350),
-}
-_GPU = {  # and for V100
-    "B0": (1.0, 1.0, 224),
-    "B1": (1.05, 1.09, 229),
-    "B2": (1.13, 1.24, 237),
-    "B3": (1.31, 1.63, 255),
-    "B4": (1.63, 2.4, 282),
-    "B5": (1.94, 3.29, 306),
-    "B6": (2.25, 4.28, 328),
-    "B7": (2.58, 5.46, 350),
-}
-_H = {"B5": (1.92, 2.2, 456), "B6": (2.16, 2.6, 528), "B7": (2.4, 3.1, 600)}
-_H_TPU = {"B5": (2.3, 2.76, 332), "B6": (3.0, 3.01, 328), "B7": (3.6, 3.44, 350)}
-# The paper's Table 6 prints nominal depth (of 16, rounded down) and resolution of its LACS
-# families, no widths. The depths here are the middles of the printed intervals; the widths give
-# each level the nominal work of the EfficientNet of that level: an inference.
-_TABLE6_GPU = {
-    "B1": (1.05, 17.5 / 16, 229),
-    "B2": (1.15, 20.5 / 16, 241),
-    "B3": (1.31, 25.5 / 16, 258),
-    "B4": (1.63, 36.5 / 16, 289),
-    "B5": (1.95, 49.5 / 16, 317),
-    "B6": (2.26, 62.5 / 16, 343),
-    "B7": (2.59, 79.5 / 16, 368),
-}
-_TABLE6_TPU = {
-    "B1": (1.04, 17.5 / 16, 229),
-    "B2": (1.13, 20.5 / 16, 243),
-    "B3": (1.27, 26.5 / 16, 263),
-    "B4": (1.54, 38.5 / 16, 298),
-    "B5": (1.80, 52.5 / 16, 331),
-    "B6": (2.05, 68.5 / 16, 361),
-    "B7": (2.31, 87.5 / 16, 391),
-}
-_COEFFICIENTS: Mapping[str, Mapping[str, tuple[float, float, int]]] = {
-    "EN-X": _OWN,
-    "EN-X-GPU": _GPU,
-    "EN-X-TPU": _TPU,
-    "EN-H": _H,
-    "EN-H-TPU": _H_TPU,
-    "EN-X-Table6-GPU": _TABLE6_GPU,
-    "EN-X-Table6-TPU": _TABLE6_TPU,
-}
-DROPOUT = dict(zip(_OWN, (0.2, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5), strict=True))
-DROP_PATH = 0.2
-_SE_COEFFICIENT = {"B0": 4, "B1": 2}
+LEVELS = ("B0", "B1", "B2", "B3", "B4", "B5", "B6", "B7")
 
 
 class Coefficients(NamedTuple):
@@ -189,6 +116,51 @@ class Coefficients(NamedTuple):
     width: float
     depth: float
     resolution: int
+
+
+def _levels(*columns: Sequence[float]) -> dict[str, Coefficients]:
+    """Coefficients of the last levels from their widths, depths and resolutions."""
+    rows = [Coefficients(w, d, int(r)) for w, d, r in zip(*columns, strict=True)]
+    return dict(zip(LEVELS[-len(rows) :], rows, strict=True))
+
+
+# EfficientNet's own ("single-objective scaling"). Dropout and SE coefficients go by level, below.
+OWN = _levels(
+    (1.0, 1.0, 1.1, 1.2, 1.4, 1.6, 1.8, 2.0),
+    (1.0, 1.1, 1.2, 1.4, 1.8, 2.2, 2.6, 3.1),
+    (224, 240, 260, 300, 380, 456, 528, 600),
+)
+_COEFFICIENTS: Mapping[str, Mapping[str, Coefficients]] = {
+    "EN-X": OWN,
+    "EN-X-GPU": _levels(  # the builder's latency-aware coefficients for V100, and for TPUv3
+        (1.0, 1.05, 1.13, 1.31, 1.63, 1.94, 2.25, 2.58),
+        (1.0, 1.09, 1.24, 1.63, 2.4, 3.29, 4.28, 5.46),
+        (224, 229, 237, 255, 282, 306, 328, 350),
+    ),
+    "EN-X-TPU": _levels(
+        (1.0, 1.05, 1.13, 1.27, 1.54, 1.96, 2.75, 3.26),
+        (1.0, 1.09, 1.29, 1.62, 2.38, 2.76, 3.01, 3.44),
+        (224, 229, 244, 263, 299, 332, 328, 350),
+    ),
+    "EN-H": _levels((1.92, 2.16, 2.4), (2.2, 2.6, 3.1), (456, 528, 600)),
+    "EN-H-TPU": _levels((2.3, 3.0, 3.6), (2.76, 3.01, 3.44), (332, 328, 350)),
+    # The paper's Table 6 prints nominal depth (of 16, rounded down) and resolution of its LACS
+    # families, no widths. The depths here are the middles of the printed intervals; the widths
+    # give each level the nominal work of the EfficientNet of that level: an inference.
+    "EN-X-Table6-GPU": _levels(
+        (1.05, 1.15, 1.31, 1.63, 1.95, 2.26, 2.59),
+        [n / 16 for n in (17.5, 20.5, 25.5, 36.5, 49.5, 62.5, 79.5)],
+        (229, 241, 258, 289, 317, 343, 368),
+    ),
+    "EN-X-Table6-TPU": _levels(
+        (1.04, 1.13, 1.27, 1.54, 1.80, 2.05, 2.31),
+        [n / 16 for n in (17.5, 20.5, 26.5, 38.5, 52.5, 68.5, 87.5)],
+        (229, 243, 263, 298, 331, 361, 391),
+    ),
+}
+DROPOUT = dict(zip(LEVELS, (0.2, 0.2, 0.3, 0.3, 0.4, 0.4, 0.5, 0.5), strict=True))
+DROP_PATH = 0.2
+_SE_COEFFICIENT = {"B0": 4, "B1": 2}
 
 
 def coefficients(name: str) -> Coefficients:
@@ -200,7 +172,7 @@ def coefficients(name: str) -> Coefficients:
     family, _, level = name.rpartition("-")
     if level not in _COEFFICIENTS.get(family, {}):
         raise InputError(f"no coefficients of {name!r} are known.{did_you_mean(name, NAMES)}")
-    return Coefficients(*_COEFFICIENTS[family][level])
+    return _COEFFICIENTS[family][level]
 
 
 NAMES = tuple(f"{f}-{level}" for f, levels in _COEFFICIENTS.items() for level in levels)
@@ -215,10 +187,6 @@ def _stages(net: Network, change: Callable[[int, XStage], XStage]) -> Network:
 def _activation(net: Network, activation: Activation) -> Network:
     changed = _stages(net, lambda _, s: replace(s, activation=activation))
     return replace(changed, activation=activation)
-
-
-def _swish_stem(net: Network) -> Network:
-    return replace(net, stem_activation="silu")
 
 
 def _printed_kernel(net: Network) -> Network:
@@ -236,14 +204,13 @@ def _se(*ratios: float, of_hidden: bool = False) -> Callable[[Network], Network]
 _TABLE1_SE = (1.0, 0.5, 0.25, 0.25, 0.25, 0.25, 0.25)  # stages 3 to 9 there
 
 
-def _depthwise(net: Network) -> Network:
-    return _stages(net, lambda _, s: replace(s, fused=False))
-
-
 VARIANTS: Mapping[str, tuple[Callable[[Network], Network], str]] = {
     "relu": (lambda net: _activation(net, "relu"), "ReLU throughout: the paper's GPU network"),
     "swish": (lambda net: _activation(net, "silu"), "swish throughout, for comparison"),
-    "swish-stem": (_swish_stem, "swish after the stem: the paper's TPU network"),
+    "swish-stem": (
+        lambda net: replace(net, stem_activation="silu"),
+        "swish after the stem: the paper's TPU network",
+    ),
     "k3": (_printed_kernel, "3x3 depthwise convs on the reshaped map, as Table 1 prints"),
     "se-table1": (
         _se(*_TABLE1_SE),
@@ -251,7 +218,10 @@ VARIANTS: Mapping[str, tuple[Callable[[Network], Network], str]] = {
     ),
     "se-table1-hidden": (_se(*_TABLE1_SE, of_hidden=True), "the same, of the hidden width"),
     "se-plain": (_se(*[0.25] * 7), "squeeze-excite ratio 0.25 throughout, as in EfficientNet"),
-    "depthwise": (_depthwise, "depthwise convs throughout: nothing fused"),
+    "depthwise": (
+        lambda net: _stages(net, lambda _, s: replace(s, fused=False)),
+        "depthwise convs throughout: nothing fused",
+    ),
 }
 """What the paper prints and the authors' builder does otherwise, and steps on the way from
 EfficientNet to EfficientNet-X; ``EN-X-GPU-B0+relu``."""
@@ -276,9 +246,7 @@ def scaled(
     """EfficientNet-X by any coefficients: the builder's rounding, whoever found them.
 
     Args:
-        c: factors on B0's widths and depths, and the resolution.
-        name: of the network. se_coefficient: 4 at B0, 2 at B1, 1 above.
-        high: the stages of EfficientNet-H. dropout: that the authors train with.
+        se_coefficient: 4 at B0, 2 at B1, 1 above. high: the stages of EfficientNet-H.
 
     Raises:
         InputError: a factor that leaves nothing, or is too large.

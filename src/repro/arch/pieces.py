@@ -140,11 +140,6 @@ _NEGATIVE = re.compile(r"-([a-z]+)(-[0-9.]+)")
 _NAME = re.compile(r"([A-Za-z]*MBConv)((?:-[^-@]+)*)@([0-9]{1,9})")
 
 
-def is_piece_name(name: str) -> bool:
-    """Whether a name is meant to be a block's."""
-    return "MBConv" in name
-
-
 def parse(name: str) -> BlockChoice:
     """Read a block's name.
 
@@ -195,11 +190,7 @@ def _option(name: str, text: str) -> tuple[str, object]:
 
 
 def first_stages(net: Network, count: int) -> Network:
-    """Stem and first stages of a network, pooled, without head conv and classifier.
-
-    Raises:
-        InputError: it has not so many stages.
-    """
+    """Stem and first stages, pooled, no head conv and classifier; `InputError`: not so many."""
     if not 1 <= count <= len(net.stages):
         raise InputError(
             f"{net.name} has {len(net.stages)} stages; the first {count} are not there"

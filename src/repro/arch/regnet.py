@@ -23,14 +23,11 @@ def regnet_stages(
     bottleneck: float = 1.0,
     linear: bool = False,
 ) -> tuple[ResStage, ...]:
-    """Stages of a RegNet.
+    """Stages of a RegNet of so many blocks; ``bottleneck`` and ``linear`` as in `ResStage`.
 
     Args:
-        depth: total number of blocks.
         w0: initial width. wa: slope, channels per block. wm: quantisation step, above 1.
         group_width: channels per group, lowered where a stage is narrower.
-        bottleneck: bottleneck width over output width (4 in RegNetZ).
-        linear: RegNetZ's blocks, see `ResStage`.
 
     Raises:
         InputError: a parameter for which the rule has no meaning.

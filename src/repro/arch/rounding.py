@@ -25,9 +25,7 @@ def round_group_width(group_width: float) -> int:
     Rounded twice on purpose, first to an integer and then to a multiple of 8, as the authors do.
     """
     g = max(1, round(group_width))
-    if g <= 2:
-        return g
-    return 4 if g <= 5 else max(1, round(g / 8)) * 8
+    return g if g <= 2 else 4 if g <= 5 else round_width(g)
 
 
 def round_resolution(resolution: float) -> int:
@@ -56,10 +54,7 @@ def fit_groups(width: int, group_width: int, bottleneck: float) -> tuple[int, in
     again); then the bottleneck moves to the nearest multiple of the group width and the block's
     width follows.
 
-    Args:
-        width: output channels of the block.
-        group_width: channels per group of its 3x3 conv.
-        bottleneck: bottleneck width over output width; at most 1, or a whole number.
+    ``bottleneck``, its width over the output width, is at most 1 or a whole number.
 
     Source: Fast and Accurate Model Scaling, section 3.5 (g = w where g > w, else w to a multiple
     of g); the order of the roundings is that of the authors' code.

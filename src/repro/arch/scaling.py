@@ -23,24 +23,13 @@ from repro.arch.strategy import Multipliers, Strategy, parse_strategy
 from repro.errors import InputError
 
 
-def _scale_res(stage: ResStage, m: Multipliers) -> ResStage:
-    width, group_width = fit_groups(
-        round_width(stage.width * m.w),
-        round_group_width(stage.group_width * m.g),
-        stage.bottleneck,
-    )
-    return replace(
-        stage, depth=round_depth(stage.depth * m.d), width=width, group_width=group_width
-    )
-
-
 def _scale_stage(stage: Any, m: Multipliers) -> Stage:
-    if isinstance(stage, ResStage):
-        return _scale_res(stage, m)
     # MBConv stages of both papers: depth and (nominal) width alone
-    scaled: Stage = replace(
-        stage, depth=round_depth(stage.depth * m.d), width=round_width(stage.width * m.w)
-    )
+    new = {"depth": round_depth(stage.depth * m.d), "width": round_width(stage.width * m.w)}
+    if isinstance(stage, ResStage):
+        group_width = round_group_width(stage.group_width * m.g)
+        new["width"], new["group_width"] = fit_groups(new["width"], group_width, stage.bottleneck)
+    scaled: Stage = replace(stage, **new)
     return scaled
 
 
@@ -48,13 +37,9 @@ def scale(net: Network, strategy: Strategy | str, s: float) -> Network:
     """The network scaled so that its flops grow by about ``s``.
 
     Args:
-        net: the base network.
         strategy: a `Strategy` (for the paper's, ``PAPER["dWr"]``), or a string in the authors'
             grammar, where a bare ``w`` leaves group width alone.
-        s: factor on flops; finite and positive, may be below 1.
-
-    Returns:
-        A new description, named ``"<base> <strategy> x<s>"``.
+        s: finite and positive, may be below 1.
 
     Raises:
         InputError: unreadable strategy, impossible scale, or a result too small for its strides.

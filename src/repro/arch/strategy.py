@@ -25,11 +25,6 @@ GRAMMAR = (
 )
 
 
-def _plain(weight: float) -> str:
-    """A weight's shortest exact decimal, without the exponent that the grammar has not."""
-    return f"{Decimal(repr(float(weight))).normalize():f}"
-
-
 class Multipliers(NamedTuple):
     """What each dimension is multiplied by: depth, width, group width, resolution."""
 
@@ -41,12 +36,7 @@ class Multipliers(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Strategy:
-    """Relative weights of depth, width, group width and resolution.
-
-    Attributes:
-        name: as written by the user or in the paper.
-        d, w, g, r: weights, not negative. Only their ratios matter.
-    """
+    """Relative weights, not negative, of depth, width, group width and resolution."""
 
     name: str
     d: float = 0.0
@@ -57,8 +47,9 @@ class Strategy:
     @property
     def grammar(self) -> str:
         """The strategy in the authors' grammar, for example ``d1_w8_g8_r1``."""
-        weights = {"d": self.d, "w": self.w, "g": self.g, "r": self.r}
-        return "_".join(k + _plain(v) for k, v in weights.items() if v) or "d0"
+        # The shortest exact decimal, without the exponent that the grammar has not.
+        weights = {k: Decimal(repr(float(getattr(self, k)))).normalize() for k in "dwgr"}
+        return "_".join(f"{k}{v:f}" for k, v in weights.items() if v) or "d0"
 
     @property
     def alpha(self) -> float:
@@ -78,12 +69,8 @@ class Strategy:
         factor = check_scale(s)
         total = self.d + self.w + self.r or self.g / 2 or 1.0
         try:
-            return Multipliers(
-                factor ** (self.d / total),
-                factor ** (self.w / (2 * total)),
-                factor ** (self.g / (2 * total)),
-                factor ** (self.r / (2 * total)),
-            )
+            w, g, r = (factor ** (x / (2 * total)) for x in (self.w, self.g, self.r))
+            return Multipliers(factor ** (self.d / total), w, g, r)
         except OverflowError:
             raise InputError(
                 f"scale {s!r} is too large for strategy {self.name!r}, whose weight of g "
@@ -110,9 +97,7 @@ def alpha_strategy(alpha: float | Fraction | str, name: str | None = None) -> St
     Width gets the share ``alpha`` of the log-flops, depth and resolution half of the rest each;
     group width follows width. ``alpha_strategy("4/5")`` is dWr.
 
-    Args:
-        alpha: between 0 and 1. A fraction or its text keeps the weights whole numbers.
-        name: what to call it; ``alpha=4/5`` when left out.
+    A fraction or its text keeps the weights whole numbers.
 
     Raises:
         InputError: ``alpha`` is no number between 0 and 1.
@@ -155,10 +140,7 @@ _PART = re.compile(r"([dwgr])([0-9]+(?:\.[0-9]+)?)")
 
 
 def parse_strategy(text: str) -> Strategy:
-    """Read a strategy string in the authors' grammar.
-
-    Args:
-        text: ``d``, ``wr``, ``dwgr``, ``d1_w8_g8_r1``, ``d0.1_w0.8`` ... or the alias ``dWr``.
+    """Read the authors' grammar: ``wr``, ``d1_w8_g8_r1``, ``d0.1_w0.8`` ..., or the alias ``dWr``.
 
     Raises:
         InputError: the text is not in the grammar.

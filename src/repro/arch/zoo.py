@@ -49,10 +49,7 @@ _REGNETY = {
     "32GF": (20, 232, 115.89, 2.53, 232),
 }
 # Resolution, then generator parameters.
-_REGNETZ = {
-    "500MF": (224, (21, 16, 10.7, 2.51, 4)),
-    "4GF": (256, (28, 48, 14.5, 2.226, 8)),
-}
+_REGNETZ = {"500MF": (224, (21, 16, 10.7, 2.51, 4)), "4GF": (256, (28, 48, 14.5, 2.226, 8))}
 REGNETZ_HEAD = 1000
 """Width of RegNetZ's head conv; inferred, the only round number that fits the published counts."""
 
@@ -61,17 +58,6 @@ REGNETZ_HEAD = 1000
 _RECOVERED_REGNETY = {
     "500MF": ((1, 4, 9, 3), (32, 88, 248, 688), 4, 224),
     "4GF": ((2, 6, 16, 2), (96, 192, 512, 1216), 32, 240),
-}
-# Width coefficient, depth coefficient, resolution (EfficientNet, ICML 2019).
-_EFFICIENTNET = {
-    "B0": (1.0, 1.0, 224),
-    "B1": (1.0, 1.1, 240),
-    "B2": (1.1, 1.2, 260),
-    "B3": (1.2, 1.4, 300),
-    "B4": (1.4, 1.8, 380),
-    "B5": (1.6, 2.2, 456),
-    "B6": (1.8, 2.6, 528),
-    "B7": (2.0, 3.1, 600),
 }
 # B0's stages: depth, width, expansion, kernel, stride.
 _B0 = (
@@ -92,7 +78,7 @@ _RESNET_DEPTHS = {
 
 
 def _efficientnet(level: str) -> Network:
-    w, d, r = _EFFICIENTNET[level]
+    w, d, r = efficientnet_x.OWN[level]
     return Network(
         f"EN-{level}",
         tuple(
@@ -109,22 +95,14 @@ def _efficientnet(level: str) -> Network:
 
 def _tf_efficientnet(level: str) -> Network:
     """The same network by the second paper's rules: its control."""
-    dropout = efficientnet_x.DROPOUT[level]
-    return replace(
-        _efficientnet(level),
-        name=f"EN-TF-{level}",
-        rules="tensorflow",
-        dropout=dropout,
-        drop_path=efficientnet_x.DROP_PATH,
-    )
+    net = replace(_efficientnet(level), name=f"EN-TF-{level}", rules="tensorflow")
+    x = efficientnet_x
+    return replace(net, dropout=x.DROPOUT[level], drop_path=x.DROP_PATH)
 
 
-def _regnetx(size: str) -> Network:
-    return Network(f"RegNetX-{size}", regnet_stages(*_REGNETX[size]))
-
-
-def _regnety(size: str) -> Network:
-    return Network(f"RegNetY-{size}", regnet_stages(*_REGNETY[size]), se_ratio=0.25)
+def _regnet(letter: str, size: str) -> Network:
+    parameters, se_ratio = (_REGNETX[size], 0.0) if letter == "X" else (_REGNETY[size], 0.25)
+    return Network(f"RegNet{letter}-{size}", regnet_stages(*parameters), se_ratio=se_ratio)
 
 
 def _recovered_regnety(size: str) -> Network:
@@ -149,11 +127,7 @@ def _resnet(size: str, name: str, bottleneck: float, group_widths: tuple[int, ..
     stages = tuple(
         ResStage(d, w, g, bottleneck, stride)
         for d, w, g, stride in zip(
-            _RESNET_DEPTHS[size],
-            (256, 512, 1024, 2048),
-            group_widths,
-            (1, 2, 2, 2),
-            strict=True,
+            _RESNET_DEPTHS[size], (256, 512, 1024, 2048), group_widths, (1, 2, 2, 2), strict=True
         )
     )
     return Network(name, stages, stem_width=64, stem="conv7_pool")
@@ -161,12 +135,12 @@ def _resnet(size: str, name: str, bottleneck: float, group_widths: tuple[int, ..
 
 def _makers() -> dict[str, Callable[[], Network]]:
     makers: dict[str, Callable[[], Network]] = {}
-    for level in _EFFICIENTNET:
+    for level in efficientnet_x.OWN:
         makers[f"EN-{level}"] = partial(_efficientnet, level)
     for size in _REGNETX:
-        makers[f"RegNetX-{size}"] = partial(_regnetx, size)
+        makers[f"RegNetX-{size}"] = partial(_regnet, "X", size)
     for size in _REGNETY:
-        makers[f"RegNetY-{size}"] = partial(_regnety, size)
+        makers[f"RegNetY-{size}"] = partial(_regnet, "Y", size)
     for size in _RECOVERED_REGNETY:
         makers[f"RegNetY-{size}"] = partial(_recovered_regnety, size)
     for size in _REGNETZ:
@@ -177,7 +151,7 @@ def _makers() -> dict[str, Callable[[], Network]]:
     for size in ("50", "101", "152"):
         name = f"ResNeXt-{size}"
         makers[name] = partial(_resnet, size, name, 0.5, (4, 8, 16, 32))
-    for level in _EFFICIENTNET:
+    for level in efficientnet_x.OWN:
         makers[f"EN-TF-{level}"] = partial(_tf_efficientnet, level)
     for name in efficientnet_x.NAMES:
         makers[name] = partial(efficientnet_x.make, name)
@@ -214,7 +188,7 @@ def get(name: str) -> Network:
         return maker()
     if match := _REGNETZ_WITH_HEAD.fullmatch(name):
         return _regnetz(match[1], int(match[2]))
-    if pieces.is_piece_name(name):
+    if "MBConv" in name:
         return pieces.parse(name).network()
     if match := _FIRST_STAGES.fullmatch(name):
         return pieces.first_stages(get(match[1]), int(match[2]))

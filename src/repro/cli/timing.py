@@ -15,8 +15,6 @@ from repro.errors import InputError
 
 MOST_BUSY = 25.0
 """Percent of all processors that other programs may use before a timing, without a warning."""
-
-
 Words = list[str] | None
 Text = str | None
 Whole = int | None

@@ -56,21 +56,16 @@ def in_print_units(net: Network) -> dict[str, float]:
     return {cost: float(count(net, column)) for cost, column in PRINTED.items()}
 
 
-def printed_network(table: int | str, row: str) -> reference.PrintedNetwork:
-    """Which network makes a row of Tables 5 to 8 (or of `EARLY`'s Table 2).
+def network_of_row(table: int | str, row: str) -> Network:
+    """The network that makes a row of Tables 5 to 8 (or of `EARLY`'s Table 2).
 
     Raises:
         InputError: none is known.
     """
     try:
-        return select(reference.printed_networks(), table=str(table), row=row)[0]
+        known = select(reference.printed_networks(), table=str(table), row=row)[0]
     except InputError:
         raise InputError(f"no network is known for row {row!r} of table {table}") from None
-
-
-def network_of_row(table: int | str, row: str) -> Network:
-    """The network that makes a row of Tables 5 to 8 (or of `EARLY`'s Table 2)."""
-    known = printed_network(table, row)
     return network(known.base, known.strategy or None, float(known.s) if known.s else None)
 
 

@@ -93,10 +93,7 @@ def _timed(record: TimingRecord) -> Timed:
 
 
 def rates(protocol: dict[str, Any]) -> dict[str, dict[str, float]]:
-    """Images per second by machine and network; of several timings of one network the last.
-
-    Args:
-        protocol: the conditions that must be equal; others may have any value.
+    """Images per second by machine and network, under these conditions; the last timing counts.
 
     Raises:
         InputError: no such condition.

@@ -52,11 +52,7 @@ def trained(data: str, records: Iterable[Any] | None = None) -> list[Trained]:
     """The runs of a data set that can be compared: one recipe, and bases that were scaled, too.
 
     Where several recipes were compared so, the last counts; runs that tried out a learning rate
-    on bases alone are no part of it.
-
-    Args:
-        data: its name in the runs' settings.
-        records: to choose from; the project's if None.
+    on bases alone are no part of it. ``records``: to choose from; the project's if None.
     """
     rows = [
         r
@@ -115,12 +111,9 @@ def averaged(parts: Sequence[Cells]) -> Cells:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A mean difference of errors in points, with its confidence interval.
+    """A mean difference of errors in points, with its interval, and the mean on each base.
 
-    Attributes:
-        mean, low, high: in points.
-        bases, pairs: how many networks, and pairs of runs.
-        by_base: the mean on each base.
+    ``bases`` and ``pairs`` say of how many networks and pairs of runs.
     """
 
     mean: float
@@ -140,9 +133,7 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     Runs of the same base and seed make a pair: they see the same images in the same order. The
     interval is Student's t with the variance within bases, so it speaks about other seeds of
     these very bases, not about other bases.
-
-    Returns:
-        None where fewer than two pairs of one base are there.
+    None where fewer than two pairs of one base are there.
     """
     from scipy.special import stdtrit  # scipy.stats takes a second to import
 

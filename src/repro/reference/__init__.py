@@ -4,6 +4,7 @@ Where every file was read, its columns and its units: ``data/reference/README.md
 numbers are `Decimal`, which keeps the digits that were printed (``Decimal("4.10")`` has two
 decimals); a value that could not be read is None. Pure Python: no numpy, no pandas.
 """
+# ruff: noqa: F403, F405 (every kind of row is handed on)
 
 from __future__ import annotations
 
@@ -17,46 +18,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
-from repro.reference.rows import (
-    CLIPPED_MACTS as CLIPPED_MACTS,
-)
-from repro.reference.rows import (
-    DrawnIntensity,
-    DrawnRoofline,
-    EarlyConvolutionsRow,
-    EfficientNetXRow,
-    EpochTimePoint,
-    ExponentRow,
-    FigurePoint,
-    GenerationBar,
-    OriginalPoint,
-    PrintedNetwork,
-    PrintedPearson,
-    RuntimePoint,
-    ScaledModel,
-    SpeedupBar,
-    TableRow,
-    TheoryPoint,
-    XAblationRow,
-    XBases,
-    XLayoutRow,
-    XLevel,
-    XResult,
-    XSearchRow,
-    ZooTiming,
-)
+from repro.reference.rows import *
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-def _optional(text: str) -> Decimal | None:
-    return Decimal(text) if text else None
-
-
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     **{kind: kind for kind in (str, int, float, Decimal)},
-    Decimal | None: _optional,
+    Decimal | None: lambda text: Decimal(text) if text else None,
 }
 
 
@@ -67,28 +37,22 @@ def reference_file(name: str) -> Path:
         InputError: no such file, or no ``data`` folder.
     """
     folder = root() / "data" / "reference"
-    path = folder / name
-    if not path.is_file():
+    if not (folder / name).is_file():
         names = [p.name for p in folder.iterdir()] if folder.is_dir() else []
         raise InputError(f"no file {name!r} in {folder}.{did_you_mean(name, names)}")
-    return path
+    return folder / name
 
 
 Row = TypeVar("Row")
 
 
 def read_rows(path: Path, kind: type[Row]) -> tuple[Row, ...]:
-    """The rows of a CSV file, typed by the fields of its kind.
-
-    Args:
-        path: the file; its header must be the field names of ``kind``, in order.
-        kind: one of the kinds above.
+    """The rows of a CSV file, whose header must be the field names of ``kind``, in order.
 
     Raises:
         InputError: other columns, or a value that its column cannot hold; names file and line.
     """
-    names = list(kind.__annotations__)
-    parsers = [_PARSERS[type_] for type_ in kind.__annotations__.values()]
+    names, types = list(kind.__annotations__), kind.__annotations__.values()
     with path.open(encoding="utf-8", newline="") as file:
         reader = csv.reader(file)
         header = next(reader, [])
@@ -100,9 +64,9 @@ def read_rows(path: Path, kind: type[Row]) -> tuple[Row, ...]:
             if len(cells) != len(names):
                 raise InputError(f"{where}: {len(cells)} cells, {len(names)} are needed")
             values = []
-            for name, parse, cell in zip(names, parsers, cells, strict=True):
+            for name, type_, cell in zip(names, types, cells, strict=True):
                 try:
-                    values.append(parse(cell))
+                    values.append(_PARSERS[type_](cell))
                 except (ValueError, InvalidOperation):
                     raise InputError(f"{where}: {name} cannot be {cell!r}") from None
             rows.append(kind(*values))
@@ -146,9 +110,8 @@ efficientnet_x_counts = _loader("efficientnet_x_complexity.csv", EfficientNetXRo
 def scaled_models() -> tuple[ScaledModel, ...]:
     """About a thousand networks scaled and counted by the authors' own code."""
     with reference_file("scaled_model_complexity.json").open(encoding="utf-8") as file:
-        return tuple(
-            ScaledModel(*(row[name] for name in ScaledModel._fields)) for row in json.load(file)
-        )
+        names = ScaledModel._fields
+        return tuple(ScaledModel(*(net[name] for name in names)) for net in json.load(file))
 
 
 def select(rows: Sequence[Row], **where: object) -> list[Row]:

@@ -58,8 +58,7 @@ class FigurePoint(NamedTuple):
     epoch_minutes_8xv100: Decimal | None
 
 
-CLIPPED_MACTS = 140
-"""Figure 2's panels over acts end here; models beyond are not drawn in them."""
+CLIPPED_MACTS = 140  # Figure 2's panels over acts end here, and draw no model beyond
 
 
 class RuntimePoint(NamedTuple):
@@ -74,14 +73,11 @@ class RuntimePoint(NamedTuple):
     epoch_minutes_8xv100: Decimal
 
     def drawn(self, quantity: str) -> bool:
-        """Whether Figure 2 shows the model's ``gflops``, ``mparams`` or ``macts``.
+        """Whether Figure 2 shows this quantity; the rest comes from the authors' public code.
 
-        EN-B0 has a panel for each; the RegNets are drawn over acts alone. Values that are not
-        drawn come from the authors' public code.
+        EN-B0 has a panel for ``gflops``, ``mparams`` and ``macts``; RegNets for acts alone.
         """
-        if quantity == "macts":
-            return self.macts <= CLIPPED_MACTS
-        return self.base == "EN-B0"
+        return self.macts <= CLIPPED_MACTS if quantity == "macts" else self.base == "EN-B0"
 
 
 class OriginalPoint(NamedTuple):

@@ -64,13 +64,7 @@ def break_even(
 ) -> int | None:
     """The most channels at which a fused MBConv is still as fast as an MBConv, on a roofline.
 
-    Args:
-        device: as in `fused_gain`. channels: what to try, in rising order.
-        conditions: as in `fused_gain`.
-
-    Returns:
-        None where the fused block is slower from the start; the last of ``channels`` where it
-        never is.
+    Of ``channels`` in rising order; None where the fused block is slower from the start.
     """
     last = None
     for c in channels:

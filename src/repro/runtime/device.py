@@ -17,18 +17,9 @@ import torch
 
 from repro.records import Device, Machine, State
 
-# Bits of NVML's "clocks event reasons".
-_REASONS = {
-    0x1: "idle",
-    0x2: "application clocks",
-    0x4: "power cap",
-    0x8: "hardware slowdown",
-    0x10: "sync boost",
-    0x20: "software thermal",
-    0x40: "hardware thermal",
-    0x80: "power brake",
-    0x100: "display clocks",
-}
+# Bits of NVML's "clocks event reasons", from the lowest on.
+_REASONS: tuple[str, ...] = ("idle", "application clocks", "power cap", "hardware slowdown")
+_REASONS += ("sync boost", "software thermal", "hardware thermal", "power brake", "display clocks")
 
 
 def machine(device: Device) -> Machine:
@@ -67,8 +58,7 @@ def state(device: Device) -> State:
     if device == "cpu":
         clock = getattr(psutil, "cpu_freq", lambda: None)()
         return State(
-            load=os.getloadavg()[0],
-            cpu_clock_mhz=round(clock.current, 1) if clock else None,
+            load=os.getloadavg()[0], cpu_clock_mhz=round(clock.current, 1) if clock else None
         )
 
     def number(read: Callable[[Any, Any], float], scale: float = 1.0) -> float | None:
@@ -85,7 +75,7 @@ def state(device: Device) -> State:
         temperature_c=number(lambda n, h: n.nvmlDeviceGetTemperature(h, n.NVML_TEMPERATURE_GPU)),
         throttle=None
         if reasons is None
-        else tuple(name for bit, name in _REASONS.items() if reasons & bit),
+        else tuple(name for bit, name in enumerate(_REASONS) if reasons >> bit & 1),
     )
 
 

@@ -40,10 +40,6 @@ def _acts(net: Network | TimmNetwork) -> float:
     return complexity(net).acts
 
 
-def _operations(net: Network | TimmNetwork) -> int:
-    return net.layers if isinstance(net, TimmNetwork) else kernel_count(net)
-
-
 def _ideal_s(net: Network | TimmNetwork, peaks: Peaks, batch: int, p: Protocol) -> float:
     """Least seconds of one iteration; of a network without description by its totals."""
     if not isinstance(net, TimmNetwork):
@@ -63,11 +59,7 @@ _PROFILER_START_S, _PROFILED_S, _TRAPS_S = 20.0, 0.05, 30.0
 
 
 def estimated_s(item: Task, device_name: str = "H200") -> float:
-    """Seconds that a job will take, to within a factor of two or so.
-
-    Args:
-        device_name: the GPU to plan for, as in data/devices.yaml.
-    """
+    """Seconds that a job will take, within a factor of two; on a GPU of data/devices.yaml."""
     p = item.protocol
     if isinstance(item, PeakJob | TrapJob):
         return 5.0 if isinstance(item, PeakJob) else _TRAPS_S * item.processes
@@ -80,10 +72,11 @@ def estimated_s(item: Task, device_name: str = "H200") -> float:
         peaks = device_peaks(device_name)
         memory = peaks.memory_bytes or 32e9
     batch = guess_batch(item, memory) if p.batch == "max" else p.batch
-    operations = _operations(item.net)
+    net = item.net
+    operations = net.layers if isinstance(net, TimmNetwork) else kernel_count(net)
     launches = operations * (1 if p.mode == "infer" else 3)
     launch_s = 0.0 if p.compile == "graph" else launches * _LAUNCH_S[p.device]
-    ideal = _ideal_s(item.net, peaks, batch, p)
+    ideal = _ideal_s(net, peaks, batch, p)
     iteration = max(_SLACK[p.device] * ideal, launch_s)
     if isinstance(item, TrafficJob):
         return _PROFILER_START_S + _PROFILED_S * operations
@@ -95,14 +88,7 @@ def estimated_s(item: Task, device_name: str = "H200") -> float:
 
 
 def chunk(jobs: Sequence[Task], which: str) -> list[Task]:
-    """One of several parts of a sweep that take about the same time, in the sweep's order.
-
-    Args:
-        which: ``"1/3"`` for the first of three.
-
-    Raises:
-        InputError: not of that form.
-    """
+    """Part ``"1/3"`` of a sweep's jobs, in their order; the parts take about the same time."""
     part, _, parts = which.partition("/")
     if not (part.isdigit() and parts.isdigit() and 1 <= int(part) <= int(parts)):
         raise InputError(f"chunk {which!r} is not allowed; I/N is, such as 1/3, with I from 1 to N")

@@ -47,7 +47,10 @@ from repro.runtime.timm_networks import TimmNetwork, find, is_timm_name
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One network to time under one protocol. ``entry`` is the module that does it."""
+    """One network to time under one protocol. ``entry`` is the module that does it.
+
+    ``name`` is for messages; ``inputs`` is what of the record's key is known beforehand.
+    """
 
     net: Network | TimmNetwork
     subject: Subject
@@ -56,12 +59,10 @@ class Job:
 
     @property
     def name(self) -> str:
-        """For messages."""
         p = self.protocol
         return f"{self.subject.name}, {p.mode} {p.dtype} batch {p.batch}"
 
     def inputs(self) -> dict[str, Any]:
-        """The part of its record's key that is known beforehand."""
         return timing_inputs(self.subject, self.protocol)
 
 
@@ -83,11 +84,9 @@ class TrafficJob(Job):
 
     @property
     def name(self) -> str:
-        """For messages."""
         return f"{self.subject.name}, memory traffic, batch {self.protocol.batch}"
 
     def inputs(self) -> dict[str, Any]:
-        """The part of its record's key that is known beforehand."""
         return {**timing_inputs(self.subject, self.protocol), "kind": "traffic"}
 
 
@@ -100,7 +99,6 @@ class PeakJob:
     entry: ClassVar[str] = PeakRecord.entry
 
     def inputs(self) -> dict[str, Any]:
-        """The part of its record's key that is known beforehand."""
         return {"kind": "peak", "protocol": self.protocol.model_dump()}
 
 
@@ -129,7 +127,6 @@ class TrapJob:
         return {"network": "EN-B0", "rounds": self.rounds, "threads": 1, "cores": cores}
 
     def inputs(self) -> dict[str, Any]:
-        """The part of its record's key that is known beforehand."""
         return {"kind": "traps", "setting": self.setting, "processes": self.processes}
 
 
@@ -142,12 +139,10 @@ def job(
     factor: float | None = None,
     protocol: Protocol | None = None,
 ) -> Job:
-    """A network to time.
+    """A network to time: a zoo name, any description, or ``timm/`` and a name of timm's.
 
     Args:
-        base: a zoo name, or any description, or ``timm/`` and a name of timm's. strategy: in the
-            authors' grammar, where a bare ``w`` leaves group width alone. factor: on flops; given
-            exactly when ``strategy`` is.
+        strategy: in the authors' grammar. factor: on flops; given exactly when ``strategy`` is.
 
     Raises:
         InputError: unknown name, unreadable strategy, or one of strategy and factor alone.

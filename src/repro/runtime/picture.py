@@ -20,13 +20,7 @@ def number(value: float) -> str:
 
 
 def plot(title: str, points: Sequence[Point], end: str, marks: str = "*") -> str:
-    """Points in characters.
-
-    Args:
-        points: x from 0 to 1, and y.
-        end: what x = 1 is.
-        marks: a character for each point; the last stands for all that follow.
-    """
+    """Points (x from 0 to 1, called ``end``) in characters; the last mark stands for the rest."""
     low, high = min(y for _, y in points), max(y for _, y in points)
     rows = [[" "] * (WIDTH + 1) for _ in range(HEIGHT)]
     for (x, y), mark in zip(points, marks.ljust(len(points), marks[-1]), strict=True):

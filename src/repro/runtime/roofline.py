@@ -134,14 +134,8 @@ def layers(net: Network) -> Iterator[Layer]:
         yield conv(width, net.head_width, size, size)
         width = net.head_width
     features = width * size**2
-    yield Layer(
-        width * net.num_classes,
-        width * net.num_classes,
-        width,
-        net.num_classes,
-        extra=(features, features),
-        operations=2,
-    )
+    weights, extra = width * net.num_classes, (features, features)
+    yield Layer(weights, weights, width, net.num_classes, extra=extra, operations=2)
 
 
 def kernel_count(net: Network) -> int:
@@ -187,11 +181,7 @@ class Peaks:
     memory_bytes: float | None = None
 
     def of(self, dtype: Dtype) -> float:
-        """Operations per second in a dtype.
-
-        Raises:
-            InputError: the table has no sourced value.
-        """
+        """Operations per second in a dtype; `InputError` where the table has none."""
         rate = self.operations.get(dtype)
         if rate is None:
             raise InputError(f"no sourced peak rate of {self.name} in {dtype}")
@@ -209,12 +199,9 @@ class Peaks:
 
 @dataclass(frozen=True, slots=True)
 class Roofline:
-    """One network on one device's roofline.
+    """Operations (two to a multiply-add), bytes and least seconds of one iteration.
 
-    Attributes:
-        operations: of one iteration, two to a multiply-add.
-        bytes: moved in one iteration.
-        ideal_s: seconds, each layer at the slower of its two limits, one after another.
+    Layers run one after another, each at the slower of its two limits.
     """
 
     operations: float
@@ -243,8 +230,7 @@ def roofline(
     """
     rate, bandwidth = peaks.of(dtype), peaks.bandwidth
     costs = [layer_cost(layer, batch, dtype, mode, fusion) for layer in layers(net)]
-    work = sum(c.operations for c in costs)
-    moved = sum(c.bytes for c in costs)
+    work, moved = sum(c.operations for c in costs), sum(c.bytes for c in costs)
     ideal = sum(max(c.operations / rate, c.bytes / bandwidth) for c in costs)
     return Roofline(work, moved, ideal)
 
@@ -268,28 +254,16 @@ def known_devices() -> dict[str, dict[str, Any]]:
 
 
 def device_peaks(name: str) -> Peaks:
-    """Peak rates of a known device.
-
-    Args:
-        name: its short name in the table, or the name by which a driver calls it.
-
-    Raises:
-        InputError: unknown device.
-    """
+    """Peak rates of a device by its short name in the table or its driver's; else `InputError`."""
     table = known_devices()
     short = name if name in table else _short_name(name, table)
-    row = table[short]
 
     def value(key: str, unit: float) -> float | None:
-        number = row[key]["value"]
+        number = table[short][key]["value"]
         return None if number is None else number * unit
 
-    return Peaks(
-        name=short,
-        operations={d: value(f"{d}_tflops", 1e12) for d in BYTES},
-        bandwidth=value("bandwidth_gb_s", 1e9) or 0.0,
-        memory_bytes=value("memory_gb", 1e9),
-    )
+    operations = {d: value(f"{d}_tflops", 1e12) for d in BYTES}
+    return Peaks(short, operations, value("bandwidth_gb_s", 1e9) or 0.0, value("memory_gb", 1e9))
 
 
 def _short_name(name: str, table: dict[str, dict[str, Any]]) -> str:
@@ -303,11 +277,7 @@ def _short_name(name: str, table: dict[str, dict[str, Any]]) -> str:
 
 
 def recorded_peaks(records: list[Any], device_name: str) -> Peaks:
-    """Measured rates of a device: the best sample of each dtype among its `PeakRecord`s.
-
-    Raises:
-        InputError: none was recorded there.
-    """
+    """The best sample of each dtype among a device's `PeakRecord`s; `InputError` without any."""
     mine = [r for r in records if r.kind == "peak" and r.machine.device_name == device_name]
     if not mine:
         raise InputError(f"no peak rates of {device_name!r} were recorded")

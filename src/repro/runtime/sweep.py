@@ -36,14 +36,7 @@ from repro.records import (
     stamp,
 )
 from repro.runtime.estimates import estimated_s, guess_batch
-from repro.runtime.jobs import (
-    Job,
-    PeakJob,
-    Task,
-    TrafficJob,
-    TrapJob,
-    unique,
-)
+from repro.runtime.jobs import Job, PeakJob, Task, TrafficJob, TrapJob, unique
 from repro.runtime.timm_networks import TimmNetwork, TimmRemote
 from repro.runtime.traffic import measure_traffic
 from repro.runtime.turns import interleave
@@ -95,7 +88,7 @@ def sweep(
     have = _existing(out)
     outcome = Outcome()
     with _Crew() as crew:
-        keys = _keys(jobs, crew)
+        keys = [key_of(code_of(j.entry), j.inputs(), crew.machine(j.protocol)) for j in jobs]
         todo = [job for job, key in zip(jobs, keys, strict=True) if key not in have]
         outcome.skipped, outcome.left = len(jobs) - len(todo), len(todo)
         started(len(todo))
@@ -130,25 +123,17 @@ def _existing(out: Path | None) -> dict[str, Any]:
     return {record.key: record for record in records.values()}
 
 
-def _keys(jobs: Sequence[Task], crew: _Crew) -> list[str]:
-    """The key that each job's record will have; asks the machine about each protocol once."""
-    return [key_of(code_of(j.entry), j.inputs(), crew.machine(j.protocol)) for j in jobs]
-
-
 def _groups(jobs: Sequence[Task], size: int) -> Iterator[list[Task]]:
-    """Runs of jobs under one protocol, cut to size."""
+    """Runs of jobs under one protocol, cut to size.
+
+    To 1 where a network fills the GPU, or where the compiler keeps one network at a time.
+    """
     for _, run in groupby(jobs, key=lambda job: (type(job), job.protocol)):
         members = list(run)
-        kind, protocol = type(members[0]), members[0].protocol
-        alone = kind in (PeakJob, TrafficJob, TrapJob) or _takes_no_turns(protocol)
-        step = 1 if alone else size
+        kind, p = type(members[0]), members[0].protocol
+        alone = kind in (PeakJob, TrafficJob, TrapJob) or p.compile == "inductor"
+        step = 1 if alone or (p.batch == "max" and p.device == "cuda") else size
         yield from (members[i : i + step] for i in range(0, len(members), step))
-
-
-def _takes_no_turns(protocol: Protocol) -> bool:
-    """True where a network fills the GPU, or where the compiler keeps one network at a time."""
-    fills = protocol.batch == "max" and protocol.device == "cuda"
-    return fills or protocol.compile == "inductor"
 
 
 class _Crew:

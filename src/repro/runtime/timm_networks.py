@@ -64,10 +64,7 @@ def is_timm_name(name: str) -> bool:
 
 @cache
 def find(name: str, resolution: int | None = None) -> TimmNetwork:
-    """A network of timm's, counted.
-
-    Args:
-        name: ``timm/`` and timm's own name. resolution: timm's own where left out.
+    """A network of timm's (``timm/NAME``), counted, at timm's own resolution where none is given.
 
     Raises:
         InputError: timm has no such network (the message suggests the nearest), or it cannot be
