@@ -71,6 +71,7 @@ def test_ranges_are_said_in_words(run):
     text = " ".join(run("run", "what-scaling-costs", "--list")[1].split())
     assert "Allowed: whole number, 1 to 100. [default: 4]" in text
     assert "8 to 4096, a multiple of 8" in text
+    text = " ".join(run("run", "the-dial", "--list")[1].split())
     assert "list of numbers (above 0 and up to 1000), 2 to 50 values" in text
 
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
 from pathlib import Path
-from types import UnionType
-from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args
 
 import yaml
 from pydantic import (
@@ -22,10 +21,10 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    WithJsonSchema,
 )
-from pydantic.fields import FieldInfo
 
-from repro.arch import get, parse_strategy
+from repro.arch import get
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
 
@@ -38,11 +37,6 @@ def _known_network(name: str) -> str:
     return name
 
 
-def _known_strategy(text: str) -> str:
-    parse_strategy(text)
-    return text
-
-
 def no_repeats(names: list[str]) -> list[str]:
     for i, name in enumerate(names):
         if name in names[:i]:
@@ -50,8 +44,7 @@ def no_repeats(names: list[str]) -> list[str]:
     return names
 
 
-NetworkName = Annotated[str, AfterValidator(_known_network)]
-StrategyText = Annotated[str, AfterValidator(_known_strategy)]
+NetworkName = Annotated[str, AfterValidator(_known_network), WithJsonSchema({"type": "network"})]
 Scale = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False)]
 Scales = Annotated[list[Scale], Field(min_length=2, max_length=50)]
 Networks = Annotated[list[NetworkName], Field(min_length=1), AfterValidator(no_repeats)]
@@ -79,7 +72,7 @@ def _known_device(name: str) -> str:
     return name
 
 
-DeviceName = Annotated[str, AfterValidator(_known_device)]
+DeviceName = Annotated[str, AfterValidator(_known_device), WithJsonSchema({"type": "device"})]
 Channels = Annotated[int, Field(ge=8, le=1024)]
 
 
@@ -125,74 +118,47 @@ def parameters_of(chapter: str) -> type[ChapterParameters]:
     return model
 
 
-_CHECKED: dict[Any, str] = {
-    _known_network: "network",
-    _known_strategy: "strategy",
-    _known_device: "device",
-}
-_PLAIN: dict[Any, str] = {
-    int: "whole number",
-    float: "number",
-    str: "text",
-    bool: "True or False",
-    type(None): "None",
+_KINDS = {
+    "integer": "whole number",
+    "string": "text",
+    "boolean": "True or False",
+    "null": "None",
 }
 
 
-def allowed(field: FieldInfo) -> str:
-    """What a parameter may be, in words: ``"whole number, 1 to 100"``."""
-    return _in_words(field.annotation, field.metadata)
+def allowed(chapter: str) -> dict[str, str]:
+    """What each parameter of a chapter may be, in words: ``"whole number, 1 to 100"``."""
+    schema = parameters_of(chapter).model_json_schema()
+    return {name: _in_words(part) for name, part in schema.get("properties", {}).items()}
 
 
-def _taken_apart(kind: Any, limits: Sequence[Any] = ()) -> tuple[Any, list[Any]]:
-    """A type without its annotations, and all of these."""
-    limits = list(limits)
-    while get_origin(kind) is Annotated:
-        kind, *more = get_args(kind)
-        limits += [x for one in more for x in (one.metadata if hasattr(one, "metadata") else [one])]
-    return kind, limits
+def _in_words(schema: Mapping[str, Any]) -> str:
+    if "anyOf" in schema:
+        return " or ".join(map(_in_words, schema["anyOf"]))
+    if "enum" in schema:
+        return " or ".join(map(str, schema["enum"]))
+    if schema["type"] != "array":
+        return ", ".join([_KINDS.get(schema["type"], schema["type"]), *_limits(schema)])
+    noun, *limits = _in_words(schema["items"]).split(", ")
+    noun += "s" * ("enum" not in schema["items"])
+    text = f"list of {noun}" + f" ({', '.join(limits)})" * bool(limits)
+    return ", ".join([text, *_limits(schema)])
 
 
-def _in_words(kind: Any, limits: Sequence[Any] = ()) -> str:
-    kind, limits = _taken_apart(kind, limits)
-    if get_origin(kind) is list:
-        (element,) = get_args(kind)
-        one, inner = _taken_apart(element)
-        ranges = ", ".join(_limits(inner))
-        text = f"list of {_noun(one, inner, 's')}" + f" ({ranges})" * bool(ranges)
-        return ", ".join([text, *_limits(limits, "values")])
-    return ", ".join([_noun(kind, limits), *_limits(limits)])
-
-
-def _noun(kind: Any, limits: Sequence[Any], plural: str = "") -> str:
-    if get_origin(kind) is Literal:
-        return " or ".join(map(str, get_args(kind)))
-    if get_origin(kind) in (Union, UnionType):
-        return " or ".join(_in_words(part) for part in get_args(kind))
-    checked = (_CHECKED.get(getattr(one, "func", None)) for one in limits)
-    return (next(filter(None, checked), None) or _PLAIN.get(kind, str(kind))) + plural
-
-
-def _limits(limits: Sequence[Any], unit: str = "") -> list[str]:
-    """Ranges out of a field's metadata: ``1 to 100``, ``above 0``, ``at least 2 values``."""
-    known = {
-        name: getattr(x, name)
-        for x in limits
-        for name in ("gt", "ge", "lt", "le", "min_length", "max_length", "multiple_of")
-        if getattr(x, name, None) is not None
-    }
-    low, high = known.get("ge", known.get("min_length")), known.get("le", known.get("max_length"))
+def _limits(schema: Mapping[str, Any]) -> list[str]:
+    """``1 to 100``, ``above 0``, ``at least 2 values``, ``a multiple of 8``."""
+    low = schema.get("minimum", schema.get("minItems"))
+    high = schema.get("maximum", schema.get("maxItems"))
+    unit = " value" + "s" * (low != 1 or high is not None) if "items" in schema else ""
     words = []
-    if "gt" in known:
-        words.append(
-            f"above {known['gt']:g}" + (f" and up to {high:g}" if high is not None else "")
-        )
-    elif low is not None and high is not None:
-        words.append(f"{low:g} to {high:g} {unit}".rstrip())
+    if "exclusiveMinimum" in schema:
+        upper = f" and up to {high:g}" if high is not None else ""
+        words.append(f"above {schema['exclusiveMinimum']:g}{upper}")
     elif low is not None:
-        words.append(f"at least {low:g} {unit if low > 1 else unit.rstrip('s')}".rstrip())
-    if "multiple_of" in known:
-        words.append(f"a multiple of {known['multiple_of']:g}")
+        least = f"at least {low:g}" if high is None else f"{low:g} to {high:g}"
+        words.append(least + unit)
+    if "multipleOf" in schema:
+        words.append(f"a multiple of {schema['multipleOf']:g}")
     return words
 
 

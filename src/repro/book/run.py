@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import webbrowser
 from pathlib import Path
-from typing import Any
 
-from repro.book.parameters import parameters_of, resolve, same_as, titles
+from repro.book.parameters import resolve, same_as
 from repro.errors import InputError
 from repro.paths import root
 
@@ -72,18 +70,21 @@ def run_chapter(
     if (same := same_as(chapter, tier)) != tier:
         print(f"{chapter} computes the same in tier {tier} as in {same}.", file=sys.stderr)
 
+    import nbformat
     import papermill
     from nbclient.exceptions import CellControlSignal, DeadKernelError
 
-    # It warns of parameters that it cannot read, such as str | None; names were checked above.
-    logging.getLogger("papermill").setLevel(logging.ERROR)
+    from repro.book.rerun.notebook import set_parameters
+
+    notebook = nbformat.read(source, as_version=4)
+    set_parameters(notebook, values)
     # Papermill saves after every cell: under this name until the whole chapter has run.
     partial = folder / f"{chapter}.unfinished.ipynb"
+    nbformat.write(notebook, partial)
     try:
         papermill.execute_notebook(
-            str(source),
             str(partial),
-            parameters=values,
+            str(partial),
             cwd=str(source.parent),
             kernel_name="python3",  # this environment's, whatever front end saved the notebook
             language="python",
@@ -98,44 +99,12 @@ def run_chapter(
     except (DeadKernelError, CellControlSignal) as error:  # out of memory, for example
         return _stopped(chapter, str(error), partial)
     except KeyboardInterrupt:
-        kept = f"the notebook up to here is {partial}" if partial.exists() else "nothing was kept"
-        print("\n" * sys.stderr.isatty() + f"stopped; {kept}", file=sys.stderr)
+        newline = "\n" * sys.stderr.isatty()
+        print(f"{newline}stopped; the notebook up to here is {partial}", file=sys.stderr)
         raise
-    return finish(chapter, values, partial, target, show)
+    from repro.book.rerun.report import finish
 
-
-def finish(
-    chapter: str, values: dict[str, Any], executed: Path, target: Path, show: bool = False
-) -> int:
-    """From an executed notebook to its page, its readable form, and a report on the console.
-
-    Args:
-        chapter: its name in the book.
-        values: the parameters that were given.
-        executed: the notebook as papermill left it; it is removed.
-        target: the notebook to write; the page stands beside it.
-        show: open the page in a browser.
-    """
-    import nbformat
-
-    from repro.book.rerun.changes import changes
-    from repro.book.rerun.page import write_index
-    from repro.book.rerun.report import console, index_entry, page_and_notebook
-
-    stored = nbformat.read(root() / "chapters" / f"{chapter}.ipynb", as_version=4)
-    rerun = nbformat.read(executed, as_version=4)
-    found = changes(stored, rerun)
-    defaults = {name: field.default for name, field in parameters_of(chapter).model_fields.items()}
-    given = {name: (value, defaults[name]) for name, value in values.items()}
-    rerun.metadata["rerun"] = index_entry(titles()[chapter], given, found)
-    page = target.with_suffix(".html")
-    notebook = page_and_notebook(stored, rerun, chapter, given, found, page)
-    nbformat.write(notebook, target)
-    executed.unlink()
-    print(f"Done: {page}\n      {target}")
-    print(console(given, found))
-    if target.parent.parent.name == "runs":
-        print(f"All own runs: {write_index(target.parent.parent)}")
+    page = finish(chapter, values, partial, target)
     if show:
         webbrowser.open(page.resolve().as_uri())
     return 0

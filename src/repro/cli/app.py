@@ -78,10 +78,10 @@ def list_zoo(as_json: AsJson = False) -> None:
       repro list --json
     """
     from repro.cli.rows import zoo_rows
-    from repro.cli.text import zoo_text
+    from repro.cli.text import json_lines, zoo_text
 
     rows = zoo_rows()
-    print(_json_lines(rows) if as_json else zoo_text(rows))
+    print(json_lines(rows) if as_json else zoo_text(rows))
 
 
 @app.command()
@@ -148,16 +148,12 @@ def complexity(
     from repro.cli import text as console
 
     if grid is not None:
-        single = {
-            "NAME": name,
-            "--strategy": strategy,
-            "--scale": scale,
-            "--resolution": resolution,
-        }
-        if given := [option for option, value in single.items() if value is not None]:
+        options = ("NAME", "--strategy", "--scale", "--resolution")
+        values = (name, strategy, scale, resolution)
+        if given := [o for o, v in zip(options, values, strict=True) if v is not None]:
             raise InputError(f"--grid cannot be combined with {', '.join(given)}")
         rows = catalog.grid_rows(grid, paper_names)
-        print(_json_lines(rows) if as_json else console.grid_text(rows))
+        print(console.json_lines(rows) if as_json else console.grid_text(rows))
         return
     if name is None:
         raise InputError("give a NAME (`repro list` prints them) or --grid FILE")
@@ -174,16 +170,9 @@ app.command()(cli_time.time)
 app.command()(cli_time.compare)
 app.command()(cli_train.train)
 app.command()(cli_train.sweep)
-
-
 # Its own --help also lists the chapters, or the parameters of one.
 app.command(context_settings={"help_option_names": []})(cli_chapters.run)
 app.command()(cli_claims.claims)
-
-
-def _json_lines(rows: Sequence[Any]) -> str:
-    """A JSON list with one element per line."""
-    return "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]"
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

@@ -51,45 +51,38 @@ def run(
     """
     from repro.book.parameters import chapters, titles
 
-    if help_ and chapter is None:
-        print(context.get_help())
-    if chapter is None and (list_ or help_):
-        print("\nChapters, in the book's order:" if help_ else "Chapters, in the book's order:")
-        width = max(map(len, chapters()), default=0)
-        for name in chapters():
-            print(f"  {name:<{width}}  {titles()[name]}")
-        return 0
-    if chapter is None:
+    if chapter is None and not (list_ or help_):
         raise InputError(f"give a CHAPTER: {', '.join(chapters())}")
-    if list_ or help_:
+    if chapter is None:
+        width = max(map(len, chapters()), default=0)
+        rows = [f"  {name:<{width}}  {title}" for name, title in titles().items()]
+        head = [context.get_help(), ""] if help_ else []
+        print("\n".join([*head, "Chapters, in the book's order:", *rows]))
+    elif list_ or help_:
         print(parameters_text(chapter))
-        return 0
-    from repro.book.run import run_chapter
+    else:
+        from repro.book.run import run_chapter
 
-    return run_chapter(chapter, parameters or [], tier, out, show)
+        return run_chapter(chapter, parameters or [], tier, out, show)
+    return 0
 
 
 def parameters_text(chapter: str) -> str:
     """A chapter's parameters: what each is, what it may be, and what the tiers change."""
     from repro.book.parameters import allowed, parameters_of, titles
 
-    model = parameters_of(chapter)
+    model, kinds = parameters_of(chapter), allowed(chapter)
     lines = [f"{chapter}: {titles()[chapter]}", ""]
+    example = ""
     for name, field in model.model_fields.items():
-        text = f"{field.description}. Allowed: {allowed(field)}. [default: {field.default}]"
+        text = f"{field.description}. Allowed: {kinds[name]}. [default: {field.default}]"
         lines += [f"  {name}", fill(text, 96, initial_indent="      ", subsequent_indent="      ")]
-    if not model.model_fields:
-        lines.append("  no parameters")
-    lines.append("")
+        if field.default is not None and len(str(field.default)) < 30:
+            example = example or f"{name}={field.default}"
+    lines += [""] if kinds else ["  no parameters", ""]
     for tier, values in model.tiers.items():
         changed = ", ".join(f"{name} = {value}" for name, value in values.items())
         lines.append(fill(f"--tier {tier}: {changed}", 96, subsequent_indent="      "))
-    if not model.tiers:
-        lines.append("All tiers compute the same.")
-    short = [
-        f"{name}={field.default}"
-        for name, field in model.model_fields.items()
-        if field.default is not None and len(str(field.default)) < 30
-    ]
-    example = shlex.quote((short or ["NAME=VALUE"])[0])
+    lines += [] if model.tiers else ["All tiers compute the same."]
+    example = shlex.quote(example or "NAME=VALUE")
     return "\n".join([*lines, f"Example: repro run {chapter} -p {example} --open"])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from repro.cli.text import json_lines
 from repro.errors import InputError, did_you_mean
 from repro.text import aligned
 
@@ -47,22 +46,24 @@ def claims(
       repro claims --paper 1 --table 6
       repro claims --all --json
     """
-    from repro.claims import load
+    from repro.claims import VERDICTS, load
 
     ledger = load()
-    chosen = list(ledger.claims)
-    if paper is not None:
-        key = _paper(paper, ledger.papers)
-        chosen = [claim for claim in chosen if claim.paper == key]
-    if table is not None:
-        chosen = [claim for claim in chosen if stands_in(claim.where, table)]
-        if not chosen:
-            raise InputError(f"no claim stands in {_place(table)!r}; allowed: 5, 'Figure 2', ...")
-    wanted = None if verdict is None else _verdict(verdict)
-    judged = [j for claim in chosen if (j := _judged(claim)) and wanted in (None, j.verdict)]
+    key = None if paper is None else _paper(paper, list(ledger.papers))
+    if verdict is not None and verdict not in VERDICTS:
+        near = did_you_mean(verdict, VERDICTS)
+        raise InputError(f"unknown verdict {verdict!r}.{near} Verdicts: {', '.join(VERDICTS)}")
+    chosen = [
+        claim
+        for claim in ledger.claims
+        if key in (None, claim.paper) and (table is None or stands_in(claim.where, table))
+    ]
+    if table is not None and not chosen:
+        raise InputError(f"no claim stands in {_place(table)!r}; allowed: 5, 'Figure 2', ...")
+    judged = [j for claim in chosen if (j := _judged(claim)) and verdict in (None, j.verdict)]
     if as_json:
         rows = [{k: v for k, v in asdict(j).items() if k != "points"} for j in judged]
-        print("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]")
+        print(json_lines(rows))
     elif every or paper or table or verdict:
         print(list_text(ledger.papers, judged))
     else:
@@ -80,25 +81,13 @@ def _judged(claim: Claim) -> Judgement:
         return judge(claim.model_copy(update={"judge": None, "not_testable": why}))
 
 
-def _paper(text: str, papers: Mapping[str, str]) -> str:
-    keys = list(papers)
-    if text.isdecimal() and 0 < int(text) <= len(keys):
-        return keys[int(text) - 1]
-    if len(near := [key for key in keys if text and key.startswith(text)]) == 1:
-        return near[0]
-    names = ", ".join(f"{key} ({n})" for n, key in enumerate(keys, 1))
+def _paper(text: str, keys: list[str]) -> str:
+    numbers = {str(n): key for n, key in enumerate(keys, 1)}
+    near = [key for key in keys if text and key.startswith(text)]
+    if text in numbers or len(near) == 1:
+        return numbers.get(text) or near[0]
+    names = ", ".join(f"{key} ({n})" for n, key in numbers.items())
     raise InputError(f"unknown paper {text!r}.{did_you_mean(text, keys)} Papers: {names}")
-
-
-def _verdict(text: str) -> str:
-    from repro.claims import VERDICTS
-
-    if text not in VERDICTS:
-        raise InputError(
-            f"unknown verdict {text!r}.{did_you_mean(text, VERDICTS)} Verdicts: "
-            + ", ".join(VERDICTS)
-        )
-    return text
 
 
 def _place(text: str) -> str:
@@ -108,40 +97,41 @@ def _place(text: str) -> str:
 def stands_in(where: str, text: str) -> bool:
     """Whether a place is meant: ``5`` also by ``Tables 5 to 8, Figure 2``."""
     kind, _, number = _place(text).partition(" ")
-    for match in re.finditer(
-        rf"{re.escape(kind)}s?((?:,? (?:and |to )?[\w.]*\d[\w.]*)+)", where, re.I
-    ):
-        if number in re.findall(r"\w*\d[\w.]*", match[1]):
-            return True
-        for low, high in re.findall(r"(\d+) to (\d+)", match[1]):
-            if number.isdecimal() and int(low) <= int(number) <= int(high):
-                return True
-    return False
+    lists = rf"{re.escape(kind)}s?((?:,? (?:and |to )?[\w.]*\d[\w.]*)+)"
+    return any(
+        number in re.findall(r"\w*\d[\w.]*", numbers)
+        or (
+            number.isdecimal()
+            and any(
+                int(low) <= int(number) <= int(high)
+                for low, high in re.findall(r"(\d+) to (\d+)", numbers)
+            )
+        )
+        for numbers in re.findall(lists, where, re.IGNORECASE)
+    )
+
+
+def _counts(judged: Sequence[Judgement], keys: Sequence[str], every: bool) -> str:
+    """A table of how many claims have each verdict, a column for each paper or one for all."""
+    from repro.claims import VERDICTS
+
+    columns = [[j.verdict for j in judged if every or j.paper == key] for key in keys]
+    rows = [(v, *(str(column.count(v)) for column in columns)) for v in VERDICTS]
+    rows = [row for row in rows if not every or row[1] != "0"]
+    return aligned(("<verdict", *keys), [*rows, ("all claims", *(str(len(c)) for c in columns))])
 
 
 def summary_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
     """How many claims of each paper have each verdict; fits on a screen."""
-    from repro.claims import VERDICTS
-
-    keys = [key for key in papers if any(j.paper == key for j in judged)]
+    named = {j.paper for j in judged}
     lines = [
-        fill(f"{n}  {papers[key]}", 96, subsequent_indent="   ")
-        for n, key in enumerate(papers, 1)
-        if key in keys
+        fill(f"{n}  {title}", 96, subsequent_indent="   ")
+        for n, (key, title) in enumerate(papers.items(), 1)
+        if key in named
     ]
-    counts = Counter((j.paper, j.verdict) for j in judged)
-    rows = [(v, *(str(counts[k, v]) for k in keys)) for v in VERDICTS]
-    totals = [str(sum(j.paper == key for j in judged)) for key in keys]
-    table = aligned(("<verdict", *keys), [*rows, ("all claims", *totals)])
-    return "\n".join(
-        [
-            *lines,
-            "",
-            table,
-            "",
-            "The claims themselves: repro claims --all, or chosen by --paper, --table, --verdict.",
-        ]
-    )
+    table = _counts(judged, [key for key in papers if key in named], every=False)
+    more = "The claims themselves: repro claims --all, or chosen by --paper, --table, --verdict."
+    return "\n".join([*lines, "", table, "", more])
 
 
 def list_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
@@ -151,8 +141,6 @@ def list_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
         papers: key to title.
         judged: in the ledger's order.
     """
-    from repro.claims import VERDICTS
-
     lines = []
     for paper, of_paper in groupby(judged, lambda j: j.paper):
         lines += [papers[paper], "=" * len(papers[paper]), ""]
@@ -161,15 +149,11 @@ def list_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
             for claim in claims:
                 values = f"published {claim.published}" if claim.published else ""
                 values += f", computed {claim.computed}" if claim.computed else ""
-                paragraph = f"{claim.where}: {claim.statement}"
                 lines.append(f"{claim.verdict.upper()}  {claim.id}")
                 lines += [
                     fill(text, 96, initial_indent="    ", subsequent_indent="    ")
-                    for text in (paragraph, values, claim.why)
+                    for text in (f"{claim.where}: {claim.statement}", values, claim.why)
                     if text
                 ]
             lines.append("")
-    counts = Counter(j.verdict for j in judged)
-    rows = [(verdict, str(counts[verdict])) for verdict in VERDICTS if counts[verdict]]
-    summary = aligned(("<verdict", "claims"), [*rows, ("all claims", str(len(judged)))])
-    return "\n".join([*lines, summary])
+    return "\n".join([*lines, _counts(judged, ["claims"], every=True)])

@@ -15,12 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from repro.arch import NAMES, PAPER, Network, get, parse_strategy, scale, to_config
+from repro.cli.text import Row
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
 
-Row = dict[str, Any]
-
-GRID_KEYS = ("base", "scale_type", "scale")
+GRID_KEYS: dict[str, tuple[Any, str]] = {
+    "base": (str, "a network's name in quotes"),
+    "scale_type": (str | None, "a strategy in quotes, or null"),
+    "scale": (int | float | None, "a number, or null"),
+}
 
 NOTES = {
     "RegNetY-4.0GF": "the authors' public zoo; a different network from RegNetY-4GF",
@@ -67,9 +70,8 @@ def describe(
     if strategy is not None:
         parsed = parse_strategy(strategy)
         if factor is None:
-            raise InputError(
-                f"strategy {strategy!r} is given without a scale; give both or neither"
-            )
+            given = f"strategy {strategy!r} is given without a scale"
+            raise InputError(f"{given}; give both or neither")
         net = scale(net, parsed, factor)
         multipliers = parsed.multipliers(factor)._asdict()
     elif factor is not None:
@@ -152,13 +154,13 @@ def note_reading(
         Whether the line was printed.
     """
     for (strategy, factor), name in product(ways, names):
-        if strategy not in PAPER or strategy == "dWr" or factor is None:
+        if strategy is None or factor is None or (meant := as_in_paper(strategy)) == strategy:
             continue
-        net, meant = find(name), PAPER[strategy]
+        net = find(name)
         if to_config(scale(net, strategy, factor)) != to_config(scale(net, meant, factor)):
             print(
                 f"note: {strategy!r} leaves group width as it is; the paper's {strategy}, in which "
-                f"it follows width, is {meant.grammar!r}, or {strategy!r} with --paper-names",
+                f"it follows width, is {meant!r}, or {strategy!r} with --paper-names",
                 file=sys.stderr,
             )
             return True
@@ -204,10 +206,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
 def _load(source: str, where: str) -> list[Any]:
     """The entries of a grid file, not yet looked at."""
     try:
-        if source == "-":
-            data = sys.stdin.buffer.read() if sys.stdin else b""
-        else:
-            data = Path(source).read_bytes()
+        stdin = sys.stdin.buffer.read() if source == "-" and sys.stdin else b""
+        data = stdin if source == "-" else Path(source).read_bytes()
     except (OSError, ValueError) as error:  # ValueError: a path with a null character
         reason = error.strerror if isinstance(error, OSError) else error
         raise InputError(f"grid file {where!r} cannot be read: {reason}") from None
@@ -235,23 +235,19 @@ def _shown(value: Any) -> str:
 
 def _read_entry(entry: Any) -> tuple[str, str | None, float | None]:
     """One entry of a grid as ``(base, strategy, scale)``, types checked."""
+    keys = list(GRID_KEYS)
     if not isinstance(entry, dict):
-        raise InputError(f"{_shown(entry)} is not an object with {', '.join(GRID_KEYS)}")
+        raise InputError(f"{_shown(entry)} is not an object with {', '.join(keys)}")
     if _TWICE in entry:
         raise InputError(f"key {entry[_TWICE]!r} stands twice")
     for key in entry:
-        if key not in GRID_KEYS:
-            raise InputError(
-                f"unknown key {key!r}; allowed: {', '.join(GRID_KEYS)}."
-                f"{did_you_mean(key, GRID_KEYS)}"
-            )
+        if key not in keys:
+            near = did_you_mean(key, keys)
+            raise InputError(f"unknown key {key!r}; allowed: {', '.join(keys)}.{near}")
     if "base" not in entry:
         raise InputError(f"{_shown(entry)} has no base")
-    base, strategy, factor = (entry.get(key) for key in GRID_KEYS)
-    if not isinstance(base, str):
-        raise InputError(f"base {_shown(base)} is not a network's name in quotes")
-    if not isinstance(strategy, str | None):
-        raise InputError(f"scale_type {_shown(strategy)} is not a strategy in quotes, or null")
-    if isinstance(factor, bool) or not isinstance(factor, int | float | None):
-        raise InputError(f"scale {_shown(factor)} is not a number, or null")
-    return base, strategy, factor
+    for key, (kind, meant) in GRID_KEYS.items():
+        value = entry.get(key)
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise InputError(f"{key} {_shown(value)} is not {meant}")
+    return entry["base"], entry.get("scale_type"), entry.get("scale")

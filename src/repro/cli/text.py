@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from typing import Any
+
 from repro.arch import PAPER, parse_strategy
-from repro.cli.rows import Row
 from repro.text import aligned
+
+Row = dict[str, Any]
 
 CONVENTION = (
     "One multiply-add is one flop. Bias additions of squeeze-excite and classifier are flops too;\n"
@@ -16,6 +21,11 @@ READING = (
     "width always follows width: --paper-names reads w, dw, wr, dwr so. The two readings give\n"
     "different networks wherever convs are grouped."
 )
+
+
+def json_lines(rows: Iterable[Any]) -> str:
+    """A JSON list with one element per line."""
+    return "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]"
 
 
 def _counts(row: Row) -> tuple[str, str, str, str]:
@@ -85,22 +95,15 @@ def network_text(row: Row, parts: bool = False) -> str:
     if not parts:
         more = "--parts shows what they are made of, and the stages."
         return "\n\n".join([title, counts, f"{CONVENTION}\n{more}"])
-    columns = {shown: key for shown, key in _STAGE_COLUMNS.items() if key in config}
-    stages = zip(*(config[key] for key in columns.values()), strict=True)
+    columns = [(shown, config[key]) for shown, key in _STAGE_COLUMNS.items() if key in config]
+    stages = zip(*(values for _, values in columns), strict=True)
+    cells = [(str(i), *(f"{v:.12g}" for v in stage)) for i, stage in enumerate(stages, 1)]
     rest = (
         f"stem width {config['stem_w']}, head width {config['head_w']}, "
         f"squeeze-excite ratio {config['se_r']:g}, {config['activation']}, "
         f"{config['num_classes']} classes"
     )
-    paragraphs = [
-        title,
-        counts,
-        aligned(("<part", "number"), [(k, f"{v:,}") for k, v in row["parts"].items()]),
-        aligned(
-            ("stage", *columns),
-            [(str(i), *(f"{v:.12g}" for v in stage)) for i, stage in enumerate(stages, 1)],
-        )
-        + f"\n{rest}",
-        CONVENTION,
-    ]
+    stage_table = aligned(("stage", *(shown for shown, _ in columns)), cells)
+    part_table = aligned(("<part", "number"), [(k, f"{v:,}") for k, v in row["parts"].items()])
+    paragraphs = [title, counts, part_table, f"{stage_table}\n{rest}", CONVENTION]
     return "\n\n".join([*paragraphs, READING] if scaled else paragraphs)

@@ -23,7 +23,7 @@ CONDITIONS: tuple[tuple[str, str], ...] = (
     ("machine.device_name", "another device"),
     ("machine.device", "another kind of device"),
     ("protocol.mode", "training does about three times the work of inference"),
-    ("batch", "small batches leave a device idle; times are per iteration"),
+    ("batch", "small batches leave a device idle"),
     ("subject.resolution", "work grows with the square of the resolution"),
     ("protocol.dtype", "other arithmetic units, and half the bytes"),
     ("under_load.load", "other programs were running"),

@@ -27,10 +27,10 @@ def test_correlations_beside_the_printed_ones(held, figure2):
     table = correlates.correlation_table(figure2, sets.zoo(), sets.best_training(), 140)
     assert len(table) == 12
     rows = table.set_index(KEYS)
-    printed, ours = (rows.loc["V100, Figure 2", n] for n in ("EN-B0, as printed", "EN-B0"))
+    printed, ours = (rows.loc["V100, paper's Figure 2", n] for n in ("EN-B0, as printed", "EN-B0"))
     assert list(printed[["flops", "params", "acts"]]) == [0.81, 0.56, 0.99]
     assert round(ours.flops, 2) == 0.81 and round(ours.params, 2) == 0.56
-    drawn = rows.loc["V100, Figure 2", "EN-B0, up to 140 M acts"]
+    drawn = rows.loc["V100, paper's Figure 2", "EN-B0, up to 140 M acts"]
     assert (drawn.n, ours.n) == (54, 64) and round(drawn.acts, 3) == 0.985
     cpu = rows.loc["Made-up CPU: training"]
     assert list(cpu.index) == ["together", "EfficientNet", "RegNetY", "RegNetZ"]

@@ -10,7 +10,7 @@ from made_up_timings import CPU, by_acts, by_all, records
 from repro.analysis.timing import predict, sets
 from repro.analysis.timing.predict import COUNTS, fit, held_out
 
-ASSUMED = {"V100, Figure 2": "fp16", "V100, authors' zoo": "fp32"}
+ASSUMED = {"V100, paper's Figure 2": "fp16", "V100, authors' zoo": "fp32"}
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from repro.analysis.timing import correlates, practice, predict, sets
 from repro.book.chapters import fast_scaling_in_practice, what_predicts_runtime
 from repro.book.kit.figures import show, use_house_style
 
-ASSUMED = {"V100, Figure 2": "fp16", "V100, authors' zoo": "fp32"}
+ASSUMED = {"V100, paper's Figure 2": "fp16", "V100, authors' zoo": "fp32"}
 
 
 @pytest.fixture(scope="module", params=["cpu", "cpu and gpu"])
@@ -57,7 +57,7 @@ def test_curves(machines):
     curves = {"V100": practice.published_curves()}
     curves |= {sets.short(t): practice.recorded_curves(t) for t in machines}
     figure = fast_scaling_in_practice.curves_figure
-    check(lambda: figure(curves, "EN-B0"), "V100", "Made-up CPU", "alpha=2/3")
+    check(lambda: figure(curves, "EN-B0"), "V100", "Made-up CPU", "α = 2/3")
     check(lambda: figure(curves, "dWr"), "Made-up CPU", "orig", "RegNetY-4GF")
 
 

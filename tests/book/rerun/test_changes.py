@@ -3,8 +3,7 @@
 import nbformat
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from repro.book.rerun.changes import Change, changes
-from repro.book.rerun.numbers import fill, key_numbers
+from repro.book.rerun.changes import Change, changes, fill, key_numbers
 
 TABLE = (
     '<div class="repro-table" id="tab-short"><table><caption>Two networks in four columns, and '

@@ -74,7 +74,7 @@ def page(env, figure):
     document = new_document("page")
     document += nodes.raw("", named(""), format="html")
     document += nodes.raw("", figure, format="html")
-    app = SimpleNamespace(env=env)
+    app = SimpleNamespace(env=env, config=SimpleNamespace(repro_rerun={}))
     exhibits.collect(app, document)
     return app, document
 
@@ -122,6 +122,10 @@ def test_prose_names_an_exhibit_of_this_page_or_of_another(page):
     assert exhibits.resolve(app, app.env, *reference("fig-growth")) is None
     assert exhibits.resolve(app, app.env, *reference("a#fig-other")) is None
     assert exhibits.resolve(app, app.env, *reference("a#fig-growth", reftype="doc")) is None
+    # but a rerun may have fewer
+    app.config.repro_rerun = {"chapters/b": "..."}
+    assert exhibits.resolve(app, app.env, *reference("fig-growth")).astext() == "the figure"
+    assert exhibits.resolve(app, app.env, *reference("tab-x")).astext() == "the table"
 
 
 def test_a_figure_says_how_wide_its_smallest_text_needs_it(figure):

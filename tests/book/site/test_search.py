@@ -1,6 +1,6 @@
 """The text that the search page has of each page."""
 
-from repro.book.site.search import PageText, page_entry, plain
+from repro.book.site.search import page_entry, plain, sections
 
 PAGE = """<html><nav>Menu</nav><article class="bd-article">
 <section id="roofs"><h1><span class="section-number">3. </span>Roofs<a class="headerlink">#</a></h1>
@@ -19,7 +19,7 @@ PAGE = """<html><nav>Menu</nav><article class="bd-article">
 
 
 def test_a_page_is_taken_apart_by_what_a_hit_can_lead_to():
-    assert [s.packed() for s in PageText(PAGE).sections] == [
+    assert sections(PAGE) == [
         ["roofs", "Roofs", "A roofline bounds a rate by k² w.\nAfter.", ""],
         ["why", "Why", "Because.\nAnd so.\nRates.", "EN-B0 0.39"],
         ["term-d", "d, depth", "How many.", ""],

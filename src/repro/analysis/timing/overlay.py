@@ -153,15 +153,15 @@ def networks(pair: Pair) -> pd.DataFrame:
 
 
 def conditions(a: TimingRecord, b: TimingRecord) -> pd.DataFrame:
-    """What differs between two timings; the commit, which says nothing by itself, is left out.
+    """What differs between two timings, but for commit and batch asked for, which change nothing.
 
     Returns:
-        Columns condition, A, B, why it may matter; likeliest cause first.
+        Columns condition, A, B, why it may matter; in the order of `repro compare`.
     """
     rows = [
         (d.condition, _short(d.a), _short(d.b), d.why)
         for d in differences(a, b)
-        if d.condition != "commit"
+        if d.condition not in ("commit", "protocol.batch")
     ]
     return pd.DataFrame(rows, columns=["condition", "A", "B", "why it may matter"])
 

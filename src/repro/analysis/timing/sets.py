@@ -116,7 +116,7 @@ def figure2() -> Timings:
         }
         for p in reference.runtime_points()
     )
-    return _published("V100, Figure 2", "step", points)
+    return _published("V100, paper's Figure 2", "step", points)
 
 
 def zoo(mode: Mode = "train") -> Timings:

@@ -70,11 +70,10 @@ def curves_figure(curves: Mapping[str, pd.DataFrame], panel: str) -> Figure:
         for curve, (colour, marker) in styles.items():
             line = mine[mine.curve == curve].sort_values("flops")
             if len(line):
-                dashes = "--" if curve == "orig" else "-"
-                ax.plot(line.flops, line.relative, dashes, color=colour, marker=marker, label=curve)
+                dashes, label = "--" if curve == "orig" else "-", curve.replace("alpha=", "α = ")
+                ax.plot(line.flops, line.relative, dashes, color=colour, marker=marker, label=label)
         log_axis(ax, "both")
-        ax.set_title(machine)
-        ax.set_xlabel(UNITS["flops"])
+        ax.set(title=machine, xlabel=UNITS["flops"])
     axes[0].set_ylabel("time, relative to EN-B0")
     legend(fig, axes, 7 if panel == "EN-B0" else 3)
     return fig

@@ -35,7 +35,7 @@ class Parameters(ChapterParameters):
 
     edge: float = Field(140, ge=20, le=1000, description="Acts, M, at which the paper's panels end")
     figure2_dtype: Literal["fp16", "fp32"] = Field(
-        "fp16", description="Assumed for Figure 2, whose precision is not stated"
+        "fp16", description="Assumed for the paper's Figure 2, which does not state it"
     )
     zoo_dtype: Literal["fp16", "fp32"] = Field(
         "fp32", description="Assumed for the zoo's times, likewise"
@@ -55,15 +55,17 @@ def figure2_figure(times: pd.DataFrame, edge: float) -> Figure:
     fig, axes = panels(4, 2, (3.7, 3.1))
     b0 = times[times.base == "EN-B0"]
     for ax, cost in zip(axes, UNITS, strict=False):
-        limit = edge if cost == "acts" else float("inf")
+        limit, beside = float("inf"), {"dw": (7, 2), "dwr": (7, -8)}
+        if cost == "acts":  # the curves of w and dWr end among others
+            limit, beside = edge, beside | {"w": (-13, 6), "dWr": (10, -17)}
         for strategy, part in b0.groupby("strategy", sort=False):
             line, name = part.sort_values("s"), str(strategy)
             colour = STRATEGY_COLOURS[name]
             ax.plot(line[cost], line.minutes, color=colour, linewidth=1.2)
             _points(ax, line, cost, (colour, STRATEGY_MARKERS[name]), limit, name)
             end = (line[cost].iloc[-1], line.minutes.iloc[-1])
-            above = {"dw": 2, "dwr": -8}.get(name, -3)
-            ax.annotate(name, end, (7, above), textcoords="offset points", color=colour)
+            place = beside.get(name, (7, -3))
+            ax.annotate(name, end, place, textcoords="offset points", color=colour)
         ax.set_title("EN-B0")
     for base, marker in zip(times.base.unique(), "os^", strict=False):
         part = times[times.base == base]
@@ -124,9 +126,7 @@ def price_figure(sets: Sequence[Timings]) -> Figure:
             ax.plot(mine, [y] * len(mine), "|", color=colour, markersize=12, alpha=0.6)
             ax.plot(mine.median(), y, "o", color=colour, markersize=8)
         ax.set_yticks(range(len(families)), families)
-        ax.set_ylim(-0.6, len(families) - 0.4)
-        ax.set_xlim(left=0)
-        ax.set_title(timings.brief)
+        ax.set(title=timings.brief, ylim=(-0.6, len(families) - 0.4), xlim=(0, None))
     fig.supxlabel("ms for a million acts", fontsize=10)
     return fig
 

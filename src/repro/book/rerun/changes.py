@@ -4,39 +4,31 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from html import unescape
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
-from repro.book.rerun.numbers import GLUE, key_numbers, quote
+from bs4 import BeautifulSoup
 
-_EXHIBIT = re.compile(r"<table.*?</table>|<figure.*?</figure>", re.DOTALL)
-_ANCHOR = re.compile(r'id="((?:tab|fig)-[^"]+)"')
-_TITLE = re.compile(r"<(caption|figcaption)[^>]*>(.*?)</\1>", re.DOTALL)
-WORDS_AROUND = 6
+_GLUED = "application/papermill.record/text/plain"
+_GLUE = re.compile(r"\{glue:(?:text)?\}`([^`]+)`")
+_WORDS_AROUND = 6
+_TITLE_END = re.compile(r"(?<=[^.\d])[.:;](?:\s|$)|(?<=.{24})(?:, | \()")
 
 
-@dataclass(frozen=True)
-class Exhibit:
-    """A table or figure of a page.
+class Exhibit(NamedTuple):
+    """A table or figure: the beginning of its caption, its anchor or "", and its cells as text.
 
-    Attributes:
-        kind: ``"Table"`` or ``"Figure"``.
-        title: the beginning of its caption.
-        anchor: ``tab-<name>``, ``fig-<name>``, or empty.
-        rows: a table's cells as text; a figure's drawing as its one cell.
+    A figure's drawing is its one cell.
     """
 
     kind: str
     title: str
     anchor: str
-    rows: tuple[tuple[str, ...], ...]
+    rows: list[list[str]]
 
 
-@dataclass(frozen=True)
-class Change:
-    """One line: which exhibit, and how it differs; ``anchor`` leads to it."""
+class Change(NamedTuple):
+    """Which exhibit, and how it differs; ``anchor`` leads to it."""
 
     what: str
     how: str
@@ -46,8 +38,7 @@ class Change:
         return f"{self.what}: {self.how}"
 
 
-@dataclass(frozen=True)
-class Changes:
+class Changes(NamedTuple):
     """Everything that differs between a rerun and the stored chapter.
 
     Attributes:
@@ -60,8 +51,8 @@ class Changes:
     numbers: tuple[str, ...]
     same: str
 
-    def __len__(self) -> int:
-        return len(self.exhibits) + len(self.numbers)
+    def __bool__(self) -> bool:
+        return bool(self.exhibits or self.numbers)
 
 
 def plural(count: int, noun: str) -> str:
@@ -69,32 +60,20 @@ def plural(count: int, noun: str) -> str:
     return f"{count} {noun}{'s' * (count != 1)}"
 
 
-def strip_tags(html: str) -> str:
-    """The text of a piece of HTML, in one line."""
-    return " ".join(unescape(re.sub(r"<[^>]+>", "", html)).split())
-
-
-def _exhibits(html: str) -> list[Exhibit]:
+def _exhibits(cell: Any) -> list[Exhibit]:
+    html = "\n".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
+    # A drawing is compared as a whole: there is no need to take it apart.
+    html = re.sub(r"<svg.*?</svg>", lambda m: f"<svg>{hash(m[0])}</svg>", html, flags=re.DOTALL)
+    soup: Any = BeautifulSoup(html, "html.parser")
     found = []
-    for match in _EXHIBIT.finditer(html):
-        part = match[0]
-        table = part.startswith("<table")
-        # A table's anchor stands on the block around it.
-        anchor = _ANCHOR.search(
-            html[max(0, match.start() - 120) : match.start()] if table else part
-        )
-        caption = _TITLE.search(part)
-        title = strip_tags(caption[2]) if caption else ""
-        title = re.split(r"(?<=[^.\d])[.:;](?:\s|$)|(?<=.{24})(?:, | \()", title)[0]
+    for tag in soup(["table", "figure"]):
+        caption = tag.find(["caption", "figcaption"])
+        title = " ".join(caption.extract().get_text().split()) if caption else ""
+        title = _TITLE_END.split(title)[0]
         title = title if len(title) <= 70 else title[:67].rsplit(" ", 1)[0] + "..."
-        rows: tuple[tuple[str, ...], ...] = ((_TITLE.sub("", part),),)
-        if table:
-            cells = [
-                re.findall(r"<t[hd]\b.*?</t[hd]>", row, re.DOTALL) for row in part.split("<tr")
-            ]
-            rows = tuple(tuple(map(strip_tags, row)) for row in cells if row)
-        kind = "Table" if table else "Figure"
-        found.append(Exhibit(kind, title, anchor[1] if anchor else "", rows))
+        anchor = tag.get("id") or tag.parent.get("id") or ""  # a table's stands on the block around
+        rows = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in tag("tr")]
+        found.append(Exhibit(tag.name.capitalize(), title, anchor, rows or [[str(tag)]]))
     return found
 
 
@@ -104,19 +83,20 @@ def _how(old: Exhibit, new: Exhibit) -> str:
         return ""
     if new.kind == "Figure":
         return "drawn anew"
-    shapes = [(len(e.rows) - 1, len(e.rows[0])) for e in (old, new)]
-    if shapes[0] != shapes[1]:
-        axis = 0 if shapes[0][0] != shapes[1][0] else 1
-        return f"{plural(shapes[1][axis], ('row', 'column')[axis])} (stored: {shapes[0][axis]})"
+    for noun, before, now in (
+        ("row", len(old.rows) - 1, len(new.rows) - 1),
+        ("column", len(old.rows[0]), len(new.rows[0])),
+    ):
+        if before != now:
+            return f"{plural(now, noun)} (stored: {before})"
     pairs = [
         pair for a, b in zip(old.rows, new.rows, strict=True) for pair in zip(a, b, strict=False)
     ]
-    differing = sum(a != b for a, b in pairs)
-    return f"{differing} of {len(pairs)} cells differ"
+    return f"{sum(a != b for a, b in pairs)} of {len(pairs)} cells differ"
 
 
-def _printed(cell: Any) -> str:
-    """What a cell printed or returned as plain text."""
+def _printed(cell: Any) -> list[str]:
+    """Lines that a cell printed or returned as plain text."""
     texts = []
     for output in cell.outputs:
         data = output.get("data", {})
@@ -124,25 +104,13 @@ def _printed(cell: Any) -> str:
             texts.append(output.text)
         elif "text/html" not in data and not output.get("metadata", {}).get("scrapbook"):
             texts.append(data.get("text/plain", ""))
-    return "\n".join(texts)
+    return "\n".join(texts).splitlines()
 
 
-def _html(cell: Any) -> str:
-    return "\n".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
-
-
-def exhibit_changes(stored: Any, rerun: Any) -> Iterator[Change]:
-    """Tables, figures and printed output that differ; cells are matched by their names."""
-    before = {cell.get("id"): cell for cell in stored.cells if cell.cell_type == "code"}
-    section = ""
-    for cell in rerun.cells:
-        if cell.cell_type == "markdown":
-            headings = re.findall(r"^#+ (.+)$", cell.source, re.MULTILINE)
-            section = headings[-1] if headings else section
-            continue
-        if (old := before.get(cell.get("id"))) is None:
-            continue
-        was, now = _exhibits(_html(old)), _exhibits(_html(cell))
+def _exhibit_changes(pairs: list[tuple[str, Any, Any]]) -> Iterator[Change]:
+    """Tables, figures and printed output that differ, of (section, stored cell, cell)."""
+    for section, old, cell in pairs:
+        was, now = _exhibits(old), _exhibits(cell)
         for a, b in zip(was, now, strict=False):
             if how := _how(a, b):
                 yield Change(f'{b.kind} "{b.title}"', how, b.anchor)
@@ -150,11 +118,53 @@ def exhibit_changes(stored: Any, rerun: Any) -> Iterator[Change]:
             yield Change(f'{gone.kind} "{gone.title}"', "not there in this rerun")
         for new in now[len(was) :]:
             yield Change(f'{new.kind} "{new.title}"', "new", new.anchor)
-        a_text, b_text = _printed(old).splitlines(), _printed(cell).splitlines()
-        if a_text != b_text:
-            lines = [d for d in difflib.ndiff(a_text, b_text) if d[0] in "+-"]
-            count = max(sum(d[0] == sign for d in lines) for sign in "+-")
+        lines = list(difflib.ndiff(_printed(old), _printed(cell)))
+        if count := max(sum(line[0] == sign for line in lines) for sign in "+-"):
             yield Change(f'Printed output under "{section}"', plural(count, "other line"))
+
+
+def key_numbers(notebook: Any) -> dict[str, str]:
+    """The glued numbers of an executed notebook by name, as Python prints them."""
+    return {
+        output.metadata.scrapbook.name: output.data[_GLUED]
+        for cell in notebook.cells
+        for output in cell.get("outputs", [])
+        if _GLUED in output.get("data", {})
+    }
+
+
+def _quoted(text: str, numbers: dict[str, str]) -> str | None:
+    """A number as prose shows it: ``name`` or ``name:.2f``; None when it is not glued."""
+    from myst_nb.core.variables import format_plain_text
+
+    name, _, spec = text.partition(":")
+    return format_plain_text(numbers[name], spec or "s") if name in numbers else None
+
+
+def fill(
+    markdown: str,
+    new: dict[str, str],
+    old: dict[str, str],
+    write: Callable[[str, str], str] = lambda now, before: now,
+) -> str:
+    """Markdown with its glued numbers written out.
+
+    Args:
+        markdown: of one cell.
+        new, old: the rerun's and the stored chapter's numbers by name.
+        write: makes the text of a number that differs, from both as prose shows them.
+
+    Raises:
+        KeyError: a number that the prose quotes is not glued.
+    """
+
+    def text(match: re.Match[str]) -> str:
+        now, before = _quoted(match[1], new), _quoted(match[1], old)
+        if now is None:
+            raise KeyError(match[1])
+        return now if now == before else write(now, before or "not there")
+
+    return _GLUE.sub(text, markdown)
 
 
 def _bare(markdown: str) -> str:
@@ -164,51 +174,37 @@ def _bare(markdown: str) -> str:
     return re.sub(r"^\s*(?:[-#>]+|\d+\.) |[*`$\\]", "", text, flags=re.MULTILINE)
 
 
-def number_changes(stored: Any, rerun: Any) -> tuple[list[str], int]:
-    """Numbers of the prose that differ, each with the words around it; and how many there are.
-
-    Numbers that no prose quotes follow by their names.
-    """
-    old, new = key_numbers(stored), key_numbers(rerun)
-    lines, quoted, count = [], set(), 0
-    for cell in rerun.cells:
-        if cell.cell_type != "markdown":
-            continue
-        for paragraph in re.split(r"\n\s*\n|\n(?=- |\d+\. )", cell.source):
-            text, spots = "", []
-            pieces = GLUE.split(paragraph)
-            for piece, glued in zip(pieces[::2], [*pieces[1::2], None], strict=True):
-                text += piece
-                if glued is None:
-                    continue
-                one = quote(glued, new, old)
-                count += 1
-                quoted.add(one.name)
-                if one.new != one.old:
-                    spots.append((len(text), one))
-                text += one.new
-            for start, one in spots:
-                left = _bare(text[:start].rpartition("\n")[2]).split(" ")
-                right = _bare(text[start + len(one.new) :].partition("\n")[0]).split(" ")
-                before, after = left[-WORDS_AROUND:], right[:WORDS_AROUND]
-                begin = "... " * (len(before) < len(left))
-                end = " ..." * (len(after) < len(right))
-                shown = f"{' '.join(before)}{one.new} (stored: {one.old}){' '.join(after)}"
-                lines.append(begin + " ".join(shown.split()) + end)
-    for name in new:
-        if name not in quoted:
-            count += 1
-            if new[name] != old.get(name):
-                lines.append(f"{name}: {_short(new[name])} (stored: {_short(old.get(name))})")
-    return lines, count
+def _number_changes(prose: list[str], new: dict[str, str], old: dict[str, str]) -> list[str]:
+    """Numbers of the prose that differ, with the words around; then those that no prose quotes."""
+    lines = []
+    for line in prose:
+        pieces = _bare(fill(line, new, old, lambda now, before: f"\0{now}\1{before}\0")).split("\0")
+        texts = [piece.partition("\1")[0] for piece in pieces]
+        for i in range(1, len(pieces), 2):
+            left, right = "".join(texts[:i]).split(" "), "".join(texts[i + 1 :]).split(" ")
+            shown = " ".join(left[-_WORDS_AROUND:]) + pieces[i].replace("\1", " (stored: ") + ")"
+            shown += " ".join(right[:_WORDS_AROUND])
+            begin = "... " * (len(left) > _WORDS_AROUND)
+            end = " ..." * (len(right) > _WORDS_AROUND)
+            lines.append(begin + " ".join(shown.split()) + end)
+    for name in _unquoted(prose, new):
+        before = _short(old.get(name, "not there"))
+        if new[name] != old.get(name):
+            lines.append(f"{name}: {_short(new[name])} (stored: {before})")
+    return lines
 
 
-def _short(text: str | None) -> str:
+def _unquoted(prose: list[str], numbers: dict[str, str]) -> list[str]:
+    quoted = {text.partition(":")[0] for line in prose for text in _GLUE.findall(line)}
+    return [name for name in numbers if name not in quoted]
+
+
+def _short(text: str) -> str:
     """A glued number in four digits; other values as they are."""
     try:
-        value = float(text or "")
+        value = float(text)
     except ValueError:
-        return text or "not there"
+        return text
     return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
 
 
@@ -218,14 +214,24 @@ def changes(stored: Any, rerun: Any) -> Changes:
     Args:
         stored, rerun: notebooks whose cells have the same names.
     """
-    exhibits = tuple(exhibit_changes(stored, rerun))
-    numbers, count = number_changes(stored, rerun)
-    shown = [e for c in rerun.cells if c.cell_type == "code" for e in _exhibits(_html(c))]
-    parts = []
-    for kind in ("Table", "Figure"):
-        total = sum(e.kind == kind for e in shown)
-        if rest := total - sum(c.what.startswith(kind) and c.how[:3] != "not" for c in exhibits):
-            parts.append(plural(rest, kind.lower()))
-    if rest := count - len(numbers):
-        parts.append(plural(rest, "number"))
-    return Changes(exhibits, tuple(numbers), ", ".join(parts))
+    before = {cell.get("id"): cell for cell in stored.cells if cell.cell_type == "code"}
+    prose: list[str] = []
+    shown: list[Exhibit] = []
+    pairs, section = [], ""
+    for cell in rerun.cells:
+        if cell.cell_type == "markdown":
+            prose += cell.source.split("\n")
+            section = [section, *re.findall(r"(?m)^#+ (.+)$", cell.source)][-1]
+        elif cell.cell_type == "code":
+            shown += _exhibits(cell)
+            if cell.get("id") in before:
+                pairs.append((section, before[cell.get("id")], cell))
+    exhibits = tuple(_exhibit_changes(pairs))
+    new, old = key_numbers(rerun), key_numbers(stored)
+    numbers = tuple(_number_changes(prose, new, old))
+    count = sum(len(_GLUE.findall(line)) for line in prose) + len(_unquoted(prose, new))
+    rests = {"number": count - len(numbers)}
+    for kind in ("Figure", "Table"):
+        differing = sum(c.what.startswith(kind) and c.how[:3] != "not" for c in exhibits)
+        rests = {kind.lower(): sum(e.kind == kind for e in shown) - differing} | rests
+    return Changes(exhibits, numbers, ", ".join(plural(n, noun) for noun, n in rests.items() if n))

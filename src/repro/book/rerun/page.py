@@ -1,8 +1,8 @@
 """An executed chapter as one HTML file in the book's style, and an index of all own runs.
 
-The page is made by the book's own builder, from a project that holds this one chapter and, of all
-others, their headings. What the builder puts beside a page is then put into it, so that the file
-can be moved, mailed, and opened from disk.
+The book's own builder makes the page: it reads the whole book, this chapter as it was rerun, so
+that numbers and links are the book's, and writes this page alone. What it puts beside a page is
+then put into it, so that the file can be moved, mailed, and opened from disk.
 """
 
 from __future__ import annotations
@@ -12,11 +12,14 @@ import json
 import mimetypes
 import os
 import re
-import shutil
 import tempfile
+from collections.abc import Mapping
+from copy import deepcopy
 from html import escape
 from pathlib import Path
 from typing import Any
+
+from bs4 import BeautifulSoup
 
 from repro.errors import InputError
 from repro.paths import root
@@ -25,17 +28,22 @@ STYLE = """
 .repro-changed { text-decoration: underline dotted 2px; text-underline-offset: 3px; cursor: help; }
 """
 
+POINTER = re.compile(
+    r"\{(?:doc|ref|term|exhibit|cite:[a-z]+)\}`([^`<]+?)(?:\s*<[^`]*)?`"
+    r"|(?<!!)\[([^\]]*)\]\((?!https?:|#|mailto:)[^)\s]+\)"
+)
+"""What points to something in the book in a way that only the book's builder understands."""
 
-def render(notebook: Any, chapter: str, target: Path) -> dict[str, str]:
-    """Write a notebook's page; takes about five seconds.
+
+def render(notebooks: Mapping[str, Any], folder: Path) -> dict[str, str]:
+    """Write the pages of executed chapters; takes a few seconds, however many they are.
 
     Args:
-        notebook: executed, its glued numbers written out or not.
-        chapter: its name in the book.
-        target: the HTML file to write.
+        notebooks: by the chapters' names, their glued numbers written out or not.
+        folder: where ``<chapter>.html`` goes.
 
     Returns:
-        What links to the page's own exhibits say, by anchor: ``{"fig-x": "Figure 2.3"}``.
+        What the pages say for each pointer: ``{"{exhibit}`fig-x`": "Figure 2.3"}``.
 
     Raises:
         InputError: the builder failed.
@@ -43,120 +51,86 @@ def render(notebook: Any, chapter: str, target: Path) -> dict[str, str]:
     import nbformat
     from jupyter_book.sphinx import build_sphinx
 
+    pointers: list[str] = []
+
+    def marked(match: re.Match[str]) -> str:
+        if match[0].startswith("#"):  # a heading, whose text also goes elsewhere
+            return match[0]
+        pointers.append(match[0])
+        return f'<i data-pointer="{len(pointers) - 1}">{match[0]}</i>'
+
+    sources = {}
+    for chapter, notebook in notebooks.items():
+        notebook = deepcopy(notebook)
+        for cell in notebook.cells:
+            if cell.cell_type == "markdown":
+                cell.source = re.sub(rf"(?m)^#.*$|{POINTER.pattern}", marked, cell.source)
+        sources[f"chapters/{chapter}"] = nbformat.writes(notebook)
+    said = {}
     with tempfile.TemporaryDirectory(prefix="repro-page-") as name:
-        project = Path(name)
-        _lay_out(project, chapter)
-        nbformat.write(notebook, project / "chapters" / f"{chapter}.ipynb")
-        html = project / "_build" / "html"
+        html = Path(name) / "html"
         (html / "_static").mkdir(parents=True)
+        settings = {"latex_individualpages": False, "nb_execution_mode": "off"}
         status = build_sphinx(
-            str(project),
+            str(root()),
             str(html),
             noconfig=True,
-            path_config=str(project / "_config.yml"),
-            confoverrides={"latex_individualpages": False},
+            path_config=str(root() / "_config.yml"),
+            confoverrides={**settings, "repro_rerun": sources},
+            filenames=[str(root() / f"{source}.ipynb") for source in sources],
             really_quiet=True,
         )
-        page = html / "chapters" / f"{chapter}.html"
-        if status or not page.is_file():
-            raise InputError(f"no page could be made of {chapter}: {status}")
-        text = _in_one_file(page, target)
-    target.write_text(text, encoding="utf-8")
-    links = re.findall(r'<a[^>]*href="#((?:fig|tab)-[^"]+)"[^>]*>(.*?)</a>', text, re.DOTALL)
-    return {anchor: re.sub(r"<[^>]+>", "", shown) for anchor, shown in links}
+        for chapter in notebooks:
+            page = html / "chapters" / f"{chapter}.html"
+            if status or not page.is_file():
+                raise InputError(f"no page could be made of {chapter}: {status}")
+            soup: Any = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser")
+            for mark in soup.select("i[data-pointer]"):
+                said[pointers[int(mark["data-pointer"])]] = mark.get_text()
+                mark.unwrap()
+            put_inside(soup, page.parent)
+            relink(soup, page, folder / page.name)
+            (folder / page.name).write_text(str(soup), encoding="utf-8")
+    return said
 
 
-def _lay_out(project: Path, chapter: str) -> None:
-    """The project: the book's settings, and of every other page what a link needs to know."""
-    import yaml
-
-    book = root()
-    shutil.copytree(book / "_static", project / "_static")
-    for name in ("_toc.yml", "references.bib"):
-        shutil.copy(book / name, project)
-    settings = yaml.safe_load((book / "_config.yml").read_text(encoding="utf-8"))
-    settings["execute"] = {"execute_notebooks": "off"}
-    (project / "_config.yml").write_text(yaml.safe_dump(settings), encoding="utf-8")
-    (project / "chapters").mkdir()
-    for path in (book / "chapters").iterdir():
-        if path.stem != chapter and path.suffix in (".ipynb", ".md"):
-            stub = project / "chapters" / f"{path.stem}.md"
-            stub.write_text(_stub(path), encoding="utf-8")
-
-
-_HEADING = r"(?:\([^)\n]+\)=\n)?#{1,4} .*$"
-_EXERCISE = r":::\{exercise\}.*\n(?::.*\n)+"
-
-
-def _stub(path: Path) -> str:
-    """Headings, labels and exercises of a page; the glossary and the bibliography whole."""
-    text = path.read_text(encoding="utf-8")
-    if path.stem in ("glossary", "bibliography"):
-        return text
-    if path.suffix == ".ipynb":
-        cells = json.loads(text)["cells"]
-        text = "\n\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown")
-    else:
-        text = re.sub(r"^(`{3,})[^`].*?^\1$", "", text, flags=re.MULTILINE | re.DOTALL)
-    text = re.sub(r"\{[a-z:]+\}`[^`]*`", "", text)
-    parts = re.findall(f"^(?:{_HEADING}|{_EXERCISE})", text, re.MULTILINE)
-    return "\n\n".join(p if not p.startswith(":::") else f"{p}\n.\n:::" for p in parts)
-
-
-def _in_one_file(page: Path, target: Path) -> str:
-    """The page with its style sheets, scripts and pictures inside, and links that lead somewhere.
-
-    Args:
-        page: as the builder left it.
-        target: where it will stand; links to the built book are made relative to it.
-    """
-    text = page.read_text(encoding="utf-8")
+def put_inside(soup: Any, folder: Path) -> None:
+    """Put style sheets, scripts and pictures into a page that stands in a folder."""
 
     def beside(address: str) -> Path:
-        return (page.parent / address.partition("?")[0]).resolve()
+        return (folder / address.partition("?")[0]).resolve()
 
-    def sheet(match: re.Match[str]) -> str:
-        path = beside(match[1])
-        css = re.sub(r"/\*# sourceMapping.*?\*/", "", path.read_text(encoding="utf-8"))
-        # Of the theme's fonts only the one of the icons in boxes; its script draws all others.
-        css = re.sub(r"@font-face\s*\{(?![^}]*fa-solid)[^}]*\}", "", css)
-        css = re.sub(r",\s*url\([^)]*\)\s*format\(.?truetype.?\)", "", css)
-        css = re.sub(
-            r"url\(\s*[\"']?(?!data:|#)([^)\"']+)[\"']?\s*\)",
-            lambda m: f"url({_data(path.parent / m[1])})",
-            css,
-        )
-        return f"<style>{css}</style>"
-
-    late: list[str] = []
-
-    def script(match: re.Match[str]) -> str:
-        before, address, after = match.groups()
-        path = beside(address)
+    for link in soup.select("link[href]"):
+        if "icon" in link["rel"]:
+            link["href"] = _data(beside(link["href"]))
+        elif "stylesheet" in link["rel"]:
+            style = soup.new_tag("style")
+            style.string = _sheet(beside(link["href"]))
+            link.replace_with(style)
+        else:
+            link.decompose()
+    soup.head.append(BeautifulSoup(f"<style>{STYLE}</style>", "html.parser"))
+    for image in soup.select("img[src]"):
+        if not image["src"].startswith(("data:", "http")):
+            image["src"] = _data(beside(image["src"]))
+    for script in soup.select("script[src]"):
+        path = beside(script.attrs.pop("src"))
         if path.name == "tex-chtml.js":  # this one would fetch fonts; that one draws letters
             path = path.with_name("tex-svg.js")
-        code = path.read_text(encoding="utf-8")
-        code = re.sub(r"^//# sourceMapping.*$", "", code, flags=re.MULTILINE)
-        code = code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
-        attributes = re.sub(r"\s*\b(?:defer|async)(?:=\"\w*\")?", "", before + after)
-        made = f"<script{attributes}>{code}</script>"
-        if "defer" not in before + after:
-            return made
-        late.append(made)
-        return ""
+        code = re.sub(r"(?m)^//# sourceMapping.*$", "", path.read_text(encoding="utf-8"))
+        script.string = code.replace("</script", "<\\/script").replace("<!--", "<\\!--")
+        if script.attrs.pop("defer", None) is not None:
+            soup.body.append(script.extract())
 
-    text = re.sub(r'<link rel="(?:preload|index|search|next|prev)"[^>]*>', "", text)
-    text = re.sub(r"<link(?=[^>]*rel=\"stylesheet\")[^>]*href=\"([^\"]+)\"[^>]*>", sheet, text)
-    text = re.sub(r"<script([^>]*?)\s+src=\"([^\"]+)\"([^>]*)></script>", script, text)
-    text = re.sub(
-        r'(<(?:img|link)\b[^>]*\b(?:src|href)=")(?!data:|https?:|#)([^"]+)"',
-        lambda m: f'{m[1]}{_data(beside(m[2]))}"',
-        text,
-    )
-    text = relink(text, page, target)
-    text = text.replace("</head>", f"<style>{STYLE}</style>\n</head>", 1)
-    head, end, tail = text.rpartition("</body>")
-    return head + "\n".join(late) + end + tail
+
+def _sheet(path: Path) -> str:
+    """A style sheet with its pictures inside."""
+    css = re.sub(r"/\*# sourceMapping.*?\*/", "", path.read_text(encoding="utf-8"))
+    # Of the theme's fonts only the one of the icons in boxes; its script draws all others.
+    css = re.sub(r"@font-face\s*\{(?![^}]*fa-solid)[^}]*\}", "", css)
+    css = re.sub(r",\s*url\([^)]*\)\s*format\(.?truetype.?\)", "", css)
+    address = r"url\(\s*[\"']?(?!data:|#)([^)\"']+)[\"']?\s*\)"
+    return re.sub(address, lambda m: f"url({_data(path.parent / m[1])})", css)
 
 
 def _data(path: Path) -> str:
@@ -165,27 +139,37 @@ def _data(path: Path) -> str:
     return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
 
 
-def relink(text: str, page: Path, target: Path) -> str:
-    """Links to other pages lead to the built book, or, when there is none, are plain text."""
-    here, book = page.parent.parent, root() / "_build" / "html"
+def relink(soup: Any, page: Path, target: Path) -> None:
+    """Links to other pages lead to the built book, or, when there is none, are plain text.
 
-    def link(match: re.Match[str]) -> str:
-        before, address = match.groups()
-        path, hash_, anchor = address.partition("#")
-        goal = (page.parent / path.partition("?")[0]).resolve()
-        if goal == page.resolve():
-            return f'{before}href="{hash_}{anchor}"'
-        if goal.suffix == ".ipynb":  # the theme's button for the page's source
-            return f'{before}href="{target.stem}.ipynb"'
-        built = book / goal.relative_to(here.resolve()) if goal.is_relative_to(here) else book
-        if not built.is_file():
-            return before.rstrip()
-        return f'{before}href="{os.path.relpath(built, target.parent)}{hash_}{anchor}"'
+    Args:
+        soup: of the page.
+        page: as the builder left it.
+        target: where it will stand, beside its notebook.
+    """
+    here, book = page.parent.parent.resolve(), root() / "_build" / "html"
 
-    text = re.sub(r'(<a\b[^>]*?)\bhref="(?!data:|[a-z]+:|#)([^"]*)"', link, text)
-    found = (book / "search.html").is_file()
-    search = os.path.relpath(book / "search.html", target.parent) if found else ""
-    return re.sub(r'(<form[^>]*\baction=")[^"]*"', rf'\g<1>{search}"', text)
+    def built(address: str) -> str:
+        """Where a file of the book is, seen from the target; empty when it is not there."""
+        goal = (page.parent / address.partition("?")[0]).resolve()
+        there = book / goal.relative_to(here) if goal.is_relative_to(here) else book
+        return os.path.relpath(there, target.parent) if there.is_file() else ""
+
+    for link in soup.select("a[href]"):
+        path, hash_, anchor = link["href"].partition("#")
+        if not path or re.match(r"[a-z]+:", path):
+            continue
+        if path.endswith(".ipynb"):  # the button for the page's source; it lies beside the page
+            link["href"] = f"{target.stem}.ipynb"
+            link.attrs.pop("download", None)  # which the book's script would see to
+        elif Path(path).name == page.name:
+            link["href"] = hash_ + anchor
+        elif address := built(path):
+            link["href"] = address + hash_ + anchor
+        else:
+            del link["href"]
+    for form in soup.select("form[action]"):
+        form["action"] = built(form["action"])
 
 
 INDEX = """<!doctype html>
@@ -215,16 +199,15 @@ def write_index(folder: Path) -> Path:
     """
     rows = []
     for path in folder.glob("*/*.ipynb"):
-        if path.name.endswith(".unfinished.ipynb"):
-            continue
         about = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("rerun")
         if about:
             page = path.with_suffix(".html")
             link = (page if page.is_file() else path).relative_to(folder).as_posix()
             cells = [f'<a href="{link}">{escape(about["title"])}</a>']
             cells += [escape(about[key]) for key in ("changed", "differs", "when")]
-            rows.append((about["when"], link, "".join(f"<td>{cell}</td>" for cell in cells)))
-    body = "\n".join(f"<tr>{row}</tr>" for _, _, row in sorted(rows, reverse=True))
+            row = "".join(f"<td>{cell}</td>" for cell in cells)
+            rows.append((about["when"], f"<tr>{row}</tr>"))
     index = folder / "index.html"
+    body = "\n".join(row for _, row in sorted(rows, reverse=True))
     index.write_text(INDEX.format(rows=body), encoding="utf-8")
     return index

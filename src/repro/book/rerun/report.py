@@ -1,4 +1,4 @@
-"""What a reader of a rerun is told first, and the two files that hold the rerun."""
+"""From an executed notebook to its page, its readable form, and what the console says."""
 
 from __future__ import annotations
 
@@ -9,22 +9,56 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from repro.book.rerun.changes import Change, Changes, plural
-from repro.book.rerun.numbers import Quote, fill, key_numbers
-from repro.book.rerun.page import render
-from repro.book.rerun.plain import plain
-
-Given = dict[str, tuple[Any, Any]]
-"""Parameters that were given: name to value and stored value."""
+from repro.book.parameters import parameters_of, titles
+from repro.book.rerun.changes import Change, Changes, changes, fill, key_numbers, plural
+from repro.book.rerun.notebook import plain
+from repro.book.rerun.page import render, write_index
+from repro.paths import root
 
 MOST_NUMBERS = 12
 """Numbers of the prose that the console shows."""
 
 
-def _changed(given: Given, mark: str = "") -> str:
+def finish(chapter: str, values: dict[str, Any], executed: Path, target: Path) -> Path:
+    """Write a rerun's page and notebook, and report on the console.
+
+    Args:
+        chapter: its name in the book.
+        values: the parameters that were given.
+        executed: the notebook as papermill left it; it is removed.
+        target: the notebook to write; the page stands beside it.
+
+    Returns:
+        The page.
+    """
+    import nbformat
+
+    stored = nbformat.read(root() / "chapters" / f"{chapter}.ipynb", as_version=4)
+    rerun = nbformat.read(executed, as_version=4)
+    found = changes(stored, rerun)
+    rerun.metadata["rerun"] = {
+        "title": titles()[chapter],
+        "changed": _changed(chapter, values),
+        "differs": _differs(found),
+        "when": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
+    }
+    page = target.with_suffix(".html")
+    box = banner(_changed(chapter, values, "`"), found)
+    notebook = page_and_notebook(stored, rerun, chapter, box, target.parent)
+    nbformat.write(notebook, target)
+    executed.unlink()
+    print(f"Done: {page}\n      {target}")
+    print(console(_changed(chapter, values), found))
+    if target.parent.parent.name == "runs":
+        print(f"All own runs: {write_index(target.parent.parent)}")
+    return page
+
+
+def _changed(chapter: str, values: dict[str, Any], mark: str = "") -> str:
     """``depth = 8 (stored: 4)``; ``mark`` goes around code. Long stored lists are counted."""
     parts = []
-    for name, (value, stored) in given.items():
+    for name, value in values.items():
+        stored = parameters_of(chapter).model_fields[name].default
         old = f"{mark}{stored}{mark}"
         if isinstance(stored, list) and len(str(stored)) > 40:
             old = f"{len(stored)} others"
@@ -33,32 +67,17 @@ def _changed(given: Given, mark: str = "") -> str:
 
 
 def _differs(found: Changes) -> str:
-    parts = []
-    if found.exhibits:
-        parts.append(plural(len(found.exhibits), "exhibit"))
-    if found.numbers:
-        parts.append(plural(len(found.numbers), "number"))
-    return " and ".join(parts) or "nothing"
+    counts = {"exhibit": len(found.exhibits), "number": len(found.numbers)}
+    return " and ".join(plural(n, noun) for noun, n in counts.items() if n) or "nothing"
 
 
-def index_entry(title: str, given: Given, found: Changes) -> dict[str, str]:
-    """What the index of own runs shows of this one, under its chapter's title."""
-    return {
-        "title": title,
-        "changed": _changed(given),
-        "differs": _differs(found),
-        "when": f"{datetime.now():%Y-%m-%d %H:%M:%S}",
-    }
-
-
-def console(given: Given, found: Changes) -> str:
+def console(changed: str, found: Changes) -> str:
     """What `repro run` prints at the end."""
-    lines = [f"Changed: {_changed(given)}"]
+    lines = [f"Changed: {changed}"]
     if not found:
         return "\n".join([*lines, f"Nothing differs from the stored chapter: {found.same}."])
     lines.append(f"What differs from the stored chapter ({_differs(found)}):")
-    lines += [f"  {change}" for change in found.exhibits]
-    lines += [f"  {line}" for line in found.numbers[:MOST_NUMBERS]]
+    lines += [f"  {line}" for line in (*found.exhibits, *found.numbers[:MOST_NUMBERS])]
     if (more := len(found.numbers) - MOST_NUMBERS) > 0:
         lines.append(f"  and {plural(more, 'more number')}, marked on the page")
     if found.same:
@@ -66,78 +85,54 @@ def console(given: Given, found: Changes) -> str:
     return "\n".join(lines)
 
 
-def banner(given: Given, found: Changes, marked: bool) -> str:
-    """The box at the head of a rerun, in MyST markdown.
+DOTS = " Numbers that differ have dots below; point at one to see the stored value."
 
-    Args:
-        given, found: what was changed, and what differs.
-        marked: whether numbers that differ are marked, as on the page.
-    """
+
+def banner(changed: str, found: Changes) -> str:
+    """The box at the head of a rerun, in MyST markdown."""
 
     def line(change: Change) -> str:
         what = escape(change.what, quote=False)
         what = f'<a href="#{change.anchor}">{what}</a>' if change.anchor else what
-        return f"- {what}: {change.how}"
+        return f"- {what}: {change.how}\n"
 
-    text = [
-        ":::{admonition} A run of your own",
-        ":class: note",
-        "",
-        f"Changed: {_changed(given, '`')}.",
-        "",
-        f"What differs from the stored chapter: {_differs(found)}."
-        + " Numbers that differ have dots below; point at one to see the stored value."
-        * (marked and bool(found.numbers)),
-        "",
-        *map(line, found.exhibits),
-        ":::",
-    ]
-    return "\n".join(text)
+    return (
+        ":::{admonition} A run of your own\n:class: note\n\n"
+        f"Changed: {changed}.\n\n"
+        f"What differs from the stored chapter: {_differs(found)}.{DOTS * bool(found.numbers)}\n\n"
+        f"{''.join(map(line, found.exhibits))}:::"
+    )
 
 
-def _marked(one: Quote) -> str:
-    if one.new == one.old:
-        return one.new
-    old = "not there" if one.old is None else one.old
-    title = escape(f"stored chapter: {old}", quote=True)
-    return f'<span class="repro-changed" title="{title}">{escape(one.new)}</span>'
+def _marked(now: str, before: str) -> str:
+    title = escape(f"stored chapter: {before}", quote=True)
+    return f'<span class="repro-changed" title="{title}">{escape(now)}</span>'
 
 
-def page_and_notebook(
-    stored: Any, rerun: Any, chapter: str, given: Given, found: Changes, page: Path
-) -> Any:
+def page_and_notebook(stored: Any, rerun: Any, chapter: str, box: str, folder: Path) -> Any:
     """Write a rerun's page, and return its notebook with all that Jupyter cannot show in words.
 
     Args:
         stored, rerun: executed notebooks.
         chapter: its name in the book.
-        given, found: what to say first.
-        page: the HTML file to write.
+        box: goes under the title, see `banner`.
+        folder: where the page goes.
     """
     from nbformat.v4 import new_markdown_cell
 
     old, new = key_numbers(stored), key_numbers(rerun)
-    book, readable = (_headed(rerun, banner(given, found, marked)) for marked in (True, False))
-    if any("{cite" in c.source for c in _prose(book)):
+    prose = [cell for cell in rerun.cells if cell.cell_type == "markdown"]
+    title, _, rest = prose[0].source.partition("\n")
+    prose[0].source = f"{title}\n\n{box}\n{rest}"
+    book = deepcopy(rerun)
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            cell.source = fill(cell.source, new, old, _marked)
+    if any("{cite" in cell.source for cell in prose):
         source = "## References\n\n```{bibliography}\n:filter: docname in docnames\n```"
         book.cells.append(new_markdown_cell(source, id="own-run-references"))
-    for cell in _prose(book):
-        cell.source = fill(cell.source, new, old, _marked)
-    anchors = render(book, chapter, page)
-    for cell in _prose(readable):
-        text = plain(fill(cell.source, new, old), anchors)
+    said = render({chapter: book}, folder)
+    for cell in prose:
+        text = plain(fill(cell.source, new, old), said).replace(DOTS, "")
         cell.source = re.sub(r'<a href="#[^"]*">(.*?)</a>', r"\1", text)
-    return readable
-
-
-def _prose(notebook: Any) -> list[Any]:
-    return [cell for cell in notebook.cells if cell.cell_type == "markdown"]
-
-
-def _headed(notebook: Any, box: str) -> Any:
-    """A copy of a notebook with a box under its title."""
-    copy = deepcopy(notebook)
-    top = _prose(copy)[0]
-    title, _, rest = top.source.partition("\n")
-    top.source = f"{title}\n\n{box}\n{rest}"
-    return copy
+    return rerun

@@ -35,10 +35,17 @@ def write_notebook_scripts(app: Any, failure: Exception | None) -> None:
         notebook.with_name(f"{notebook.name}.js").write_text(script, encoding="utf-8")
 
 
+def use_rerun(app: Any, docname: str, source: list[str]) -> None:
+    """Read a chapter as it was rerun in place of the stored one; see `repro.book.rerun.page`."""
+    source[0] = app.config.repro_rerun.get(docname, source[0])
+
+
 def setup(app: Any) -> dict[str, Any]:
     """Called by Sphinx. The theme makes its own context at the default priority, 500."""
     app.config.templates_path.append(str(Path(__file__).parent / "templates"))
     app.add_role("exhibit", XRefRole(warn_dangling=True, innernodeclass=nodes.inline))
+    app.add_config_value("repro_rerun", {}, "")
+    app.connect("source-read", use_rerun)
     app.connect("doctree-read", exhibits.collect)
     app.connect("env-purge-doc", exhibits.forget)
     app.connect("env-get-updated", exhibits.renumber, priority=600)

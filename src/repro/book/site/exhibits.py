@@ -129,6 +129,8 @@ def resolve(app: Any, env: Any, node: Any, contnode: Any) -> Any:
     stem, _, anchor = node["reftarget"].rpartition("#")
     page = f"chapters/{stem}" if stem else node["refdoc"]
     label = env.repro_labels.get(page, {}).get(anchor)
+    if label is None and app.config.repro_rerun:  # a rerun may have fewer
+        return nodes.inline("", "the figure" if anchor.startswith("fig-") else "the table")
     if label is None:
         return None  # Sphinx warns
     text = contnode if node["refexplicit"] else nodes.inline("", label)

@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import json
 import re
-from html.parser import HTMLParser
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
+
+from bs4 import BeautifulSoup
 
 from repro.book.site.exhibits import page_number
 
 INDEX = "search-text.js"
-VOID = {"br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
-BLOCKS = {"p", "li", "tr", "figcaption", "caption", "dd", "pre", "div", "summary"}
-HIDDEN = {"script", "style", "svg", "nav", "thead"}
-HIDDEN_CLASSES = {
-    "headerlink",
-    "cell_input",
-    "solution",
-    "section-number",
-    "hide",
-    "caption-number",
-}
+BLOCKS = "p, li, figcaption, caption, dd, pre, div, summary, section"
+HIDDEN = (
+    "script, style, svg, nav, thead, .headerlink, .cell_input, .solution, .section-number, .hide,"
+    ".caption-number"
+)
+BREAK = "\0"
 TEX = {
     r"\\[()\[\]]|\\left|\\right|\\,|\\;|[{}]": "",
     r"\\(?:text|mathrm|operatorname)": "",
@@ -41,108 +38,50 @@ TEX = {
 }
 
 
-class Section:
-    """A piece of a page that a hit can lead to.
-
-    Attributes:
-        anchor: its id on the page.
-        heading: its title, or the word that a glossary explains.
-        prose: blocks of text.
-        rows: rows of its tables.
-    """
-
-    def __init__(self, anchor: str) -> None:
-        self.anchor, self.heading = anchor, ""
-        self.prose: list[str] = []
-        self.rows: list[str] = []
-
-    def packed(self) -> list[str]:
-        return [self.anchor, self.heading, "\n".join(self.prose), "\n".join(self.rows)]
-
-
-class PageText(HTMLParser):
-    """What a reader reads in a built page, without code, drawings and solutions."""
-
-    def __init__(self, html: str) -> None:
-        super().__init__()
-        self.sections: list[Section] = []
-        self._open: list[Section] = []
-        self._buffer = ""
-        self._hidden = 0  # how many elements deep in something hidden
-        self._math = False
-        _, _, article = html.partition('<article class="bd-article">')
-        self.feed(article.partition("</article>")[0])
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        if tag in VOID:
-            return
-        known = dict(attrs)
-        classes = set((known.get("class") or "").split())
-        if self._hidden or tag in HIDDEN or classes & HIDDEN_CLASSES:
-            self._hidden += 1
-            return
-        if tag in BLOCKS:
-            self._flush()
-        anchor = known.get("id") or ""
-        if tag == "section" and anchor and not anchor.startswith("exercise-content"):
-            self._begin(anchor)
-        elif tag == "dt":
-            self._flush()
-            if not (self._is_term() and not self._open[-1].prose):  # else another name of the same
-                self._end_term()
-                self._begin(anchor)
-
-    def handle_endtag(self, tag: str) -> None:
-        if tag in VOID:
-            return
-        if self._hidden:
-            self._hidden -= 1
-            return
-        if tag in ("h1", "h2", "h3", "h4", "dt") and self._open:
-            known = self._open[-1].heading
-            self._open[-1].heading = f"{known}, {self._take()}" if known else self._take()
-        elif tag in ("td", "th"):
-            self._buffer += "  "
-        elif tag in BLOCKS:
-            self._flush(row=tag == "tr")
-        elif tag == "dl":
-            self._end_term()
-        elif tag == "section" and len(self._open) > 1:
-            self._flush()
-            self._open.pop()
-
-    def handle_data(self, data: str) -> None:
-        if not self._hidden:
-            self._buffer += plain(data) if "\\" in data else data
-
-    def _begin(self, anchor: str) -> None:
-        self._flush()
-        self._open.append(Section(anchor))
-        self.sections.append(self._open[-1])
-
-    def _is_term(self) -> bool:
-        return bool(self._open) and self._open[-1].anchor.startswith("term-")
-
-    def _end_term(self) -> None:
-        if self._is_term():
-            self._flush()
-            self._open.pop()
-
-    def _take(self) -> str:
-        text, self._buffer = " ".join(self._buffer.split()), ""
-        return text
-
-    def _flush(self, row: bool = False) -> None:
-        text = self._take()
-        if text and self._open:
-            (self._open[-1].rows if row else self._open[-1].prose).append(text)
-
-
 def plain(tex: str) -> str:
     """A formula as one would type it."""
     for pattern, text in TEX.items():
         tex = re.sub(pattern, text, tex)
     return tex
+
+
+def _lines(tag: Any) -> str:
+    """The text of an element, one line for each block."""
+    lines = (" ".join(line.split()) for line in tag.get_text().split(BREAK))
+    return "\n".join(line for line in lines if line)
+
+
+def sections(html: str) -> list[list[str]]:
+    """What a reader reads in a built page, without code, drawings and solutions.
+
+    Returns:
+        For each piece that a hit can lead to, a section or an entry of the glossary: its anchor,
+        its heading or the words that it explains, its prose, and the rows of its tables.
+    """
+    article: Any = BeautifulSoup(html, "html.parser").select_one("article.bd-article")
+    if article is None:
+        return []
+    for tag in article.select(HIDDEN):
+        tag.extract()
+    for text in article.find_all(string=re.compile(r"\\")):
+        text.replace_with(plain(text))
+    for tag in article.select(BLOCKS):
+        tag.insert(0, BREAK)
+        tag.append(BREAK)
+    for tag in article.select("td, th"):
+        tag.append(" ")
+    found = []
+    # From the last one: a piece is taken out before the one around it is read.
+    pieces = article.select("section[id]:not([id^=exercise-content]), dl.glossary > dd")
+    for piece in reversed(pieces):
+        heads = piece.find_all(["h1", "h2", "h3", "h4"], recursive=False)
+        if piece.name == "dd":
+            heads = [*takewhile(lambda tag: tag.name == "dt", piece.find_previous_siblings())][::-1]
+        anchor = piece.get("id") or heads[0]["id"]
+        heading = ", ".join(_lines(head.extract()) for head in heads)
+        rows = "\n".join(_lines(row.extract()) for row in piece.select("tr"))
+        found.append([anchor, heading, _lines(piece.extract()), rows])
+    return found[::-1]
 
 
 def page_entry(html: str, address: str, number: str, kind: int) -> dict[str, Any]:
@@ -154,19 +93,14 @@ def page_entry(html: str, address: str, number: str, kind: int) -> dict[str, Any
         number: the chapter's, see `exhibits.page_number`.
         kind: 0 for a chapter, 1 for a page of the evidence, 2 for the others; ranks hits.
     """
-    sections = PageText(html).sections
-    return {
-        "url": address,
-        "title": sections[0].heading if sections else address,
-        "number": number,
-        "kind": kind,
-        "sections": [section.packed() for section in sections],
-    }
+    found = sections(html)
+    title = found[0][1] if found else address
+    return {"url": address, "title": title, "number": number, "kind": kind, "sections": found}
 
 
 def write_index(app: Any, failure: Exception | None) -> None:
     """Write the index of all pages when they have been built."""
-    if failure or app.builder.format != "html":
+    if failure or app.builder.format != "html" or app.config.repro_rerun:
         return
     out = Path(app.outdir)
     entries = []
