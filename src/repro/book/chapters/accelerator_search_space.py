@@ -171,7 +171,7 @@ def blocks_figure(drawn: Mapping[str, str], device: str) -> Figure:
             colour = MEMORY if intensity < ridge else ARITHMETIC
             line = {"arrowstyle": "-|>", "color": colour, "lw": 2}
             ax.annotate("", (x + arrow - 0.1, y + 0.55), (x + 0.1, y + 0.55), arrowprops=line)
-            text: dict[str, Any] = {"ha": "center", "color": colour, "fontsize": 8.5}
+            text: dict[str, Any] = {"ha": "center", "fontsize": 8.5}
             ax.text(x + arrow / 2, y + 0.65, conv.label, va="bottom", **text)
             count = f"{conv.flops / 1e6:.1f} MF\n{intensity:.0f} op/byte"
             ax.text(x + arrow / 2, y + 0.45, count, va="top", **text)
@@ -247,7 +247,7 @@ CHOICES: Mapping[str, tuple[str, str]] = {
     "swish for ReLU, MBConv": ("MBConv-c32-silu@28", "MBConv-c32@28"),
     "swish for ReLU, fused MBConv": ("FusedMBConv-c32-silu@28", "FusedMBConv-c32@28"),
     "squeeze-excite, ratio 0.25": ("MBConv-c32-se0.25@28", "MBConv-c32@28"),
-    "its ratio 1 for 0.25": ("MBConv-c32-se1@28", "MBConv-c32-se0.25@28"),
+    "squeeze-excite, ratio 1 for 0.25": ("MBConv-c32-se1@28", "MBConv-c32-se0.25@28"),
     "space-to-batch, 2 × 2 parts": ("MBConv-c32-b2@28", "MBConv-c32@28"),
     "fused for depthwise": ("FusedMBConv-c32@28", "MBConv-c32@28"),
     "space-to-depth": (f"{STEPS[HIDDEN_STEP]}[:2]", f"{STEPS['EfficientNet-B0']}[:2]"),

@@ -272,7 +272,7 @@ def verdict_table(found: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     """The paper's figures beside the proxies: columns strategy, asked, two differences, verdict."""
     paper = published.pooled(gaps).gap
     paper[SINGLES] = paper[list(SINGLE)].mean()
-    ours = [f"{r['mean']:+.1f} ({r['low']:+.1f} to {r['high']:+.1f})" for _, r in found.iterrows()]
+    ours = [f"{r['mean']:+.2f} ({r['low']:+.2f} to {r['high']:+.2f})" for _, r in found.iterrows()]
     return pd.DataFrame(
         {
             "strategy": found.strategy.str.replace("alpha=", "α = "),
@@ -303,6 +303,7 @@ def own_runs(records: Sequence[TrainingRecord]) -> tuple[pd.DataFrame, Numbers]:
         "das_own_gain": float(found.gain.iloc[0]),
         "das_worse": 100 * WORSE,
         "das_alike": 100 * ALIKE,
+        "das_alike_points": ALIKE * float(found.gain.iloc[0]),
     }
     numbers |= {f"das_own_{k}": f"{means[k]:+.1f}" if k in means else "–" for k in ("d", "r")}
     control = trained("digits", records)

@@ -37,6 +37,7 @@ SCALINGS = {
     "LACS TPU": STRATEGY_COLOURS["r"],
 }
 """Colours of the kinds of blocks, and of the ways to scale."""
+OWN = "EfficientNet's scaling"
 
 
 def blocks_figure(net: Network, plain: Network) -> Figure:
@@ -76,7 +77,7 @@ def blocks_figure(net: Network, plain: Network) -> Figure:
     stages = [piece.stage for piece in drawn]
     starts = sorted(set(stages))
     bottom.set_xticks([stages.index(stage) for stage in starts], [str(stage) for stage in starts])
-    bottom.set_xlabel("first conv or block of each stage, numbered as in Table 1")
+    bottom.set_xlabel("first conv or block of each stage, numbered as in the paper's Table 1")
     for ax in (top, bottom):
         ax.grid(visible=False, axis="x")
     return fig
@@ -101,15 +102,12 @@ def figure3() -> Figure:
     for ax, device in zip(axes, ("V100", "TPUv3"), strict=True):
         heights = {
             title: [float(b.speedup) for b in bars if (b.device, b.scaling) == (device, scaling)]
-            for title, scaling in (
-                ("EfficientNet's scaling", "single-objective"),
-                ("LACS", "LACS"),
-            )
+            for title, scaling in ((OWN, "single-objective"), ("LACS", "LACS"))
         }
         _bars(ax, heights, [SCALINGS["single objective"], SCALINGS["LACS GPU"]], device)
         dots = by_latency[by_latency.device == device].latency
         at = [i + 0.2 for i in range(len(dots))]
-        ax.plot(at, dots, "o", color=STRATEGY_COLOURS["dwr"], label="by Table 3's latencies")
+        ax.plot(at, dots, "o", color=STRATEGY_COLOURS["dwr"], label="by printed latencies")
     legend(fig, axes)
     return fig
 
@@ -134,7 +132,8 @@ def table6_figure() -> Figure:
     for ax, (column, title) in zip(axes, titles.items(), strict=True):
         for (scaling, colour), marker in zip(SCALINGS.items(), "so^", strict=True):
             values = [getattr(r, column) for r in reference.x_levels() if r.scaling == scaling]
-            ax.plot(LEVELS, values, marker=marker, color=colour, label=scaling)
+            label = scaling if scaling.startswith("LACS") else OWN
+            ax.plot(LEVELS, values, marker=marker, color=colour, label=label)
         ax.set(title=title, xlabel="level", ylim=(0, None))
     legend(fig, axes)
     return fig

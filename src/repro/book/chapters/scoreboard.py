@@ -73,7 +73,7 @@ STYLES: Mapping[str, Style] = {
     "reproduced within tolerance": Style("≈", "repro-good", STRATEGY_COLOURS["wr"]),
     "trend reproduced": Style("↗", "repro-good", STRATEGY_COLOURS["d"]),
     OFF: Style("≠", "repro-off", STRATEGY_COLOURS["dwr"]),
-    OPEN: Style("–", "repro-open", STRATEGY_COLOURS["alpha=2/3"]),
+    OPEN: Style("–", "repro-open", "#909090"),
 }
 MEANING: Mapping[str, str] = {
     "reproduced": "Ours equals the published value, or rounds to the digits printed.",

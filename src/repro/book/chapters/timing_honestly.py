@@ -15,7 +15,7 @@ from repro.records import TrapRecord
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SEEN, UNSEEN = STRATEGY_COLOURS["dwr"], STRATEGY_COLOURS["alpha=2/3"]
+SEEN, UNSEEN = STRATEGY_COLOURS["dwr"], "#909090"
 A, B = STRATEGY_COLOURS["d"], STRATEGY_COLOURS["dwr"]
 
 

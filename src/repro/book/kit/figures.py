@@ -30,7 +30,7 @@ STRATEGY_COLOURS: Mapping[str, str] = {
     "dw": "#87912a",
     "wr": "#4a98cc",
     "dwr": "#d55e00",
-    "alpha=2/3": "#909090",
+    "alpha=2/3": "#8b5fd6",
     "dWr": "#cc5fb0",
     "orig": "#8c8c8c",
 }
