@@ -9,7 +9,6 @@ from repro.paths import root
 from repro.records import changed_code
 from repro.stored import stored
 
-pytestmark = pytest.mark.xfail(strict=False, reason="rooms are being moved")
 
 FLOORS = (
     ("cli", "__main__"),
