@@ -58,7 +58,7 @@ def drawn_roofs() -> list[Roof]:
     drawn = [
         (r.device, float(r.peak_tops), float(r.bandwidth_tb_s)) for r in reference.drawn_rooflines()
     ]
-    return [Roof(d, "Figure 2", peak * 1e12, slope * 1e12, dtypes[d]) for d, peak, slope in drawn]
+    return [Roof(d, "paper's Figure 2", p * 1e12, b * 1e12, dtypes[d]) for d, p, b in drawn]
 
 
 def roof_of(peaks: Peaks, source: str) -> Roof:

@@ -59,7 +59,7 @@ SERIES: Mapping[str, Mapping[str, str]] = {
 """Networks whose intensity is computed: zoo name, and what Table 3 calls its row."""
 COLOURS = tuple(STRATEGY_COLOURS[key] for key in ("d", "r", "dw", "dwr", "dr", "dWr", "w"))
 OTHERS = STRATEGY_COLOURS["orig"]
-STYLES: Mapping[str, str] = {"Figure 2": "-", "data sheet": "--"}
+STYLES: Mapping[str, str] = {"paper's Figure 2": "-", "data sheet": "--"}
 """Of rooflines by where their rates come from; measured ones are dotted."""
 
 
@@ -107,9 +107,9 @@ def roofline_figure(roofs: Sequence[Roof], series: Mapping[str, pd.DataFrame]) -
     """
     import matplotlib.pyplot as plt
 
-    fig, (top, low) = plt.subplots(
-        2, 1, figsize=(7.4, 6.2), sharex=True, height_ratios=[3.2, 0.34 * len(series) + 0.3]
-    )
+    heights = [3.2, 0.15 * sum(map(len, series.values()))]
+    fig, (top, low) = plt.subplots(2, 1, sharex=True, height_ratios=heights)
+    fig.set_size_inches(7.4, 1.4 + sum(heights))
     left, right = 4.0, 800.0
     for i, (roof, colour) in enumerate(zip(roofs, COLOURS * 3, strict=False)):
         x = sorted({left, min(max(roof.ridge, left), right), right})
@@ -133,17 +133,17 @@ def roofline_figure(roofs: Sequence[Roof], series: Mapping[str, pd.DataFrame]) -
     log_axis(top, "y", (0.2, 1, 5, 20, 100, 500))
     top.set(xlim=(left, right), ylabel="10¹² operations/s (log)")
     legend(fig, [top], 2)
-    for y, (name, table) in enumerate(series.items()):
-        colour = FAMILY_COLOURS[name]
-        bar = {"color": colour, "lw": 7, "alpha": 0.28}
-        low.hlines([y] * len(table), table.less, table.more, **bar)
-        low.plot(table.printed, [y] * len(table), "|", color=colour, ms=13, mew=1.8)
-        low.plot(table.counted, [y] * len(table), "x", color=colour)
-    low.set_yticks(range(len(series)), list(series))
-    low.set_ylim(len(series) - 0.5, -0.5)
+    names: list[str] = []
+    for family, table in series.items():
+        colour, y = FAMILY_COLOURS[family], range(len(names), len(names) + len(table))
+        low.hlines(y, table.less, table.more, color=colour, lw=6, alpha=0.3)
+        low.plot(table.printed, y, "|", color=colour, ms=8, mew=2)
+        low.plot(table.counted, y, "x", color=colour)
+        names += table.network.str.replace("EN-TF|EN", "EfficientNet", regex=True).tolist()
+    low.set_yticks(range(len(names)), names, fontsize=8)
     low.tick_params(axis="y", length=0)
     low.grid(axis="y", visible=False)
-    low.set_xlabel("operational intensity, operations per byte (log)")
+    low.set(ylim=(len(names) - 0.5, -0.5), xlabel="operational intensity, operations/byte (log)")
     return fig
 
 
