@@ -9,7 +9,6 @@ from repro.paths import root
 from repro.records import changed_code
 from repro.stored import stored
 
-
 FLOORS = (
     ("cli", "__main__"),
     ("book",),

@@ -1,5 +1,4 @@
 """Network descriptions, the zoo of named ones, and scaling. Pure Python: no torch, no numpy."""
-# ruff: noqa: F401 (a list of names)
 
 from repro.arch.efficientnet_x import XStage
 from repro.arch.network import (
