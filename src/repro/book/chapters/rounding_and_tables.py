@@ -81,8 +81,6 @@ TITLES: Mapping[str, str] = {
     "Table 8": "Table 8: large models",
     EARLY: "Early Convolutions, Table 2: the same networks, trained again",
 }
-UNKNOWN = "RegNetZ-4GF-224"
-"""The one row of Tables 5 to 8 whose network was never published and cannot be recovered."""
 QUANTITIES: Mapping[str, tuple[str, str]] = {
     "GF": ("flops", "gflops"),
     "params, M": ("params", "mparams"),
