@@ -38,16 +38,9 @@ def counts(net: Network) -> dict[str, float]:
 def scaled(
     bases: Iterable[str], strategies: Mapping[str, Strategy], scales: Sequence[float]
 ) -> pd.DataFrame:
-    """Every base under every strategy at every scale.
+    """Every base under every strategy, by the name to show, at every factor on flops.
 
-    Args:
-        bases: zoo names.
-        strategies: by the name to show, for example the paper's ``PAPER``.
-        scales: factors on flops.
-
-    Returns:
-        Columns base, family, strategy, s, resolution, flops, params, acts, and
-        flops_ratio, params_ratio, acts_ratio relative to the unscaled base.
+    Ratios are relative to the unscaled base.
     """
     rows = []
     for base in bases:

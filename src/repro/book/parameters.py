@@ -163,11 +163,7 @@ def _limits(schema: Mapping[str, Any]) -> list[str]:
 
 
 def check(chapter: str, **values: Any) -> ChapterParameters:
-    """Validate a chapter's parameters.
-
-    Args:
-        chapter: the file's stem, for example ``"rounding-and-tables"``.
-        values: parameters by name; the rest keep their defaults.
+    """Validate a chapter's parameters, some given by name; the rest keep their defaults.
 
     Raises:
         InputError: unknown name (suggests the nearest), wrong type, value out of range.
@@ -216,10 +212,7 @@ def parse_value(text: str) -> Any:
 
 
 def resolve(chapter: str, assignments: list[str], tier: str) -> dict[str, Any]:
-    """The parameters that a run changes, from ``-p NAME=VALUE`` words and a tier.
-
-    Returns:
-        What the tier and those below it change, overridden by the assignments; validated.
+    """What a tier and those below it change, overridden by ``-p NAME=VALUE`` words; validated.
 
     Raises:
         InputError: unknown chapter, tier or name; malformed assignment; wrong type or range.

@@ -17,12 +17,7 @@ class _Strict(BaseModel):
 
 
 class Tolerance(_Strict):
-    """How far a computed value may lie from the published one, and why that far.
-
-    Attributes:
-        abs: absolute, in the claim's unit.
-        why: where the number comes from.
-    """
+    """How far a computed value may lie from the published one, in the claim's unit, and why."""
 
     abs: Annotated[Decimal, Field(gt=0)]
     why: Annotated[str, Field(min_length=1)]

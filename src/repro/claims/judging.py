@@ -60,13 +60,10 @@ class NotTestable(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One published value beside ours.
+    """One published value beside ours, both as text, ours with three more digits than printed.
 
     Attributes:
         label: which one: a table row, a scale factor, a network.
-        quantity: what is compared, for example ``"acts"``.
-        published, computed: as text, ours with three more digits than printed.
-        unit: of both.
         match: ``"yes"``: equal, or rounds to the printed digits, or the trend holds.
         distance: absolute difference in half units of the last printed digit (at most 1 rounds
             to it); 0 or 2 where values are compared exactly.
@@ -177,13 +174,11 @@ def on_each(
     """Points measured on all machines, each with its machine; of several it stands in the label.
 
     Args:
-        machines: what was measured, by machine.
         judged: the points of one machine; none where it lacks what the claim needs.
-        missing: what to say if no machine has any.
         named: a machine as readers are shown it.
 
     Raises:
-        NotTestable: no machine has any.
+        NotTestable: no machine has any; says what is missing.
     """
     points = [
         replace(point, machine=named(machine, found))
@@ -277,7 +272,6 @@ def _why(claim: Claim, points: Sequence[Point], worst: Point) -> str:
 
 
 def _machines(points: Sequence[Point]) -> str:
-    """The machines behind a set of points, each once."""
     return " and ".join(dict.fromkeys(p.machine for p in points if p.machine))
 
 

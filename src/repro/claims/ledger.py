@@ -87,10 +87,7 @@ def _claim(where: str, title: str, defaults: dict[str, Any], entry: object) -> C
 
 
 def load(path: Path | None = None) -> Ledger:
-    """Read and validate a ledger.
-
-    Args:
-        path: the file; the project's ``data/claims.yaml`` when left out.
+    """Read and validate a ledger, the project's ``data/claims.yaml`` when none is named.
 
     Raises:
         InputError: no such file, not YAML, an unknown key, a missing or wrong value, an id that

@@ -35,11 +35,7 @@ FEWEST = 8
 
 
 def _on_each(way: Way, judged: Callable[[str, Timings], Iterable[Point]]) -> Points:
-    """Points of all machines with timings of this way; timings of earlier code are named so.
-
-    Raises:
-        NotTestable: no machine has what the claim needs.
-    """
+    """Points of all machines with timings of this way; timings of earlier code are named so."""
     kind = "GPU" if way.startswith("gpu") else "CPU"
     how = RECORD_GPU if kind == "GPU" else "repro time --sweep laptop --out FILE.jsonl"
     return on_each(
@@ -314,8 +310,7 @@ def _on_all(
 ) -> Points:
     """Points of every machine on which all pairs were timed.
 
-    Raises:
-        NotTestable: there is none; in the same words for all claims of one protocol.
+    Without one, all claims of one protocol say so in the same words.
     """
     names = {name for pair in pairs for name in pair}
     gains = {

@@ -56,11 +56,8 @@ def measured(files: Records, pairs: Pairs) -> pd.DataFrame:
     """Time of the first of each pair over that of the second, on every machine that has both.
 
     Only timings of one file are compared: between files a machine may have changed. Of several
-    files that have a pair the first counts.
-
-    Returns:
-        Columns machine, comparison, by roofline (of the machine's measured rates; missing without
-        them), measured, low, high (see `undisturbed`).
+    files that have a pair the first counts. The roofline is of the machine's measured rates,
+    missing without them; low and high: see `undisturbed`.
     """
     peaks = measured_peaks(r for rows in files.values() for r in rows)
     found: dict[tuple[str, str], tuple[float | None, float, float, float]] = {}
@@ -85,11 +82,7 @@ def _by_roofline(names: tuple[str, str], peaks: Peaks | None, record: TimingReco
 
 
 def fused_gains(files: Records) -> pd.DataFrame:
-    """`measured` for MBConv over fused MBConv of every shape that was timed.
-
-    Returns:
-        Its columns, map (pixels per side) and channels in the place of comparison.
-    """
+    """`measured` for MBConv over fused MBConv of every timed shape; map: pixels per side."""
     names = {r.subject.name for rows in files.values() for r in rows if r.kind == "timing"}
     nets = [get(name) for name in names if "@" in name]
     shapes = {(net.resolution, next(blocks(net))[0].in_width) for net in nets}

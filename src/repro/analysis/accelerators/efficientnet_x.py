@@ -68,13 +68,11 @@ def intensity(name: str) -> tuple[float, float]:
 
 
 def table3() -> pd.DataFrame:
-    """All 26 rows, printed beside computed.
+    """All 26 rows, printed beside computed, in M and G.
 
-    Returns:
-        Columns model, network; mparams, gflops, intensity, efficiency, TPUv3, V100 (Decimal, as
-        printed); params, flops (M and G, counted), low, high (bounds of the intensity; missing for
-        timm's networks), by_latency (percent: what the row's own flops, intensity and TPUv3
-        latency give for the efficiency, under Figure 2's roofline).
+    low, high: bounds of the intensity, missing for timm's networks; by_latency, in percent: what
+    the row's own flops, intensity and TPUv3 latency give for the efficiency, under Figure 2's
+    roofline.
     """
     tpu = next(r for r in reference.drawn_rooflines() if r.device == "TPUv3")
     rows = []
@@ -109,11 +107,7 @@ def table3() -> pd.DataFrame:
 
 
 def speedups() -> pd.DataFrame:
-    """X over the EfficientNet of its level: by Table 3's latencies, and as Figure 3 draws it.
-
-    Returns:
-        Columns device, level, latency (the ratio), single and LACS (bars of the two scalings).
-    """
+    """X over the EfficientNet of its level: by Table 3's latencies, and as Figure 3 draws it."""
     ms = {r.model: r for r in reference.x_results()}
     bars = {(b.device, b.scaling, b.level): float(b.speedup) for b in reference.speedup_bars()}
     rows = []
@@ -126,12 +120,7 @@ def speedups() -> pd.DataFrame:
 
 
 def pairing() -> pd.DataFrame:
-    """Whose params an X row of Table 3 prints, and whose latency.
-
-    Returns:
-        Columns level; printed, EN-X, EN-X-GPU, EN-X-TPU (params in M); then for each device its
-        latency, LACS and single of `speedups`, named ``"V100, LACS"``.
-    """
+    """Whose params (M) an X row of Table 3 prints, and whose latency, by `speedups`."""
     frame = pd.DataFrame({"level": LEVELS})
     printed = {r.model: float(r.mparams) for r in reference.x_results()}
     frame["printed"] = [printed[f"EfficientNet-X-{level}"] for level in LEVELS]
@@ -153,21 +142,12 @@ def doublings(level: str) -> float:
 
 
 def grown(bases: reference.XBases | reference.XSearchRow, phi: float) -> tuple[int, int]:
-    """Nominal depth, 16 blocks times its factor rounded down, and pixels per side.
-
-    Args:
-        bases: of depth, width and resolution.
-        phi: their exponent.
-    """
+    """Nominal depth, 16 blocks times its factor rounded down, and pixels per side."""
     return int(16 * float(bases.depth) ** phi), round(224 * float(bases.resolution) ** phi)
 
 
 def lacs() -> pd.DataFrame:
-    """Depth and pixels of every level and scaling, by Table 6, Table 2's bases and the builder.
-
-    Returns:
-        Columns scaling, source, level, depth, resolution; depth is nominal, see `grown`.
-    """
+    """Nominal depth (see `grown`) and pixels of levels: Table 6, Table 2's bases, the builder."""
     families = {"single objective": "EN-X", "LACS GPU": "EN-X-GPU", "LACS TPU": "EN-X-TPU"}
     names = {"accuracy only": "single objective"}
     bases = {names.get(b.scaling, b.scaling): b for b in reference.x_bases()}

@@ -21,15 +21,7 @@ Records = Mapping[str, tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Roof:
-    """A device's roofline.
-
-    Attributes:
-        device: its name.
-        source: where the two rates come from.
-        rate: operations per second.
-        bandwidth: bytes per second.
-        dtype: of the rate.
-    """
+    """A device's roofline: operations per second in a dtype, bytes per second, and their source."""
 
     device: str
     source: str

@@ -21,15 +21,9 @@ ACTIVATIONS = {"relu": "ReLU", "silu": "swish"}
 class Piece(NamedTuple):
     """A block of a network, or a conv outside of the blocks.
 
-    Attributes:
-        stage: as Table 1 numbers them: 1 stem, 2 reshaping conv, 3 to 9 blocks, 10 head.
-        kind: ``"conv"``, ``"MBConv"`` or ``"fused MBConv"``.
-        kernel: of the spatial conv.
-        size: pixels per side of the map that leaves.
-        channels: of that map.
-        flops: multiply-adds, squeeze-excite included.
-        params: batch norm included.
-        activation: ``"ReLU"`` or ``"swish"``.
+    Stages are numbered as in Table 1: 1 stem, 2 reshaping conv, 3 to 9 blocks, 10 head. Size
+    (pixels per side) and channels are of the map that leaves, kernel is of the spatial conv. Flops
+    are multiply-adds, squeeze-excite included; params include batch norm.
     """
 
     stage: int
@@ -83,10 +77,8 @@ def pieces(net: Network) -> list[Piece]:
 def table1(net: Network, plain: Network) -> pd.DataFrame:
     """Table 1 stage by stage, what it costs, and what another network's same stage costs.
 
-    Returns:
-        Columns stage, operator, input, out, n, SE, TPU, GPU: as printed, and "printed → counted"
-        where the described network has something else; flops and plain: millions, the head's
-        without the classifier, plain missing where the other has no such stage.
+    "printed → counted" where the described network has something else. Flops and plain in millions,
+    the head's without the classifier; plain is missing where the other has no such stage.
     """
     ours, others = pieces(net), pieces(plain)
     size, rows = net.resolution, []
@@ -125,11 +117,7 @@ def _arrow(printed: str, counted: str) -> str:
 
 
 def readings(base: str = "EN-X-B0") -> pd.DataFrame:
-    """A network as its authors build it, and each named variant of it.
-
-    Returns:
-        Columns network, what it is; params in M and flops in G, as the second paper counts.
-    """
+    """A network as its authors build it, and each named variant, as the second paper counts."""
     names = {base: "as the authors' code builds it"}
     names |= {f"{base}+{name}": what for name, (_, what) in VARIANTS.items()}
     rows = []

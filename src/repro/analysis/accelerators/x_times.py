@@ -72,9 +72,7 @@ def recorded(device: Device) -> dict[str, dict[str, list[Timed]]]:
 def ratios(device: Device) -> pd.DataFrame:
     """Flops and time of every recorded X network over those of the EfficientNet of its level.
 
-    Returns:
-        Columns machine, network, flops, time, low, high (see `time_ratio`), and each: the ratio of
-        medians in each recording. Empty: nothing is recorded.
+    low, high: see `time_ratio`; each: the ratio of medians in each recording. Empty: none recorded.
     """
     rows = []
     for machine, known in recorded(device).items():

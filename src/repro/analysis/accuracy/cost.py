@@ -31,13 +31,8 @@ MARGIN = 1.25
 class Training:
     """One network to train on ImageNet.
 
-    Attributes:
-        strategy: the paper's short name.
-        factor: on the base's flops.
-        net: the scaled network.
-        flops: of one image, G.
-        minutes: of an epoch on eight V100s.
-        published: whether a figure shows the minutes, or they are predicted.
+    factor is on the base's flops, flops are of one image in G, minutes of an epoch on eight V100s;
+    published: a figure shows the minutes, otherwise they are predicted.
     """
 
     base: str
@@ -87,12 +82,7 @@ def _predicted_minutes(net: Network) -> float:
 
 
 def price_table(trainings: Sequence[Training], epochs: int, seeds: int) -> pd.DataFrame:
-    """What the trainings take: a row for each.
-
-    Returns:
-        Columns strategy, pixels, flops, G, minutes (of an epoch, as text; ≈: predicted),
-        V100-hours (of one training), and of all seeds.
-    """
+    """What each training takes, and all its seeds; minutes are of an epoch (≈: predicted)."""
     return pd.DataFrame(
         {
             "strategy": t.strategy,
@@ -124,12 +114,7 @@ def commands(t: Training, epochs: int) -> dict[str, str]:
 def runs_needed(gap: float, deviation: float, power: float = 0.8) -> int:
     """Runs of each of two networks that show a gap at the 5 % level with this power.
 
-    Normal approximation: 2 (z(0.975) + z(power))² (deviation / gap)², rounded up.
-
-    Args:
-        gap: true difference, in points.
-        deviation: of one run, in points.
-        power: chance to find the gap.
+    Normal approximation: 2 (z(0.975) + z(power))² (deviation / gap)², rounded up; both in points.
     """
     z = NormalDist().inv_cdf(0.975) + NormalDist().inv_cdf(power)
     return max(2, math.ceil(2 * (z * deviation / gap) ** 2))

@@ -26,10 +26,7 @@ TIMES = 4
 def planned(
     proxies: Sequence[str], ways: Sequence[str], seeds: int, epochs: int, data: str = "digits"
 ) -> Iterator[Run]:
-    """The runs: every proxy unscaled and scaled each way by about four, every seed.
-
-    What is not given is as in the recorded sweep.
-    """
+    """Every proxy unscaled and scaled each way by about four, every seed; else as in the sweep."""
     sweep = (project() / "data" / "sweeps" / "proxy_cpu.yaml").read_text(encoding="utf-8")
     block = next(b for b in yaml.safe_load(sweep) if b["data"] == "digits")
     changes = [f"{key}={value}" for key, value in block["set"].items()]

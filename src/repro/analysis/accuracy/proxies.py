@@ -70,10 +70,8 @@ def data_sets(records: Iterable[TrainingRecord]) -> list[str]:
 def against_dwr(runs: Sequence[Trained]) -> pd.DataFrame:
     """How much larger the error of each way to scale is than dwr's, at the largest scale.
 
-    Returns:
-        Columns strategy, asked (of `ASKED`), mean, low, high (points, averaged over bases, with
-        the 95 % interval), by_base (points, a dictionary), gain (by how many points dwr lowers the
-        bases' error), verdict (holds, fails or open). Only ways with at least two pairs of runs.
+    mean, low, high: points, averaged over bases, with the 95 % interval; gain: by how many points
+    dwr lowers the bases' error. Only ways with at least two pairs of runs.
     """
     times = max((run.times for run in runs), default=1)
     gained = gain(runs, "dwr", times)
@@ -96,10 +94,7 @@ def against_dwr(runs: Sequence[Trained]) -> pd.DataFrame:
 def verdict(asked: str, found: Difference, gained: float) -> str:
     """Whether what is asked holds or fails: the whole interval lies on one side of its threshold.
 
-    Args:
-        asked: a key of `ASKED`.
-        found: the difference from dwr.
-        gained: what dwr gains, in points.
+    gained: what dwr gains, in points.
     """
     if asked.startswith("less"):
         holds, fails = found.low > 0, found.high < WORSE * gained

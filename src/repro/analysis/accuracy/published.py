@@ -31,12 +31,7 @@ NORMAL_95 = 1.96
 
 
 def points() -> pd.DataFrame:
-    """Every plotted point of an error.
-
-    Returns:
-        Columns figure, base, strategy (the paper's short names, or orig), s, flops (G), error
-        (percent), runs (1, or 3 where the mean of three is drawn).
-    """
+    """Every plotted error (percent) over flops (G); runs is 3 where the mean of three is drawn."""
     names = {"scale": "s", "gflops": "flops", "top1_error_percent": "error"}
     frame = reference.to_frame(reference.figure_points()).rename(columns=names)
     frame["strategy"] = frame.strategy.replace({"2/3": "alpha=2/3"})
@@ -48,11 +43,9 @@ def points() -> pd.DataFrame:
 
 
 def networks() -> pd.DataFrame:
-    """The networks of Tables 5 to 8, each once, each trained three times.
+    """The networks of Tables 5 to 8, each once: mean error of three runs and printed ±, in percent.
 
-    Returns:
-        Columns table, model, flops (G), and for the schedules of 100, 200 and 400 epochs (1x, 2x,
-        4x) the mean error and its printed ± in percent, as ``error_2x`` and ``spread_2x``.
+    ``1x``, ``2x`` and ``4x`` are schedules of 100, 200 and 400 epochs; flops in G.
     """
     frame = reference.to_frame(reference.table_rows())
     frame = frame[~frame.note.str.startswith(("printed in", "optimised"))]
@@ -107,11 +100,7 @@ def _root_mean_square(values: pd.Series) -> float:
 
 
 def verdict(value: float, unit: float, noise: Noise) -> str:
-    """What noise leaves of a difference: beyond 95 % at either noise, at the smaller alone, or not.
-
-    Returns:
-        ``"worse"``, ``"better"``, ``"worse?"``, ``"better?"`` or ``"within noise"``.
-    """
+    """Whether a difference is beyond 95 % at either noise, at the smaller alone (?), or within."""
     word = "worse" if value > 0 else "better"
     low, high = noise.halves(unit)
     return word if abs(value) > high else f"{word}?" if abs(value) > low else "within noise"
@@ -124,11 +113,7 @@ def read_at(curve: pd.DataFrame, flops: float) -> tuple[float, NDArray[np.float6
     """A curve's error at other flops, and how much each of its points' errors moves it.
 
     On the straight line between neighbours in the logarithms of both; beyond the ends the outermost
-    line goes on.
-
-    Args:
-        curve: columns flops and error, by rising flops.
-        flops: where to read.
+    line goes on. The curve is by rising flops.
     """
     x, error = np.log(curve.flops.to_numpy()), curve.error.to_numpy()
     i = int(np.clip(np.searchsorted(x, math.log(flops)) - 1, 0, len(x) - 2))
@@ -140,14 +125,10 @@ def read_at(curve: pd.DataFrame, flops: float) -> tuple[float, NDArray[np.float6
 
 
 def above(curve: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
-    """How far scaled networks lie above a curve at their own flops.
+    """How far scaled networks lie above a curve at their own flops, each of one base and strategy.
 
-    Args:
-        curve, others: from `points`, each of one base and one strategy.
-
-    Returns:
-        Columns flops (G), error, gap (points), gain (of the curve over its first point there,
-        points), unit (standard error of the gap if one run's deviation is 1).
+    gap, in points; gain: of the curve over its first point there, in points; unit: standard error
+    of the gap if one run's deviation is 1.
     """
     curve, others = curve.sort_values("flops"), others[others.s > 1].sort_values("flops")
     rows = []
@@ -184,11 +165,7 @@ def at_the_top(gaps: pd.DataFrame) -> pd.DataFrame:
 
 
 def pooled(gaps: pd.DataFrame) -> pd.DataFrame:
-    """The gap of the largest networks, averaged over the bases.
-
-    Returns:
-        Index strategy; columns gap (points), gain (of dwr there), unit (as in `gaps`).
-    """
+    """The gap of the largest networks and dwr's gain there, averaged over the bases (`gaps`)."""
     parts = at_the_top(gaps).groupby("strategy", sort=False)
     unit = parts.unit.agg(lambda u: math.sqrt((u**2).sum()) / len(u))
     return parts[["gap", "gain"]].mean().assign(unit=unit)

@@ -27,9 +27,7 @@ def exponent(strategy: str, cost: str) -> float:
 def table4() -> pd.DataFrame:
     """Table 4 as printed, with the exact exponents that follow from alpha in brackets.
 
-    Returns:
-        One row per strategy, the general one first: strategy, α, the share of log s that depth
-        and resolution have each, the exponents of params and acts; "agree" is "=" or "≠".
+    The general strategy comes first. Shares are of log s.
     """
     powers = family_powers()
     rules = {
@@ -62,14 +60,7 @@ def _prints_as(exact: Exponent, text: str) -> bool:
 
 
 def exponents(counted: pd.DataFrame) -> pd.DataFrame:
-    """Measured exponents of s: slopes of log cost against log s.
-
-    Args:
-        counted: from `repro.analysis.frames.scaled`.
-
-    Returns:
-        One row per base and strategy: base, family, strategy, flops, params, acts.
-    """
+    """Measured exponents of s per base and strategy: slopes of log cost against log s."""
     return pd.DataFrame(
         {"base": base, "family": family(str(base)), "strategy": strategy}
         | {cost: log_slope(list(part.s), list(part[cost])) for cost in COSTS}
@@ -100,12 +91,7 @@ def at_equal_flops(counted: pd.DataFrame, cost: str, factor: float) -> list[floa
 def by_network(counted: pd.DataFrame, factor: float) -> pd.DataFrame:
     """What each network makes of the compared strategies; theory comes first.
 
-    Args:
-        counted: from `repro.analysis.frames.scaled`, with the strategies of `COMPARED`.
-        factor: flops relative to the unscaled base, for the last two columns.
-
-    Returns:
-        Columns network; acts' exponent under each strategy; "acts, dWr/dwr", "params, dWr/dwr".
+    factor, of the last two columns: flops relative to the unscaled base.
     """
     wide = exponents(counted).pivot(index="base", columns="strategy", values="acts")
     wide = wide.loc[list(counted.base.unique()), list(COMPARED)]

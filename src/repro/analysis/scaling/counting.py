@@ -22,11 +22,7 @@ COUNTERS = {"fvcore": "fvcore", "torchinfo": "torchinfo", "torch": "PyTorch"}
 
 
 def parts(name: str) -> pd.DataFrame:
-    """Where a network's counts come from, and the sums that the two papers take.
-
-    Returns:
-        Columns part, flops, params, acts; parts without any are missing values.
-    """
+    """Where a network's counts come from, and the sums that the two papers take."""
     c = complexity(get(name))
     rows: list[tuple[str, int, int, int]] = [
         ("convs outside squeeze-excite", c.conv_macs, c.conv_params, c.conv_acts),
@@ -62,11 +58,7 @@ def _authors_networks() -> Iterator[tuple[str, Network, tuple[int, int, int]]]:
 
 
 def authors() -> pd.DataFrame:
-    """The authors' exact counts, and how many of them each convention meets to the unit.
-
-    Returns:
-        Columns source, numbers, and equal by each convention.
-    """
+    """The authors' exact counts, and how many of them each convention meets to the unit."""
     ways = {"equal, first paper's way": "pycls", "equal, second paper's way": "efficientnet-x"}
     rows = []
     for source, net, theirs in _authors_networks():
@@ -110,11 +102,7 @@ def _printed_acts() -> Iterator[tuple[str, float, float, Network]]:
 
 
 def readings() -> pd.DataFrame:
-    """How many of the paper's acts each reading of "acts" explains.
-
-    Returns:
-        One row per reading, one column per place; the column titles have the number of values.
-    """
+    """How many of the paper's acts each reading explains; column titles have how many there are."""
     places: dict[str, list[list[bool]]] = {}
     for place, published, half, net in _printed_acts():
         c = complexity(net)
@@ -138,11 +126,7 @@ def disagreeing(names: Iterable[str]) -> list[str]:
 def sums(comparisons: Sequence[Comparison]) -> pd.DataFrame:
     """Our count of a network, reasons, and another counter's count: reasons add up to it.
 
-    Args:
-        comparisons: from `repro.counters.explain`; equal counts are left out.
-
-    Returns:
-        Columns counter, reason, units. Reasons of size 0 are left out.
+    Equal counts and reasons of size 0 are left out.
     """
     rows: list[tuple[str, str, int]] = []
     for c in comparisons:

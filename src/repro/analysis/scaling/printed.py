@@ -25,9 +25,7 @@ from repro.evidence.printed import (
 def drawn_frame() -> pd.DataFrame:
     """All drawn points beside our counts, one row per figure, base and cost.
 
-    Returns:
-        Columns figure, base, cost, points, off (farther than the drawing could be read), worst
-        (largest difference from our count, in percent of it).
+    off: farther than the drawing could be read; worst: largest difference, percent of our count.
     """
     rows = []
     for point in drawn_points():
@@ -44,10 +42,7 @@ def drawn_frame() -> pd.DataFrame:
 
 
 def evidence(base: str) -> tuple[Published, ...]:
-    """Everything published about a base and its scaled networks, without repetitions.
-
-    Printed rows of Tables 5 to 8 and of "Early Convolutions", then drawn points.
-    """
+    """All that is published of a base and its scaled networks, once: printed, then drawn."""
     kept: dict[object, Published] = {}
     for item in (*printed_rows(), *early_convolutions_rows(), *drawn_points()):
         if item.base == base:
@@ -60,11 +55,9 @@ def evidence(base: str) -> tuple[Published, ...]:
 def scale_intervals() -> pd.DataFrame:
     """Which scale factors can make each dWr network of Figure 8 and of Tables 7 and 8.
 
-    Returns:
-        One row per network: base, s; low and high: the interval of s that rounds to the very same
-        network; GF (10^9 flops); fit, from, to: how many neighbouring networks all fit what was
-        published, and the s that they span; 2ⁿ: the power of two nearest to s; fits: whether it
-        lies inside those; GF at 2ⁿ.
+    low, high: the interval of s that rounds to the very same network; fit, from, to: how many
+    neighbouring networks all fit what was published, and the s that they span; 2ⁿ: the power of two
+    nearest to s; fits: whether it lies inside those. GF is 10^9 flops.
     """
     groups: dict[tuple[str, float], list[Published]] = {}
     for item in (*printed_rows(), *drawn_points()):

@@ -34,14 +34,7 @@ class Space:
     """The RegNetYs to try: four stages, widths in a geometric series, any depths.
 
     Widths are w0, w0 wm, w0 wm^2, w0 wm^3 as in every RegNet, each rounded to a multiple of 8 and
-    then to whole groups. Depths are free: a RegNet's own rule for them is not used.
-
-    Attributes:
-        resolutions: r.
-        blocks: largest total depth.
-        initial_widths: w0.
-        ratios: wm.
-        group_widths: g.
+    then to whole groups. Depths are free up to ``blocks`` in all: a RegNet's own rule is not used.
     """
 
     resolutions: tuple[int, ...]
@@ -92,13 +85,9 @@ def _count(net: Network) -> list[int]:
 def matching(space: Space, printed: Counts) -> tuple[list[Network], int]:
     """Every network of a space whose counts round to the printed ones, and the space's size.
 
-    A count is linear in the depths. So a list of widths needs one count with all depths 1, and
-    one for each depth made 2; then a matrix product counts it with every list of depths. Params
-    come first: they do not depend on resolution.
-
-    Args:
-        space: the networks to try.
-        printed: flops in 10^9, params and acts in 10^6, with one decimal.
+    A count is linear in the depths. So a list of widths needs one count with all depths 1, and one
+    for each depth made 2; then a matrix product counts it with every list of depths. Params come
+    first: they do not depend on resolution. Printed are 10^9 flops, 10^6 params and acts.
     """
     target = np.array([printed[cost] for cost in COSTS])
     low, high = (target - HALF) * UNIT, (target + HALF) * UNIT
@@ -154,13 +143,7 @@ def scales_to(net: Network, row: Published) -> bool:
 
 @dataclass(frozen=True)
 class Search:
-    """What a search tried and what each printed row left.
-
-    Attributes:
-        base: the network looked for.
-        size: networks in the space.
-        left: for each printed row, the networks left once it has to fit too.
-    """
+    """The size of a space, and the networks left once each printed row has to fit, too."""
 
     base: str
     size: int
@@ -211,13 +194,10 @@ def neighbours(net: Network) -> list[tuple[str, Network]]:
 
 
 def broken(base: str) -> pd.DataFrame:
-    """For a base and each of its neighbours: how many published numbers cannot be its counts.
+    """For a base (first) and its neighbours: how many published numbers cannot be its counts.
 
-    Scaled rows and points use the scale factor that fits the base itself.
-
-    Returns:
-        Columns change, printed, drawn: numbers that break; the first row is the base unchanged.
-        ``attrs["printed"]`` and ``attrs["drawn"]`` hold how many numbers there are.
+    Scaled rows and points use the scale factor that fits the base itself. ``attrs["printed"]`` and
+    ``attrs["drawn"]`` hold how many numbers there are.
     """
     items = evidence(base)
     rows = []
@@ -236,12 +216,9 @@ MOST_HEAD = 2048
 
 
 def head_scan() -> pd.DataFrame:
-    """For each printed row of a RegNetZ: the widths of the head conv that it allows.
+    """For each printed row of a RegNetZ: which widths of the head conv, from 0 on, it allows.
 
     A scaled row may have been made with any s near the one that is known: all are tried.
-
-    Returns:
-        Columns where, row, and fits: one boolean for each width from 0 to `MOST_HEAD`.
     """
     seen: dict[object, Published] = {}
     for row in (*printed_rows(), *early_convolutions_rows()):

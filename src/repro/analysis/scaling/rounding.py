@@ -28,10 +28,7 @@ Counts = dict[str, float]
 def rounding_steps(base: str, strategy: str, s: float) -> pd.DataFrame:
     """What scaling asks for and what each rounding makes of it, one row per stage.
 
-    Args:
-        base: a RegNet or ResNet of the zoo; an EfficientNet has no group widths to fit.
-        strategy: one of the paper's.
-        s: factor on flops.
+    For RegNets and ResNets: an EfficientNet has no group widths to fit.
     """
     net, m = get(base), PAPER[strategy].multipliers(s)
     rows: list[dict[str, float]] = []
@@ -159,10 +156,8 @@ def sawtooth(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """How far the flops of scaled networks miss the factor s, after and before rounding.
 
-    Returns:
-        Two frames with columns base, family, s, miss, where miss is flops over base flops over s
-        (1 is a hit). After rounding: both ends of every span of s with one network, exact. Before
-        rounding: a smooth curve at 60 scales.
+    miss: flops over base flops over s (1 is a hit). After rounding: both ends of every span of s
+    with one network, exact. Before rounding: a smooth curve at 60 scales.
     """
     after, before = [], []
     for base in bases:
@@ -181,11 +176,7 @@ def sawtooth(
 
 
 def largest_jumps(bases: Sequence[str], strategy: str, low: float, high: float) -> pd.DataFrame:
-    """The largest jump of the flops of each base as s grows, and what changes there.
-
-    Returns:
-        Columns base, s, GF before, GF after (10^9 flops), change (a fraction), what.
-    """
+    """The largest jump (a fraction) of each base's flops as s grows, and what changes there."""
     rows = []
     for base in bases:
         every = spans(get(base), PAPER[strategy], low, high)
@@ -220,12 +211,7 @@ def changes(a: Network, b: Network) -> str:
 
 
 def map_sides(base: str, resolutions: Sequence[int]) -> pd.DataFrame:
-    """Sides of the maps after each stride-2 conv, and flops against what the area predicts.
-
-    Returns:
-        Columns resolution, "maps" (``"112, 56, ..."``), area of the input and flops, both relative
-        to the first resolution.
-    """
+    """Sides of maps after each stride-2 conv; area and flops relative to the first resolution."""
     net, rows = get(base), []
     first = complexity(net.at(resolutions[0])).flops
     for r in resolutions:
@@ -241,15 +227,8 @@ def map_sides(base: str, resolutions: Sequence[int]) -> pd.DataFrame:
 def exponent_shifts(bases: Sequence[str], scales: Sequence[float]) -> pd.DataFrame:
     """How far fitted exponents of s lie from the theory's, and why.
 
-    Exponents are least-squares slopes of log cost on log s.
-
-    Args:
-        bases: zoo names; each is scaled by every strategy of the paper.
-        scales: at least two different factors on flops.
-
-    Returns:
-        Columns base, strategy, cost, structure (before rounding, less the theory's) and rounding
-        (of the real counts, less before rounding).
+    Exponents are least-squares slopes of log cost on log s, of two scales or more. structure:
+    before rounding, less the theory's; rounding: of the real counts, less before rounding.
     """
     rows = []
     for base, (name, strategy) in product(bases, PAPER.items()):

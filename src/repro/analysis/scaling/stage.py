@@ -51,15 +51,9 @@ def counted(depth: int, width: int, group_width: int, resolution: int, kernel: i
 def three_ways(table: int, sizes: Sizes) -> pd.DataFrame:
     """Table 1, 2 or 3 of the paper, each exponent as printed, as derived and as counted.
 
-    Args:
-        table: its number; in Table 3 convs are grouped and group width is a strategy of its own.
-        sizes: of the stage to count, before scaling.
-
-    Returns:
-        A row per strategy: strategy; the exponents of s that multiply d, w, g, r (those that the
-        table prints); the exponents of s in flops, params, acts; counted at (the scale factor at
-        which nothing is rounded); agree. A cell holds one fraction and ``agree`` is "=" where
-        printed, derived and counted are equal; else the cell names all three, and it is "≠".
+    In Table 3 convs are grouped and group width is a strategy of its own. A cell holds one fraction
+    and ``agree`` is "=" where the three are equal; else the cell names all three, and it is "≠".
+    Sizes are unscaled; "counted at" is the scale factor at which nothing is rounded.
     """
     rows = []
     for printed in (row for row in exponent_rows() if row.table == table):

@@ -37,11 +37,7 @@ def correlation_table(
 ) -> pd.DataFrame:
     """Pearson's r of time with each cost: as printed in Figure 2, and in every set.
 
-    Args:
-        edge: acts, M, at which the paper's panels end.
-
-    Returns:
-        Columns timings, networks, n (how many; NaN where printed), flops, params, acts.
+    edge: acts, M, at which the paper's panels end.
     """
     printed = {p.panel: float(p.pearson_r) for p in reference.printed_pearson() if p.group == "all"}
     rows: list[dict[str, object]] = []
@@ -73,9 +69,7 @@ def correlation_table(
 def exponents(timings: Timings, largest: float) -> pd.DataFrame:
     """Slopes of log time and of log costs against log s, from the base to the largest s.
 
-    Returns:
-        Index base, strategy; columns flops, params, acts, ms. Curves of fewer than three networks
-        are left out.
+    Curves of fewer than three networks are left out.
     """
     curves = along(timings)
     curves = curves[(curves.s <= largest) & (curves.s >= 1)]
@@ -89,12 +83,7 @@ def exponents(timings: Timings, largest: float) -> pd.DataFrame:
 
 
 def exponents_beside(sets: Sequence[Timings]) -> pd.DataFrame:
-    """Exponents of time of scaled sets side by side, over the scales that all of them cover.
-
-    Returns:
-        Columns network, strategy, acts, flops (exponents), then for each set, by its machine's
-        short name, its exponent of time; NaN: not timed there.
-    """
+    """Exponents of time of sets side by side, over the scales that all cover; NaN: not timed."""
     largest = min(float(t.frame.s.max()) for t in sets)
     slopes = [exponents(t, largest) for t in sets]
     counted = pd.concat(slopes)[["acts", "flops"]]

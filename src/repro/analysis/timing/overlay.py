@@ -90,9 +90,7 @@ class Pair(NamedTuple):
 def laid_over(path: str | None, mode: Mode) -> Pair:
     """The largest run of a reader's file in this mode, and the book's nearest.
 
-    Args:
-        path: of the file; None lays the book over itself, training steps over inference.
-        mode: of the run.
+    Without a path the book is laid over itself, training steps over inference.
 
     Raises:
         InputError: the file cannot be used, or nothing in it can be compared.
@@ -130,12 +128,9 @@ def nearest(run: Run, book: Sequence[Run], mode: Mode) -> Pair:
 
 
 def networks(pair: Pair) -> pd.DataFrame:
-    """The networks of a pair.
+    """The networks of a pair: counts of one image, ours and theirs in milliseconds per image.
 
-    Returns:
-        Columns network, strategy ("base" where unscaled), base; gflops, macts (one image); ours,
-        theirs (milliseconds per image); ratio (theirs over ours), and apart: whether quartiles do
-        not overlap.
+    ratio: theirs over ours; apart: whether quartiles do not overlap.
     """
     rows = []
     for a, b in pair.common:
@@ -153,11 +148,7 @@ def networks(pair: Pair) -> pd.DataFrame:
 
 
 def conditions(a: TimingRecord, b: TimingRecord) -> pd.DataFrame:
-    """What differs between two timings, but for commit and batch asked for, which change nothing.
-
-    Returns:
-        Columns condition, A, B, why it may matter; in the order of `repro compare`.
-    """
+    """What differs between two timings; commit and batch asked for, left out, change nothing."""
     rows = [
         (d.condition, _short(d.a), _short(d.b), d.why)
         for d in differences(a, b)

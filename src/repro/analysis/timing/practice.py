@@ -38,12 +38,7 @@ def base_ms(timings: Timings) -> float:
 
 
 def published_curves() -> pd.DataFrame:
-    """Figures 1, 4, 6 and 8: time relative to the unscaled EN-B0 along each curve.
-
-    Returns:
-        Columns panel (``"EN-B0"``: Figures 1, 4 and 6; ``"dWr"``: Figure 8), curve (strategy or
-        base), flops (G), relative.
-    """
+    """Figures 1, 4, 6 and 8: time relative to the unscaled EN-B0 along each curve, flops in G."""
     timed = [p for p in reference.figure_points() if p.epoch_minutes_8xv100 is not None]
     points: list[tuple[str, str, Any]] = []
     for p in timed:
@@ -85,15 +80,10 @@ def recorded_curves(timings: Timings) -> pd.DataFrame:
 
 
 def speedups(sets: Sequence[Timings], factor: float) -> pd.DataFrame:
-    """How many times as fast as dwr other strategies are at equal flops.
+    """How many times as fast as dwr other strategies are at ``factor`` times the base's flops.
 
-    Args:
-        factor: flops relative to the unscaled network; times are interpolated between the
-            networks timed, linearly in the logarithms.
-
-    Returns:
-        Long form: machine, base, strategy (dWr or w), speedup, acts (dwr's over the strategy's).
-        Curves that do not reach the factor are left out.
+    Times are interpolated between the networks timed, linearly in the logarithms; curves that do
+    not reach the factor are left out. acts: dwr's over the strategy's.
     """
     rows = []
     for timings in sets:
@@ -147,11 +137,8 @@ def memory_sets() -> list[Timings]:
 def memory_table(sets: Sequence[Timings]) -> pd.DataFrame:
     """Where the memory of a training step goes: bytes per act and image, and per param.
 
-    A non-negative fit on relative errors, as that of times.
-
-    Returns:
-        Columns timings, bytes per act, bytes per param, rest (MB), error (median, percent), r
-        (Pearson, of an image's memory and acts).
+    A non-negative fit on relative errors, as that of times. rest: MB; error: median, percent; r:
+    Pearson's, of an image's memory and acts.
     """
     rows = []
     for timings in sets:
@@ -186,17 +173,11 @@ def _minutes_of_bases() -> dict[str, float]:
 def costs(
     sets: Sequence[Timings], networks: Sequence[str], price: float, epochs: int
 ) -> pd.DataFrame:
-    """What training on ImageNet takes and costs on each machine.
+    """What training on ImageNet takes and costs on each machine; price: of one device's hour.
 
-    Args:
-        networks: zoo names.
-        price: of one hour of one device.
-        epochs: of the training.
-
-    Returns:
-        One row per network and machine: network, machine, devices, minutes (of an epoch), hours
-        (of all devices together, of the training), cost, share (of the price of a V100's hour at
-        which the training costs the same). Networks that a machine did not time are left out.
+    minutes: of an epoch; hours: of all devices together, of the training; share: of the price of a
+    V100's hour at which the training costs the same. Networks that a machine did not time are left
+    out.
     """
     printed, rows = _minutes_of_bases(), []
     for name in networks:

@@ -33,12 +33,7 @@ UNKNOWN_BATCH = 64
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """Time as a constant plus a price for each count.
-
-    Attributes:
-        costs: by count, in the target's unit per unit of the count; never negative.
-        constant: in the target's unit; never negative.
-    """
+    """Time as a constant plus a price for each count, in the target's unit; none is negative."""
 
     costs: dict[str, float]
     constant: float
@@ -54,13 +49,7 @@ def _design(points: pd.DataFrame, counts: Sequence[str]) -> np.ndarray:
 
 
 def fit(points: pd.DataFrame, target: str, counts: Sequence[str] = COUNTS) -> Fit:
-    """Fit time to counts by non-negative least squares on relative errors.
-
-    Args:
-        points: one row per network.
-        target: column of times, positive.
-        counts: columns to use.
-    """
+    """Fit times, positive, to counts by non-negative least squares on relative errors."""
     times = points[target].to_numpy(float)
     model = LinearRegression(**NO_DISCOUNTS)
     # relative errors are made small: a network of 3 minutes counts as one of 300
@@ -75,11 +64,7 @@ def fitted(timings: Timings, counts: Sequence[str] = COUNTS) -> Fit:
 
 
 def held_out(points: pd.DataFrame, target: str, counts: Sequence[str], groups: str) -> pd.Series:
-    """Times predicted for each group by a fit to all others.
-
-    Args:
-        groups: the column that says what is left out together, with at least two values.
-    """
+    """Times predicted for each value of the column ``groups``, two at least, by a fit to others."""
     times = points[target].to_numpy(float)
     predicted = cross_val_predict(
         LinearRegression(**NO_DISCOUNTS),
@@ -95,10 +80,8 @@ def held_out(points: pd.DataFrame, target: str, counts: Sequence[str], groups: s
 def held_out_errors(sets: Iterable[Timings]) -> pd.DataFrame:
     """How well each set of counts predicts families, and strategies, that the fit has not seen.
 
-    Returns:
-        Columns timings (brief titles), left_out (``"family"`` or ``"strategy"``), counts, error
-        (median of the relative error's size). A set of one strategy has none to leave out; the
-        roofline is there for sets that `with_roofline` has completed.
+    error: median of the relative error's size. A set of one strategy has none to leave out; the
+    roofline is there for sets that `with_roofline` has completed.
     """
     rows = []
     for timings in sets:
@@ -122,11 +105,7 @@ def with_roofline(
 ) -> list[Timings]:
     """Sets with a further column roofline: the least time of one image in ms.
 
-    A set whose machine's rates are not known stays as it is.
-
-    Args:
-        assumed: precision of published sets, by title.
-        fusion: see `repro.runtime.roofline`.
+    assumed: precision of published sets, by title. A set of a machine of unknown rates stays as is.
     """
     completed = []
     for timings in sets:

@@ -38,18 +38,11 @@ MODES = {"infer": "inference", "train": "forward and backward", "step": "trainin
 
 @dataclass(frozen=True)
 class Timings:
-    """Networks timed in one way on one machine.
+    """Networks timed in one way on one machine, a row of ``frame`` for each.
 
-    Attributes:
-        title: says machine, mode, precision and batch.
-        kind: ``"published"``, ``"cpu"`` or ``"cuda"``.
-        machine: its name.
-        mode: ``"infer"``, ``"train"`` or ``"step"``.
-        dtype: as in records; None: not published.
-        frame: one row per network: model, base, family, strategy, s, flops (G), params (M),
-            acts (M), kernels, batch (of one device; NaN: not published), minutes (of an ImageNet
-            epoch; published ones on eight devices), ms (of one image on one device); for records
-            also ms_low, ms_high (quartiles) and memory_mb (of one image).
+    flops in G, params and acts in M; batch of one device; minutes of an ImageNet epoch (published
+    ones on eight devices); ms of one image on one device; for records also ms_low, ms_high
+    (quartiles) and memory_mb (of one image). Missing, as batch or dtype: not published.
     """
 
     title: str
@@ -75,24 +68,15 @@ def short(timings: Timings) -> str:
 
 @cache
 def network_of(base: str, strategy: str, s: float) -> Network:
-    """The network of a row: a base, or what one of the paper's strategies makes of it.
-
-    Args:
-        strategy: the paper's short name, or ``alpha=2/3``; empty or `UNSCALED` for the base.
-    """
+    """The network of a row: a base (strategy empty or `UNSCALED`), or a base scaled."""
     scaled = strategy not in ("", UNSCALED)
     return network(base, strategy.removeprefix("alpha=") if scaled else None, s)
 
 
 def with_counts(points: pd.DataFrame) -> pd.DataFrame:
-    """Points with exact counts of one image beside them.
+    """Points with exact counts of one image beside them, which replace columns of these names.
 
-    Args:
-        points: columns base, strategy and s, see `network_of`.
-
-    Returns:
-        The points with columns flops (G), params (M), acts (M) and kernels; what stood in columns
-        of these names is replaced.
+    flops in G, params and acts in M.
     """
     rows = []
     for base, strategy, s in points[["base", "strategy", "s"]].itertuples(index=False):
@@ -226,16 +210,10 @@ def along(timings: Timings) -> pd.DataFrame:
 
 
 def frame(*sources: Path | str | Iterable[Any]) -> pd.DataFrame:
-    """Timings as rows.
+    """Timings as rows, from records or records files; counts are of one image.
 
-    Args:
-        sources: records files, or records.
-
-    Returns:
-        Columns model, base, strategy, scale; gflops, mparams, macts, kernels (for one image);
-        device, batch; ms, ms_low, ms_high (median and quartiles of one iteration); epoch_minutes
-        (ImageNet, one device); peak_gb (allocated on a GPU, resident on a CPU; 1e9 bytes);
-        current (the code is still the same).
+    ms, ms_low, ms_high: median and quartiles of one iteration; epoch_minutes: ImageNet, one device;
+    peak_gb: allocated on a GPU, resident on a CPU, 1e9 bytes; current: the code is still the same.
 
     Raises:
         InputError: a file cannot be read, or holds something else than records of this version.

@@ -94,12 +94,7 @@ def verdict(values: Sequence[float]) -> str:
 
 
 def overview(record: TrapRecord) -> pd.DataFrame:
-    """Every mistake that the record has, and what it does to the time.
-
-    Returns:
-        Columns name, mistake, times as long (median over processes), from, to (quartiles),
-        verdict, seen, and ratios: one for each process.
-    """
+    """Every mistake on record and what it does to the time: median, quartiles over processes."""
     rows = []
     for mistake in MISTAKES:
         if mistake.trap in record.samples_s:
@@ -119,12 +114,7 @@ def _quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def comparisons(record: TrapRecord) -> dict[str, list[float]]:
-    """A network compared with itself while the load rises: B over A in each process; 1 is right.
-
-    Returns:
-        By way of comparing: medians of samples taken one after the other, medians of those taken
-        in turns, and the median of the ratios of pairs taken in turns.
-    """
+    """A network compared with itself while the load rises: B over A in each process; 1 is right."""
     ways, rows = record.samples_s["turns"], {}
     for title in (AFTER, "in turns"):
         both = list(zip(ways[f"A, {title}"], ways[f"B, {title}"], strict=True))
@@ -146,11 +136,7 @@ def errors_of_one_number(
 ) -> list[float]:
     """How far one number made of disturbed samples lies from the truth, in percent of it.
 
-    Truth is the median of the undisturbed samples of the same process.
-
-    Args:
-        count: of samples in a row.
-        summary: makes one number of them.
+    Truth is the median of the undisturbed samples of the same process; count: of samples in a row.
     """
     ways = record.samples_s["series"]
     return [

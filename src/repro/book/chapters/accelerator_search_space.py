@@ -77,12 +77,7 @@ def on(net: Network, device: str, batch: int = BATCH, fusion: Fusion = "conv") -
 
 
 class Conv(NamedTuple):
-    """A conv of a block, and the map that it writes.
-
-    Attributes:
-        label: what it is called. channels, size: of its output.
-        flops: multiply-adds for one image. cost: of a whole batch.
-    """
+    """A conv of a block, and its map: multiply-adds are for one image, cost is of a whole batch."""
 
     label: str
     channels: int
@@ -98,11 +93,7 @@ def first_block(name: str) -> tuple[Block, int]:
 
 
 def convs(b: Block, size: int, batch: int = BATCH) -> Iterator[Conv]:
-    """The convs of an MBConv of any kind, in order; squeeze-excite is named with its conv.
-
-    Args:
-        size: pixels per side of the map that the block gets.
-    """
+    """An MBConv's convs on a map of ``size`` pixels per side; squeeze-excite goes with its conv."""
     alone = Network(
         "block",
         (BlockStage(b),),
@@ -149,9 +140,7 @@ def _draw_map(ax: Axes, x: float, y: float, channels: int, size: int) -> float:
 def blocks_figure(drawn: Mapping[str, str], device: str) -> Figure:
     """Blocks as chains of maps, drawn from their descriptions: boxes are maps, volume is acts.
 
-    Args:
-        drawn: a block's name, or a network's for its first block, by title; a row each.
-        device: each conv has the colour of what limits it there, for 128 images.
+    A network stands for its first block. Colour: what limits a conv on the device, for 128 images.
     """
     import matplotlib.pyplot as plt
 
@@ -196,11 +185,7 @@ def blocks_figure(drawn: Mapping[str, str], device: str) -> Figure:
 
 
 def widths_figure(table: pd.DataFrame) -> Figure:
-    """How many times as fast a fused MBConv is: a line per device.
-
-    Args:
-        table: one row per number of channels; after that column one for each device.
-    """
+    """How many times as fast a fused MBConv is against channels: a line per device."""
     fig, [ax] = panels(1)
     for device, colour in zip(table.columns[1:], COLOURS * 3, strict=False):
         ax.plot(table.channels, table[device], "o-", color=colour, label=device)
@@ -217,11 +202,7 @@ def _gain_axes(ax: Axes, channels: Sequence[float]) -> None:
 
 
 def gains_figure(gains: pd.DataFrame) -> Figure:
-    """Recorded gain of fusing against channels, a line per map; dashed, the machine's roofline.
-
-    Args:
-        gains: from `repro.analysis.accelerators.blocks.fused_gains`. A panel per machine.
-    """
+    """Recorded gain of fusing against channels, a line per map; dashed, the machine's roofline."""
     machines = list(dict.fromkeys(gains.machine)) or ["no machine"]
     fig, axes = panels(len(machines), 2, (3.7, 3.3), sharey=True)
     sizes = sorted(set(gains["map"]), reverse=True)
@@ -256,12 +237,7 @@ CHOICES: Mapping[str, tuple[str, str]] = {
 
 
 def choices_table(files: Records, devices: Sequence[str], batch: int = BATCH) -> pd.DataFrame:
-    """What each of `CHOICES` multiplies flops, bytes and time by.
-
-    Returns:
-        Columns choice, flops, bytes; least time on each device; and as text, with its interval, the
-        time measured on each machine that has any of them.
-    """
+    """What each of `CHOICES` multiplies flops, bytes, least and measured time by."""
     pairs = [(get(a), get(b)) for a, b in CHOICES.values()]
 
     def ratios(value: Callable[[Network], float]) -> list[float]:
@@ -282,12 +258,7 @@ def choices_table(files: Records, devices: Sequence[str], batch: int = BATCH) ->
 
 
 def table4(device: str, batch: int = BATCH) -> pd.DataFrame:
-    """Table 4 with the step that it hides; what is not printed is missing.
-
-    Returns:
-        Columns row, TPUv3 ms and V100 ms (printed), least ms on the device's roofline, and params
-        (M) and flops (G), paper and ours.
-    """
+    """Table 4 with the step that it hides; what is not printed is missing."""
     paper = reference.to_frame(reference.x_ablation()).set_index("model").reindex(list(STEPS))
     nets = [get(name) for name in STEPS.values()]
     flops, params, _ = zip(*(complexity(n).counted_as("efficientnet-x") for n in nets), strict=True)

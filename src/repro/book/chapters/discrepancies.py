@@ -79,11 +79,7 @@ def _values(judgement: Judgement, alone: bool) -> Iterator[tuple[str, str]]:
 
 
 def lines(group: Mapping[str, Any]) -> pd.DataFrame:
-    """The lines of a group whose claims still disagree.
-
-    Returns:
-        Columns where, printed, found, cause, effect.
-    """
+    """The lines of a group whose claims still disagree."""
     rows = []
     for line in group["lines"]:
         ids: Sequence[str] = line.get("claims", ())

@@ -124,10 +124,6 @@ def errors_figure(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> Fig
 
     The bands hold 95 % of the differences of two runs of equally good networks, at the smaller and
     at the larger reading of the noise.
-
-    Args:
-        points, gaps: from `published`.
-        noise: of one run.
     """
     fig, axes = panels(
         6, 3, (2.5, 3.1), sharex=True, sharey="row", gridspec_kw={"height_ratios": [1, 1.6]}
@@ -156,11 +152,7 @@ def errors_figure(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> Fig
 
 
 def large_figure(points: pd.DataFrame) -> Figure:
-    """Figure 8: means of three runs against flops, a curve for each base scaled by dWr.
-
-    Args:
-        points: from `published`.
-    """
+    """Figure 8: means of three runs against flops, a curve for each base scaled by dWr."""
     fig, (ax,) = panels(1)
     drawn = points[points.runs == published.TRIALS]
     for (name, strategy), part in drawn.groupby(["base", "strategy"], sort=False):
@@ -179,11 +171,9 @@ def large_figure(points: pd.DataFrame) -> Figure:
 
 
 def top_table(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> pd.DataFrame:
-    """Each strategy's largest networks: errors by base, and the mean distance from dwr.
+    """Each strategy's largest networks: errors by base, and the mean distance from dwr in points.
 
-    Returns:
-        Columns strategy, flops, G (text), a base each (error), above dwr (points), by chance (95 %
-        half widths at the two noises, text), verdict.
+    by chance: 95 % half widths at the two noises.
     """
     dwr = points[(points.strategy == REFERENCE) & (points.flops < published.TOP)]
     largest = dwr.loc[dwr.groupby("base").flops.idxmax()]
@@ -246,11 +236,7 @@ def _rounded(numbers: Numbers) -> Numbers:
 
 
 def forest_figure(found: pd.DataFrame) -> Figure:
-    """Differences from dwr with their intervals; the band holds what is about as accurate.
-
-    Args:
-        found: from `repro.analysis.accuracy.proxies.against_dwr`.
-    """
+    """Differences from dwr with their intervals; the band holds what is about as accurate."""
     fig, (ax,) = panels(1)
     gained = float(found.gain.iloc[0])
     ax.axvspan(-ALIKE * gained, ALIKE * gained, color=GREY, alpha=0.25, linewidth=0)

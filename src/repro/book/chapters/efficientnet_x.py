@@ -43,9 +43,7 @@ OWN = "EfficientNet's scaling"
 def blocks_figure(net: Network, plain: Network) -> Figure:
     """A network's maps (top) and flops (bottom), block by block, beside another's flops.
 
-    Args:
-        net: an EfficientNet-X.
-        plain: with as many blocks; rings in the lower panel.
+    plain: with as many blocks; rings in the lower panel.
     """
     import matplotlib.pyplot as plt
     from matplotlib.patches import Patch
@@ -140,11 +138,7 @@ def table6_figure() -> Figure:
 
 
 def today_figure(frame: pd.DataFrame) -> Figure:
-    """Flops and recorded time of X networks over those of the EfficientNet of their level.
-
-    Args:
-        frame: of `ratios`.
-    """
+    """Flops and recorded time of X networks over those of the EfficientNet of their level."""
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(6.8, 1.4 + 0.34 * max(len(frame), 3)))

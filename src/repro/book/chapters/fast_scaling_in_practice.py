@@ -56,11 +56,8 @@ BASES: Mapping[str, tuple[str, str]] = {
 def curves_figure(curves: Mapping[str, pd.DataFrame], panel: str) -> Figure:
     """Time relative to EN-B0 against flops, a panel for each machine.
 
-    Args:
-        curves: by machine, from `repro.analysis.timing.practice.published_curves` and
-            `recorded_curves`.
-        panel: ``"EN-B0"`` by every strategy (Figures 1, 4 and 6), or ``"dWr"`` from several bases
-            (Figure 8).
+    panel: ``"EN-B0"`` by every strategy (Figures 1, 4 and 6), or ``"dWr"`` from several bases
+    (Figure 8).
     """
     fig, axes = panels(len(curves), 3, (3.4, 3.0), sharex=True, sharey=True)
     styles = {s: (STRATEGY_COLOURS[s], STRATEGY_MARKERS[s]) for s in STRATEGY_COLOURS}

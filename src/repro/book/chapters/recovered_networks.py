@@ -75,12 +75,7 @@ def definitions(searches: Mapping[str, Search]) -> pd.DataFrame:
 
 
 def broken_summary(broken: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Frames of `repro.analysis.scaling.recovery.broken` by kind of change.
-
-    Returns:
-        Columns network, change, networks (how many), and the fewest and most published numbers
-        that break, as text: printed, drawn.
-    """
+    """Frames of `recovery.broken` by kind of change: fewest and most numbers that break."""
     rows = []
     for base, frame in broken.items():
         for change, part in frame.groupby("change", sort=False):
@@ -92,13 +87,7 @@ def broken_summary(broken: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def head_figure(scan: pd.DataFrame, low: int = 930, high: int = 1070) -> Figure:
-    """The head widths that each printed row of a RegNetZ allows, as bars.
-
-    Args:
-        scan: from `repro.analysis.scaling.recovery.head_scan`.
-        low: least width to show.
-        high: largest width to show.
-    """
+    """The head widths that each printed row of a RegNetZ allows, as bars, from low to high."""
     import matplotlib.pyplot as plt
 
     shown = scan[[bool(f.any()) for f in scan.fits]]
@@ -124,11 +113,7 @@ def head_figure(scan: pd.DataFrame, low: int = 930, high: int = 1070) -> Figure:
 
 
 def same_label() -> pd.DataFrame:
-    """Pairs of networks that go by one label.
-
-    Returns:
-        Columns label, where, network, flops (10^9), params, acts (10^6).
-    """
+    """Pairs of networks that go by one label; flops in 10^9, params and acts in 10^6."""
     z, y = get("RegNetZ-500MF"), get("RegNetY-500MF")
     pairs = []
     for target, s7, s8 in ((1, 2, 1.9), (2, 4, 3.85), (4, 8, 8.1)):
@@ -154,10 +139,7 @@ def same_label() -> pd.DataFrame:
 def group_width_readings() -> pd.DataFrame:
     """Which reading of w each RegNet curve of Figures 1, 2, 5, 7 and 8 was drawn with.
 
-    Returns:
-        One row per figure, base and strategy that scales width: figure, base, strategy, points,
-        and how many of them lie farther from the count than the drawing could be read if g
-        follows w, and if g stays.
+    off: how many points lie farther from the count than the drawing could be read.
     """
     columns = ["off if g follows w", "off if g stays"]
     rows = []

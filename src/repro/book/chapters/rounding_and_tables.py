@@ -49,13 +49,7 @@ GREY = "#8c8c8c"
 
 
 def sawtooth_figure(after: pd.DataFrame, before: pd.DataFrame, ticks: Sequence[float]) -> Figure:
-    """Flops over base flops over s against s, one panel per base.
-
-    Args:
-        after: from `repro.analysis.scaling.rounding.sawtooth`.
-        before: likewise.
-        ticks: of the s axis.
-    """
+    """Flops over base flops over s against s, one panel per base."""
     bases = list(after.base.unique())
     fig, axes = panels(len(bases), 2, (3.6, 1.9), sharex=True, sharey=True)
     for ax, base in zip(axes, bases, strict=True):

@@ -97,12 +97,7 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """What a scoreboard shows.
-
-    Attributes:
-        papers: key to title, those that have entries.
-        entries: paper by paper, within a paper in the ledger's order.
-    """
+    """What a scoreboard shows: titles of papers by key; entries by paper, in the ledger's order."""
 
     papers: Mapping[str, str]
     entries: tuple[Entry, ...]
@@ -156,12 +151,7 @@ def key_numbers(shown: Board) -> dict[str, int]:
 
 
 def tally(shown: Board) -> pd.DataFrame:
-    """Claims per verdict and paper.
-
-    Returns:
-        One row per verdict, then all claims and the single comparisons behind them; columns
-        verdict, one per paper and, of several papers, all.
-    """
+    """Claims per verdict and paper, then all claims and the single comparisons behind them."""
     columns = {
         title.partition(" (")[0]: [e for e in shown.entries if e.claim.paper == key]
         for key, title in shown.papers.items()
@@ -259,12 +249,7 @@ def _group(title: str, entries: list[Entry], most: int, unfold: bool) -> str:
 
 
 def groups(shown: Board, unfold: bool = False) -> PageBlock:
-    """Every claim, paper by paper, a fold for each group with its counts in the summary line.
-
-    Args:
-        shown: the board.
-        unfold: start with all folds open, for print.
-    """
+    """Every claim by paper, a fold per group with its counts in the summary; unfold: for print."""
     place = attrgetter("claim.paper", "claim.group")
     every = [(key, list(part)) for key, part in groupby(shown.entries, key=place)]
     most = max((len(entries) for _, entries in every), default=1)

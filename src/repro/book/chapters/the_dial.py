@@ -57,15 +57,13 @@ GREY = "#909090"
 
 
 def _markers(frame: pd.DataFrame) -> dict[str, str]:
-    """A marker for every base."""
     return dict(zip(frame.base.unique(), cycle("os^DvPX*<>")))
 
 
 def dial_figure(slopes: pd.DataFrame) -> Figure:
     """Exponents of acts and params along alpha: theory as lines, counted networks as markers.
 
-    Args:
-        slopes: from `exponents`, with alpha, a float, for the strategy.
+    slopes: from `exponents`, with alpha, a float, for the strategy.
     """
     fig, axes = panels(2, 2, (3.4, 3.4), sharex=True)
     markers = _markers(slopes)
@@ -94,9 +92,7 @@ def dial_figure(slopes: pd.DataFrame) -> Figure:
 def relative_acts_figure(counted: pd.DataFrame) -> Figure:
     """Relative acts over relative flops: theory as lines, counted networks as markers.
 
-    Args:
-        counted: from `repro.analysis.frames.scaled`, with the strategies of `COMPARED`. Rings are
-            the end points that the paper's Figure 1 (bottom left) shows.
+    Rings are the end points that the paper's Figure 1 (bottom left) shows.
     """
     import matplotlib.pyplot as plt
 

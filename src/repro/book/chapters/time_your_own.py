@@ -39,13 +39,7 @@ class Parameters(ChapterParameters):
 
 
 def overlay_figure(frame: DataFrame, mean: float, names: tuple[str, str]) -> Figure:
-    """Times per image over activations, ours hollow and theirs filled; and their ratio.
-
-    Args:
-        frame: of `repro.analysis.timing.overlay.networks`.
-        mean: of the ratios, drawn dashed.
-        names: what the legend calls ours and theirs.
-    """
+    """Times per image over activations, ours hollow and theirs filled; their ratio, mean dashed."""
     import matplotlib.pyplot as plt
 
     ink = plt.rcParams["text.color"]

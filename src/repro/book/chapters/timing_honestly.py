@@ -39,11 +39,7 @@ class Parameters(ChapterParameters):
 
 
 def overview_figure(records: Mapping[str, TrapRecord]) -> Figure:
-    """Ratios of every mistake, a dot per process and a bar at the median; a panel per record.
-
-    Args:
-        records: by the title of their panel.
-    """
+    """Ratios of every mistake, a dot per process and a bar at the median; a panel per record."""
     import matplotlib.pyplot as plt
 
     from repro.analysis.timing.traps import MISTAKES, overview

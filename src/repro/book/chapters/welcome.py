@@ -37,11 +37,7 @@ ALT = (
 
 
 def networks() -> pd.DataFrame:
-    """Each network of Figure 1, bottom right: our counts beside the published epoch time.
-
-    Returns:
-        Columns strategy, s, gflops, macts (counted here), minutes (published).
-    """
+    """Each network of Figure 1, bottom right: our counts beside the published epoch time."""
     rows = []
     for point in reference.epoch_time_points():
         c = complexity(scale(get(point.base), PAPER[point.strategy], point.scale))
@@ -90,11 +86,7 @@ def key_numbers(frame: pd.DataFrame) -> dict[str, float]:
 
 
 def figure(frame: pd.DataFrame) -> Figure:
-    """Acts and minutes over flops, one labelled line per strategy.
-
-    Args:
-        frame: see `networks`.
-    """
+    """Acts and minutes over flops, one labelled line per strategy."""
     fig, axes = panels(2, size=(3.5, 2.8))
     titles = {
         "macts": "millions of acts, counted here",

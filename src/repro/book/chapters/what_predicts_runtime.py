@@ -48,9 +48,7 @@ class Parameters(ChapterParameters):
 def figure2_figure(times: pd.DataFrame, edge: float) -> Figure:
     """The paper's Figure 2: minutes of EN-B0 against each cost, and of all bases against acts.
 
-    Args:
-        times: the frame of `repro.analysis.timing.sets.figure2`.
-        edge: acts, M, at which the paper's panels end: dotted, and beyond it rings.
+    edge: acts, M, at which the paper's panels end: dotted, and beyond it rings.
     """
     fig, axes = panels(4, 2, (3.7, 3.1))
     b0 = times[times.base == "EN-B0"]
@@ -93,11 +91,7 @@ def _points(
 
 
 def exponent_figure(table: pd.DataFrame) -> Figure:
-    """Exponents of time between those of acts and flops, a panel for each network.
-
-    Args:
-        table: from `repro.analysis.timing.correlates.exponents_beside`.
-    """
+    """Exponents of time between those of acts and flops, a panel for each network."""
     machines = dict(zip(table.columns[4:], MACHINES, strict=False))
     bases = list(table.network.unique())
     fig, axes = panels(len(bases), 3, (2.35, 1.75), sharex=True)
@@ -138,11 +132,7 @@ LEFT_OUT: Mapping[str, tuple[str, str, str]] = {
 
 
 def prediction_figure(errors: pd.DataFrame) -> Figure:
-    """Median error of predicted times by the counts used, a panel for each set.
-
-    Args:
-        errors: from `repro.analysis.timing.predict.held_out_errors`.
-    """
+    """Median error of predicted times by the counts used, a panel for each set."""
     counts = list(errors.counts.unique())[::-1]
     titles = list(errors.timings.unique())
     fig, axes = panels(len(titles), 3, (2.45, 2.5), sharex=True, sharey=True)

@@ -81,14 +81,9 @@ def counted_intensities(files: Records) -> dict[str, float]:
 def intensities(
     names: Mapping[str, str], batch: int = IMAGES, counted: Mapping[str, float] | None = None
 ) -> pd.DataFrame:
-    """Operations per byte in half precision.
+    """Operations per byte in half precision: printed, with less and more fusion, and counted.
 
-    Args:
-        names: zoo names, each with its row in Table 3. counted: by zoo name.
-
-    Returns:
-        Columns network, printed (in Table 3), less and more (fusion), counted; missing where there
-        is none.
+    names: zoo names, each with its row in Table 3; what there is none of is missing.
     """
     printed = {r.model: float(r.operational_intensity) for r in reference.x_results()}
     rows = [
@@ -101,9 +96,7 @@ def intensities(
 def roofline_figure(roofs: Sequence[Roof], series: Mapping[str, pd.DataFrame]) -> Figure:
     """Rooflines above, and below on the same axis where the networks lie.
 
-    Args:
-        roofs: drawn in order; one that a later roof nearly covers is drawn broad beneath it.
-        series: frames of `intensities` by family.
+    A roof that a later one nearly covers is drawn broad beneath it.
     """
     import matplotlib.pyplot as plt
 
@@ -148,11 +141,7 @@ def roofline_figure(roofs: Sequence[Roof], series: Mapping[str, pd.DataFrame]) -
 
 
 def kinds_figure(table: pd.DataFrame, roofs: Iterable[Roof]) -> Figure:
-    """Intensity against channels, a line per kind of conv; the ridges of devices across it.
-
-    Args:
-        table: one row per number of channels, which is the first column; the others are kinds.
-    """
+    """Intensity against channels, a line per kind of conv; the ridges of devices across it."""
     fig, [ax] = panels(1)
     channels, *kinds = table.columns
     for kind, colour, marker in zip(kinds, COLOURS, "osD^vPX", strict=False):
@@ -181,13 +170,9 @@ def kinds_figure(table: pd.DataFrame, roofs: Iterable[Roof]) -> Figure:
 def factors(device: Accelerator) -> pd.DataFrame:
     """Equation 1 solved for each level: where X's speed-up over EfficientNet comes from.
 
-    Work, intensity and latency as printed in Table 3, the roofline as drawn in Figure 2. What the
-    two do not explain is left to execution efficiency.
-
-    Returns:
-        Columns level, work (flops of X over EfficientNet's), rate (C_ideal, likewise), roofline
-        (rate over work: the speed-up if both ran at their rooflines), printed (by latency), left
-        (printed over roofline).
+    Work, intensity and latency as printed in Table 3, the roofline as drawn in Figure 2; ratios of
+    X over EfficientNet. roofline: rate (C_ideal) over work, the speed-up if both ran at their
+    rooflines; left: printed over roofline, which is left to execution efficiency.
     """
     roof = next(r for r in drawn_roofs() if r.device == device)
     table = reference.to_frame(reference.x_results()).set_index("model")

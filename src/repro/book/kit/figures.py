@@ -115,13 +115,7 @@ def use_house_style() -> None:
 
 
 def log_axis(ax: Axes, axis: Literal["x", "y", "both"], ticks: Sequence[float] = ()) -> None:
-    """A logarithmic axis with plain numbers instead of powers of ten.
-
-    Args:
-        ax: the axes.
-        axis: which one.
-        ticks: where to put ticks, for example the scale factors; matplotlib chooses when empty.
-    """
+    """A logarithmic axis with plain numbers, not powers of ten; no ticks: matplotlib chooses."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
 
     plain = FuncFormatter(lambda value, _: f"{value:,.10g}")
@@ -138,11 +132,7 @@ def panels(
 ) -> tuple[Figure, list[Axes]]:
     """Panels side by side in one figure; places that the last row does not need stay blank.
 
-    Args:
-        count: of panels.
-        columns: of them side by side, at the most.
-        size: width and height of each, in inches; a single panel is as large as a figure.
-        shared: ``sharex``, ``sharey``, and what else ``subplots`` takes.
+    size: of each, in inches; a single panel is as large as a figure. shared: as for ``subplots``.
     """
     import matplotlib.pyplot as plt
 

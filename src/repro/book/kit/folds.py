@@ -10,12 +10,7 @@ from repro.book.kit.tables import PageTable
 
 @dataclass(frozen=True)
 class PageBlock:
-    """A finished piece of a page; make it a cell's last expression.
-
-    Attributes:
-        html: what the page shows.
-        text: a line for those who cannot see it.
-    """
+    """A piece of a page, a cell's last expression; text: a line for those who cannot see it."""
 
     html: str
     text: str
@@ -28,14 +23,7 @@ class PageBlock:
 
 
 def fold(title: str, tally: str, body: str, unfold: bool = False) -> str:
-    """HTML of a line that opens: a title with some figures, and what they stand for.
-
-    Args:
-        title: plain text; it is escaped.
-        tally: HTML, spans to show behind the title.
-        body: HTML that the fold hides.
-        unfold: start open.
-    """
+    """HTML of a line that opens: a title, escaped; figures, and what they stand for, as HTML."""
     return (
         f'<details class="repro-group"{" open" if unfold else ""}><summary>'
         f'<span class="repro-title">{escape(title)}</span> '
@@ -44,11 +32,5 @@ def fold(title: str, tally: str, body: str, unfold: bool = False) -> str:
 
 
 def folded(title: str, tally: str, shown: PageTable) -> PageBlock:
-    """A long table in a fold of its own; make it a cell's last expression.
-
-    Args:
-        title: plain text.
-        tally: plain text, what a reader learns without opening it.
-        shown: from `repro.book.table`.
-    """
+    """A long table in a fold, a cell's last expression; tally: what a reader learns unopened."""
     return PageBlock(fold(title, f"<span>{escape(tally)}</span>", shown.html), title)

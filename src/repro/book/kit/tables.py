@@ -96,7 +96,6 @@ def beside(
         frame: one row per network.
         quantities: title to ``(paper column, our column, printed decimals)``. Ours agrees when it
             rounds to the printed digits.
-        caption: as for `table`.
         keep: columns to show first, unchanged.
     """
     out = frame[keep].copy()

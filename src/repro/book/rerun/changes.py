@@ -41,10 +41,7 @@ class Change(NamedTuple):
 class Changes(NamedTuple):
     """Everything that differs between a rerun and the stored chapter.
 
-    Attributes:
-        exhibits: in the page's order.
-        numbers: each with the words around it, ``new (stored: old)``.
-        same: what was looked at and is the same, in words.
+    numbers: each with the words around it, ``new (stored: old)``; same: what is the same, in words.
     """
 
     exhibits: tuple[Change, ...]
@@ -147,12 +144,7 @@ def fill(
     old: dict[str, str],
     write: Callable[[str, str], str] = lambda now, before: now,
 ) -> str:
-    """Markdown with its glued numbers written out.
-
-    Args:
-        markdown: of one cell.
-        new, old: the rerun's and the stored chapter's numbers by name.
-        write: makes the text of a number that differs, from both as prose shows them.
+    """A cell's Markdown with its glued numbers written out; those that differ go through ``write``.
 
     Raises:
         KeyError: a number that the prose quotes is not glued.
@@ -209,11 +201,7 @@ def _short(text: str) -> str:
 
 
 def changes(stored: Any, rerun: Any) -> Changes:
-    """Compare an executed chapter with the stored one.
-
-    Args:
-        stored, rerun: notebooks whose cells have the same names.
-    """
+    """Compare an executed chapter with the stored one; their cells have the same names."""
     before = {cell.get("id"): cell for cell in stored.cells if cell.cell_type == "code"}
     prose: list[str] = []
     shown: list[Exhibit] = []

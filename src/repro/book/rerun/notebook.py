@@ -44,12 +44,7 @@ def _in_words(match: re.Match[str]) -> str:
 
 
 def plain(markdown: str, said: Mapping[str, str]) -> str:
-    """Markdown without roles, directives and labels.
-
-    Args:
-        markdown: of one cell, its glued numbers written out.
-        said: what the page says for its pointers, as `render` returns it.
-    """
+    """Markdown without roles, directives and labels; said: as `render` returns it."""
     text = POINTER.sub(lambda m: said.get(m[0], m[1] or m[2] or m[0]), markdown)
     text = re.sub(r"(?m)^\([^)\n]+\)=\n", "", text)
     text = re.sub(r"(?m) +$", "", _FENCE.sub(_in_words, text))

@@ -36,11 +36,7 @@ POINTER = re.compile(
 
 
 def render(notebooks: Mapping[str, Any], folder: Path) -> dict[str, str]:
-    """Write the pages of executed chapters; takes a few seconds, however many they are.
-
-    Args:
-        notebooks: by the chapters' names, their glued numbers written out or not.
-        folder: where ``<chapter>.html`` goes.
+    """Write ``<chapter>.html`` of executed chapters; takes a few seconds, however many they are.
 
     Returns:
         What the pages say for each pointer: ``{"{exhibit}`fig-x`": "Figure 2.3"}``.
@@ -142,10 +138,7 @@ def _data(path: Path) -> str:
 def relink(soup: Any, page: Path, target: Path) -> None:
     """Links to other pages lead to the built book, or, when there is none, are plain text.
 
-    Args:
-        soup: of the page.
-        page: as the builder left it.
-        target: where it will stand, beside its notebook.
+    page: as the builder left it; target: where it will stand, beside its notebook.
     """
     here, book = page.parent.parent.resolve(), root() / "_build" / "html"
 

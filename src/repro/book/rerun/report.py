@@ -20,17 +20,7 @@ MOST_NUMBERS = 12
 
 
 def finish(chapter: str, values: dict[str, Any], executed: Path, target: Path) -> Path:
-    """Write a rerun's page and notebook, and report on the console.
-
-    Args:
-        chapter: its name in the book.
-        values: the parameters that were given.
-        executed: the notebook as papermill left it; it is removed.
-        target: the notebook to write; the page stands beside it.
-
-    Returns:
-        The page.
-    """
+    """Write a rerun's notebook and its page, which is returned; report; remove ``executed``."""
     import nbformat
 
     stored = nbformat.read(root() / "chapters" / f"{chapter}.ipynb", as_version=4)
@@ -110,14 +100,7 @@ def _marked(now: str, before: str) -> str:
 
 
 def page_and_notebook(stored: Any, rerun: Any, chapter: str, box: str, folder: Path) -> Any:
-    """Write a rerun's page, and return its notebook with all that Jupyter cannot show in words.
-
-    Args:
-        stored, rerun: executed notebooks.
-        chapter: its name in the book.
-        box: goes under the title, see `banner`.
-        folder: where the page goes.
-    """
+    """Write a rerun's page; return its notebook with all that Jupyter cannot show in words."""
     from nbformat.v4 import new_markdown_cell
 
     old, new = key_numbers(stored), key_numbers(rerun)

@@ -35,9 +35,7 @@ Labels = dict[str, dict[str, str]]
 def anchors(html: str, tables: int = 0) -> Iterator[tuple[str, str]]:
     """Kind and anchor of each exhibit with a caption.
 
-    Args:
-        html: the output of a cell.
-        tables: how many stand before it on the page; a table without a name is known by its place.
+    A table without a name is known by its place: ``tables`` stand before it on the page.
     """
     for match in START.finditer(html):
         if match["figure"]:
@@ -48,12 +46,7 @@ def anchors(html: str, tables: int = 0) -> Iterator[tuple[str, str]]:
 
 
 def labels(order: Mapping[str, str], found: Mapping[str, Iterable[tuple[str, str]]]) -> Labels:
-    """What each exhibit of the book is called.
-
-    Args:
-        order: number of each page, as `page_number` has it.
-        found: kind and anchor of the exhibits of each page.
-    """
+    """What each exhibit of the book is called, from the pages' numbers and what is on them."""
     count: Counter[tuple[str, str]] = Counter()
     called: Labels = {}
     for page, number in order.items():
@@ -110,11 +103,7 @@ def forget(app: Any, env: Any, docname: str) -> None:
 
 
 def renumber(app: Any, env: Any) -> list[str]:
-    """Number all exhibits when all pages have been read.
-
-    Returns:
-        Every page, if any exhibit is called otherwise than when the book was last written.
-    """
+    """Number all exhibits when all pages have been read; returns every page if a number changed."""
     found = getattr(env, "repro_exhibits", {})
     called = labels({page: page_number(env, page) for page in sorted(found)}, found)
     changed = called != getattr(env, "repro_labels", {})

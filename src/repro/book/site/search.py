@@ -87,11 +87,7 @@ def sections(html: str) -> list[list[str]]:
 def page_entry(html: str, address: str, number: str, kind: int) -> dict[str, Any]:
     """What the index holds of a page: address, title, number, kind, and its sections.
 
-    Args:
-        html: the built page.
-        address: seen from the search page.
-        number: the chapter's, see `exhibits.page_number`.
-        kind: 0 for a chapter, 1 for a page of the evidence, 2 for the others; ranks hits.
+    address: seen from the search page; kind, which ranks hits: 0 chapter, 1 evidence, 2 others.
     """
     found = sections(html)
     title = found[0][1] if found else address
