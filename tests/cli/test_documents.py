@@ -4,6 +4,7 @@ import json
 import re
 import shlex
 import xml.etree.ElementTree as ET
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -152,12 +153,17 @@ def test_the_welcome_numbers():
     assert set(quoted) <= set(numbers)
 
 
-def test_the_guide_explains_each_verdict():
-    text = (root() / "chapters" / "how-to-use.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([a-z ]+) \| (\S.*\S) \|$", text, re.MULTILINE)
-    assert rows[0] == ("verdict", "what it says")
-    assert [verdict for verdict, _ in rows[1:]] == list(VERDICTS)
-    assert dict(rows[1:]) == MEANING
+def test_the_scoreboard_explains_each_verdict_and_the_guide_leads_there():
+    text = (root() / "chapters" / "scoreboard.ipynb").read_text(encoding="utf-8")
+    outputs = [o for c in json.loads(text)["cells"] for o in c.get("outputs", ())]
+    pages = ["".join(o.get("data", {}).get("text/html", ())) for o in outputs]
+    (table,) = (page for page in pages if 'id="tab-verdicts"' in page)
+    rows = re.findall(r"<tr><td>.</td><td>([^<]+)</td><td[^>]*>([^<]+)</td></tr>", table)
+    assert [verdict for verdict, _ in rows] == list(VERDICTS)
+    assert {verdict: unescape(said) for verdict, said in rows} == MEANING
+    guide = (root() / "chapters" / "how-to-use.md").read_text(encoding="utf-8")
+    section = guide.partition("(verdicts)=\n")[2].partition("\n(")[0]
+    assert "{exhibit}`scoreboard#tab-verdicts`" in section
 
 
 def test_the_welcome_page_leads_through_the_book_in_its_order():
