@@ -79,8 +79,8 @@ $(STAMP): pyproject.toml constraints.txt
 	touch $@
 
 # jupyter-cache looks at code cells alone and Sphinx at pages alone: when something
-# that the cells import or read has changed, drop what both have kept.
+# that the cells import or read has changed, drop what both have kept, and pages that were renamed.
 $(BUILD)/.sources: $(STAMP) $(SOURCES)
-	rm -rf $(BUILD)/.jupyter_cache $(BUILD)/.doctrees
+	rm -rf $(BUILD)/.jupyter_cache $(BUILD)/.doctrees $(BUILD)/html
 	mkdir -p $(BUILD)
 	touch $@

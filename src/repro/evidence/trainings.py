@@ -135,8 +135,6 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     these very bases, not about other bases.
     None where fewer than two pairs of one base are there.
     """
-    from scipy.special import stdtrit  # scipy.stats takes a second to import
-
     pairs = {
         base: [seeds[seed] - b[base][seed] for seed in seeds if seed in b[base]]
         for base, seeds in a.items()
@@ -146,6 +144,8 @@ def difference(a: Cells, b: Cells) -> Difference | None:
     freedom = sum(len(found) - 1 for found in pairs.values())
     if not freedom:
         return None
+    from scipy.special import stdtrit  # scipy.stats takes a second to import
+
     means = {base: fmean(found) for base, found in pairs.items()}
     squares = sum((len(f) - 1) * variance(f) for f in pairs.values() if len(f) > 1)
     share = sum(1 / len(found) for found in pairs.values()) / len(pairs) ** 2

@@ -33,11 +33,11 @@ def named(name):
 def test_what_the_kit_makes_is_found_in_order(figure):
     html = table(FRAME, "One").html + figure + named("sizes") + '<table class="other"></table>'
     assert list(exhibits.anchors(html)) == [
-        ("Table", "table-1"),
+        ("Table", "tab-1"),
         ("Figure", "fig-growth"),
         ("Table", "tab-sizes"),
     ]
-    assert list(exhibits.anchors(named(""), tables=3)) == [("Table", "table-4")]
+    assert list(exhibits.anchors(named(""), tables=3)) == [("Table", "tab-4")]
 
 
 def test_lists_of_claims_are_no_exhibits():
@@ -50,12 +50,12 @@ def test_numbers_run_through_a_chapter_by_kind():
     found = {
         "chapters/a": [("Figure", "fig-x"), ("Table", "tab-y"), ("Figure", "fig-z")],
         "chapters/w": [("Figure", "fig-lead")],
-        "chapters/e": [("Table", "table-1")],
+        "chapters/e": [("Table", "tab-1")],
     }
     assert exhibits.labels(order, found) == {
         "chapters/a": {"fig-x": "Figure 3.1", "tab-y": "Table 3.1", "fig-z": "Figure 3.2"},
         "chapters/w": {"fig-lead": "Figure 0.1"},
-        "chapters/e": {"table-1": "Table B.1"},
+        "chapters/e": {"tab-1": "Table B.1"},
     }
 
 
@@ -84,8 +84,8 @@ def test_captions_get_their_number_with_a_link_to_itself(page):
     exhibits.renumber(app, app.env)
     exhibits.label(app, document, "chapters/a")
     first, second = (node.astext() for node in document.findall(nodes.raw))
-    link = '<a class="repro-number" href="#table-1">Table 3.1</a> Sizes.'
-    assert '<div id="table-1" class="repro-table"><table>' in first
+    link = '<a class="repro-number" href="#tab-1">Table 3.1</a> Sizes.'
+    assert '<div id="tab-1" class="repro-table"><table>' in first
     assert f"<caption>{link}" in first
     link = '<a class="repro-number" href="#fig-growth">Figure 3.1</a> How acts grow.'
     assert f"<figcaption>{link}" in second
@@ -116,7 +116,7 @@ def test_prose_names_an_exhibit_of_this_page_or_of_another(page):
     assert (made["refuri"], made.astext()) == ("a.html#fig-growth", "Figure 3.1")
     made = exhibits.resolve(app, app.env, *reference("fig-growth", refdoc="chapters/a"))
     assert (made["refid"], made.astext()) == ("fig-growth", "Figure 3.1")
-    made = exhibits.resolve(app, app.env, *reference("a#table-1", "these", refexplicit=True))
+    made = exhibits.resolve(app, app.env, *reference("a#tab-1", "these", refexplicit=True))
     assert made.astext() == "these"
     # nothing is returned for what is not there: Sphinx warns, and the build fails
     assert exhibits.resolve(app, app.env, *reference("fig-growth")) is None

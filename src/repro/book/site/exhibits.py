@@ -42,7 +42,7 @@ def anchors(html: str, tables: int = 0) -> Iterator[tuple[str, str]]:
             yield "Figure", match["figure"]
         else:
             tables += 1
-            yield "Table", match["table"] or f"table-{tables}"
+            yield "Table", match["table"] or f"tab-{tables}"
 
 
 def labels(order: Mapping[str, str], found: Mapping[str, Iterable[tuple[str, str]]]) -> Labels:
