@@ -183,6 +183,12 @@ def test_tests_mirror_the_tree():
         assert module.with_suffix(".py").is_file() or module.is_dir(), place
 
 
+def test_every_chapter_has_its_tests():
+    tests = root() / "tests" / "book" / "chapters"
+    chapters = {p.stem for p in (SOURCE / "book" / "chapters").glob("*.py")} - {"__init__"}
+    assert {p.stem.removeprefix("test_") for p in tests.glob("test_*.py")} == chapters
+
+
 STALE = {"training": ["repro.training.trainer"]}
 """Kinds of stored records, and the code behind them that has changed since."""
 

@@ -136,6 +136,25 @@ def test_the_worked_example_is_carried_through_the_book(stem):
     assert source(stem).count(":class: worked-example") == 1
 
 
+def captions(stem):
+    """The captions of a chapter's tables and figures, those in solutions too."""
+    for _, html, _ in exhibits(stem, solutions=True):
+        yield from re.findall(r"<(?:fig)?caption>(.*?)</(?:fig)?caption>", html, re.DOTALL)
+
+
+def comments_of_parameters(stem):
+    """What the parameters cell says of each parameter."""
+    for cell, _ in cells(stem):
+        if "parameters" in cell.metadata.get("tags", ()):
+            yield from re.findall(r"  # (.*)$", cell.source, re.MULTILINE)
+
+
+@pytest.mark.parametrize("stem", CORE)
+def test_captions_and_comments_are_found(stem):
+    assert len(list(captions(stem))) == len(list(exhibits(stem, solutions=True)))
+    assert list(comments_of_parameters(stem))
+
+
 ABOUT_ITSELF = (
     r"[Tt]his page",
     r"[Tt]his chapter",
@@ -145,13 +164,17 @@ ABOUT_ITSELF = (
     r"[Nn]o GPU",
     r"when the book is (?:built|tested)",
     r"these pages",
+    r"page itself",
+    r"while the page",
+    r"while this was made",
 )
 
 
 @pytest.mark.parametrize("stem", CORE)
 @pytest.mark.parametrize("phrase", ABOUT_ITSELF)
 def test_a_chapter_does_not_speak_of_itself(stem, phrase):
-    assert not re.search(phrase, source(stem))
+    for text in (source(stem), *captions(stem), *comments_of_parameters(stem)):
+        assert not re.search(phrase, text)
 
 
 @pytest.mark.parametrize("stem", files())

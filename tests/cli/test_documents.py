@@ -4,13 +4,13 @@ import json
 import re
 import shlex
 import xml.etree.ElementTree as ET
+from html import unescape
 from pathlib import Path
 
 import pytest
 import yaml
 
 from repro.arch import PAPER, get, scale
-from repro.book.chapters import welcome as lead
 from repro.book.chapters.scoreboard import MEANING
 from repro.book.kit.figures import STRATEGY_COLOURS
 from repro.book.parameters import resolve
@@ -116,48 +116,17 @@ repro list
     assert documents.renewed(out) == out
 
 
-def test_the_lead_figure_counts_the_networks_whose_times_are_published():
-    frame = lead.networks()
-    assert list(frame.strategy.unique()) == ["dwr", "dw", "dWr", "w"]
-    assert (frame.groupby("strategy").size() == 6).all()
-    # the counted flops are the published ones, to the digits printed
-    from repro import reference
-
-    for ours, point in zip(frame.gflops, reference.epoch_time_points(), strict=True):
-        assert abs(ours - float(point.gflops)) <= 0.0005000001
-
-
-def test_the_lead_figures_text_holds_for_its_data():
-    last = lead.networks().groupby("strategy").tail(1).set_index("strategy")
-    order = ["dwr", "dw", "dWr", "w"]
-    assert list(last.macts.sort_values(ascending=False).index) == order
-    assert list(last.minutes.sort_values(ascending=False).index) == order
-    # "slightly more arithmetic", "half as many values", "half the time"
-    assert 1 < last.gflops["dWr"] / last.gflops["dwr"] < 1.1
-    assert last.macts["dWr"] / last.macts["dwr"] == pytest.approx(0.5, abs=0.05)
-    assert last.minutes["dWr"] / last.minutes["dwr"] == pytest.approx(0.5, abs=0.05)
-
-
-def test_the_welcome_numbers():
-    numbers = lead.key_numbers(lead.networks())
-    assert numbers["welcome_dwr_growth"] == pytest.approx(32 ** (5 / 6))
-    assert numbers["welcome_dWr_growth"] == pytest.approx(32 ** (3 / 5))
-    assert numbers["welcome_w_growth"] == pytest.approx(32**0.5)
-    assert numbers["welcome_timed"] == 64
-    # facts about the published points that the page quotes: flops predict time, acts better
-    assert 0.8 < numbers["welcome_r_flops"] < 0.83 < 0.97 < numbers["welcome_r_acts"] < 0.98
-    text = (root() / "chapters" / "welcome.md").read_text(encoding="utf-8")
-    quoted = re.findall(r"\{glue:text\}`([a-zA-Z0-9_]+)", text)
-    assert quoted
-    assert set(quoted) <= set(numbers)
-
-
-def test_the_guide_explains_each_verdict():
-    text = (root() / "chapters" / "how-to-use.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| ([a-z ]+) \| (\S.*\S) \|$", text, re.MULTILINE)
-    assert rows[0] == ("verdict", "what it says")
-    assert [verdict for verdict, _ in rows[1:]] == list(VERDICTS)
-    assert dict(rows[1:]) == MEANING
+def test_the_scoreboard_explains_each_verdict_and_the_guide_leads_there():
+    text = (root() / "chapters" / "scoreboard.ipynb").read_text(encoding="utf-8")
+    outputs = [o for c in json.loads(text)["cells"] for o in c.get("outputs", ())]
+    pages = ["".join(o.get("data", {}).get("text/html", ())) for o in outputs]
+    (table,) = (page for page in pages if 'id="tab-verdicts"' in page)
+    rows = re.findall(r"<tr><td>.</td><td>([^<]+)</td><td[^>]*>([^<]+)</td></tr>", table)
+    assert [verdict for verdict, _ in rows] == list(VERDICTS)
+    assert {verdict: unescape(said) for verdict, said in rows} == MEANING
+    guide = (root() / "chapters" / "how-to-use.md").read_text(encoding="utf-8")
+    section = guide.partition("(verdicts)=\n")[2].partition("\n(")[0]
+    assert "{exhibit}`scoreboard#tab-verdicts`" in section
 
 
 def test_the_welcome_page_leads_through_the_book_in_its_order():

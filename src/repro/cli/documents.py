@@ -34,7 +34,7 @@ CUT = "..."
 def picture(ink: str) -> str:
     """The lead figure as an SVG file for a background on which ``ink`` can be read."""
     use_house_style()
-    svg = show(lead.figure(lead.networks()), "lead", alt=lead.ALT, caption="").svg
+    svg = show(lead.lead_figure(lead.networks()), "lead", alt=lead.ALT, caption="").svg
     return (
         svg.replace("currentColor", ink).replace("font-family:sans-serif", f"font-family:{FONTS}")
         + "\n"

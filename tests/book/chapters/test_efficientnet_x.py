@@ -1,6 +1,4 @@
-"""The chapter "EfficientNet-X" and its page of tables: drawings, Table 3 remade, recorded times."""
-
-from decimal import Decimal
+"""The chapter "EfficientNet-X": drawings, its networks, recorded times."""
 
 import pytest
 from made_up_timings import GPU, by_acts, records
@@ -11,7 +9,6 @@ from repro.analysis.accelerators import x_network, x_times
 from repro.arch import get
 from repro.arch.efficientnet_x import coefficients
 from repro.book.chapters import efficientnet_x as figures
-from repro.book.chapters import efficientnet_x_tables as page
 from repro.book.kit.figures import show, use_house_style
 from repro.book.parameters import check
 from repro.complexity import complexity
@@ -48,35 +45,6 @@ def test_params_tell_the_readings_of_table1_apart():
     assert round(params["EN-X-B0+se-table1"], 1) != float(printed)
 
 
-@pytest.fixture(scope="module")
-def rows():
-    return page.agreement(tables.table3()).set_index("model")
-
-
-def test_every_row_of_table3_has_a_network(rows):
-    assert len(rows) == 26
-    for model in rows.index:
-        assert (tables.zoo_name(model) is None) == (model in tables.TIMM)
-    assert (rows.network.str.startswith("timm") == rows.low.isna()).all()
-
-
-def test_printed_digits_decide_agreement(rows):
-    off = set(rows.index[rows.params_mark == "≠"])
-    assert off == {"RegNetY-4.0GF", "EfficientNet-B2", "Inception-v4", "EfficientNet-X-B4"}
-    html = page.sizes(rows.reset_index(), "Flops: a multiply-add as one.").html
-    assert ">10.0</td>" in html  # 10.0 M of X-B2, not 10
-    for block in (page.sizes, page.speeds):
-        html = block(rows.reset_index(), "Flops: a multiply-add as one.").html
-        assert html.count("<tr>") == 27
-        assert html.index("<details") < html.index("<table")
-
-
-def test_efficiency_by_latency_is_what_the_row_reached(rows):
-    r = rows.loc["EfficientNet-B0"]  # left of the ridge: bandwidth is the roof
-    reached = 2 * 128 * 0.39e9 / 13.4e-3
-    assert r.by_latency == pytest.approx(100 * reached / (0.922e12 * 19.7))
-
-
 def test_a_row_pairs_single_objective_size_with_lacs_latency():
     later = tables.pairing()[1:]
     own, gpu = ((later[family] - later.printed).abs() for family in ("EN-X", "EN-X-GPU"))
@@ -99,8 +67,6 @@ def test_sources_of_lacs_as_printed():
         assert same == (level != "B2")
     assert by.depth["LACS GPU", "Table 2", "B7"] > by.depth["LACS TPU", "Table 2", "B7"]
     assert by.depth["LACS GPU", "Table 6", "B7"] < by.depth["LACS TPU", "Table 6", "B7"]
-    assert page.levels()["GPU, Table 6"].iloc[-1] == "79, 368"
-    assert list(page.table5()["X-B7 by these bases"]) == ["75, 369", "79, 347"]
 
 
 def test_nominal_work_doubles_as_the_coefficients_say():
@@ -153,7 +119,3 @@ def test_the_device_is_checked():
     assert check("efficientnet-x", device="cuda").device == "cuda"
     with pytest.raises(InputError, match="device = 'tpu'"):
         check("efficientnet-x", device="tpu")
-
-
-def test_decimals_as_printed():
-    assert [page._decimals(Decimal(d)) for d in ("26", "9.10", "0.91")] == [0, 2, 2]

@@ -1,12 +1,12 @@
-"""Figures of the runtime chapters: deterministic, and showing what they say."""
+"""Figures of "What predicts runtime": deterministic, and showing what they say."""
 
 import re
 
 import pytest
 from made_up_timings import CPU, GPU, by_acts, by_flops, records
 
-from repro.analysis.timing import correlates, practice, predict, sets
-from repro.book.chapters import fast_scaling_in_practice, what_predicts_runtime
+from repro.analysis.timing import correlates, predict, sets
+from repro.book.chapters import what_predicts_runtime
 from repro.book.kit.figures import show, use_house_style
 
 ASSUMED = {"V100, paper's Figure 2": "fp16", "V100, authors' zoo": "fp32"}
@@ -51,16 +51,3 @@ def test_prices_and_predictions(machines):
     errors = predict.held_out_errors(every)
     names = ("roofline", "strategy unseen", "flops + acts", "all four")
     check(lambda: what_predicts_runtime.prediction_figure(errors), *names)
-
-
-def test_curves(machines):
-    curves = {"V100": practice.published_curves()}
-    curves |= {sets.short(t): practice.recorded_curves(t) for t in machines}
-    figure = fast_scaling_in_practice.curves_figure
-    check(lambda: figure(curves, "EN-B0"), "V100", "Made-up CPU", "α = 2/3")
-    check(lambda: figure(curves, "dWr"), "Made-up CPU", "orig", "RegNetY-4GF")
-
-
-def test_memory(machines):
-    figure = fast_scaling_in_practice.memory_figure
-    check(lambda: figure(practice.memory_sets()), "memory an image, MB", "RegNetZ")

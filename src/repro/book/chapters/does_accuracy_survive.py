@@ -66,16 +66,16 @@ class Parameters(ChapterParameters):
         None, description="Your file of training runs; None: the book's own"
     )
     data: Literal["digits", "cifar10", "tiny-imagenet"] = Field(
-        "digits", description="What the page itself trains on"
+        "digits", description="Images of the live training"
     )
     root: str | None = Field(
         None, validate_default=True, description="Folder of these images; digits need none"
     )
-    proxies: Proxies = Field(["proxy-EN"], description="Bases that the page itself trains")
+    proxies: Proxies = Field(["proxy-EN"], description="Bases of the live training")
     ways: Ways = Field(["w", "dwr"], description="How it scales them, to four times the flops")
     seeds: int = Field(1, ge=1, le=20, description="Runs of each")
     epochs: int = Field(3, ge=1, le=1000, description="Of each of these runs")
-    device: Literal["cpu", "cuda"] = Field("cpu", description="Where the page itself trains")
+    device: Literal["cpu", "cuda"] = Field("cpu", description="Device of the live training")
     network: NetworkName = Field("EN-B0", description="Zoo network to price on ImageNet")
     scale: Scale = Field(11, description="Factor on its flops")
     strategies: Ways = Field(["dwr", "dWr"], description="How it is scaled")
@@ -85,7 +85,7 @@ class Parameters(ChapterParameters):
     tiers: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "laptop": {"ways": _WAYS, "seeds": 3, "epochs": 10},
         "gpu": {"proxies": ["proxy-EN", "proxy-Y", "proxy-Z"], "epochs": 20, "device": "cuda"},
-        # Commands for all strategies; what the page itself trains is as in smoke again.
+        # Commands for all strategies; the live training is as in smoke again.
         "paper": {
             "strategies": _WAYS,
             "proxies": ["proxy-EN"],

@@ -34,7 +34,7 @@ class Parameters(ChapterParameters):
         "EN-B0", description="Whose conditions to list, by its name in the records"
     )
     device: Literal["cpu", "cuda"] = Field(
-        "cpu", description="Where the page itself times two networks"
+        "cpu", description="Device of the live timing of two networks"
     )
 
 

@@ -29,9 +29,7 @@ def _record_of_traps(path: str) -> str:
 class Parameters(ChapterParameters):
     """Chapter "How to time honestly"."""
 
-    network: NetworkName = Field(
-        "EN-B0", description="Zoo name of the network that is timed while the page runs"
-    )
+    network: NetworkName = Field("EN-B0", description="Zoo network of the live timing")
     rounds: int = Field(8, ge=1, le=1000, description="Samples of each way in that live timing")
     records: Annotated[str, AfterValidator(_record_of_traps)] | None = Field(
         None, description="Your own record of the traps"

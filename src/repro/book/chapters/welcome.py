@@ -85,7 +85,7 @@ def key_numbers(frame: pd.DataFrame) -> dict[str, float]:
     return numbers
 
 
-def figure(frame: pd.DataFrame) -> Figure:
+def lead_figure(frame: pd.DataFrame) -> Figure:
     """Acts and minutes over flops, one labelled line per strategy."""
     fig, axes = panels(2, size=(3.5, 2.8))
     titles = {
