@@ -96,7 +96,7 @@ def test_a_chapter_runs_into_its_own_folder_and_equals_the_stored_one(project, c
         "Done: runs/tiny-1/tiny.html",
         "      runs/tiny-1/tiny.ipynb",
         "Changed: no parameter",
-        "Nothing differs from the stored chapter: 2 numbers.",
+        "Nothing differs from the stored chapter. Compared, captions too: 2 numbers.",
         "All own runs: runs/index.html",
     ]
     assert err == ""
