@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from copy import deepcopy
 from datetime import datetime
@@ -39,8 +40,8 @@ def finish(chapter: str, values: dict[str, Any], executed: Path, target: Path) -
     executed.unlink()
     print(f"Done: {page}\n      {target}")
     print(console(_changed(chapter, values), found))
-    if target.parent.parent.name == "runs":
-        print(f"All own runs: {write_index(target.parent.parent)}")
+    if index := write_index(target.parent.absolute().parent):
+        print(f"All own runs: {os.path.relpath(index)}")
     return page
 
 
