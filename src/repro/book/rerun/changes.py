@@ -83,16 +83,14 @@ def _texts_alone(svg: re.Match[str]) -> str:
 
 def _names(texts: Iterable[str], noun: str = "") -> str:
     """``columns "flops", "acts" and 3 more``: the first two."""
-    names = [" ".join(text.split()) for text in dict.fromkeys(texts)]
+    names = [f'"{" ".join(text.split())}"' for text in dict.fromkeys(texts)]
     more = f" and {len(names) - 2} more" * (len(names) > 2)
-    noun = f"{noun}{'s' * (len(names) != 1)} " * bool(noun)
-    return noun + ", ".join(f'"{name}"' for name in names[:2]) + more
+    return f"{noun}{'s' * (len(names) > 1)} " * bool(noun) + ", ".join(names[:2]) + more
 
 
 def _replaced(old: list[str], new: list[str], noun: str = "") -> str:
     """Which names are new or gone, after a semicolon; empty when none is."""
-    come = [name for name in new if name not in old and re.search(r"\w", name)]
-    gone = [name for name in old if name not in new and re.search(r"\w", name)]
+    come, gone = ([n for n in a if n not in b and n.strip()] for a, b in ((new, old), (old, new)))
     if come and gone:
         return f"; {_names(come, noun)} in place of {_names(gone)}"
     return "".join(f"; {w}: {_names(n, noun)}" for w, n in (("new", come), ("gone", gone)) if n)
@@ -140,15 +138,14 @@ def _how(old: Exhibit, new: Exhibit) -> str:
 def _printed(cell: Any) -> list[str]:
     """Lines that a cell printed or returned as plain text; none of a cell out of sight."""
     texts = []
-    if {"remove-cell", "remove-output"} & {*cell.metadata.get("tags", [])}:
-        return []
-    for output in cell.outputs:
+    hidden = {"remove-cell", "remove-output"} & {*cell.metadata.get("tags", [])}
+    for output in () if hidden else cell.outputs:
         data = output.get("data", {})
         if output.output_type == "stream" and output.name == "stdout":
             texts.append(output.text)
         elif "text/html" not in data and not output.get("metadata", {}).get("scrapbook"):
             texts.append(data.get("text/plain", ""))
-    return "\n".join(texts).splitlines()
+    return [line for line in "\n".join(texts).splitlines() if line.strip()]
 
 
 def _exhibit_changes(pairs: list[tuple[str, Any, Any]]) -> Iterator[Change]:
@@ -165,10 +162,10 @@ def _exhibit_changes(pairs: list[tuple[str, Any, Any]]) -> Iterator[Change]:
         before, lines = _printed(old), _printed(cell)
         odd = [pair for pair in zip_longest(before, lines, fillvalue="nothing") if len({*pair}) > 1]
         if odd:
-            was_there, shown = (" ".join(text.split()) for text in odd[0])
-            more = f", and {plural(len(odd) - 1, 'more line')}" * (len(odd) > 1)
-            what = f'The output of a cell under "{section}" differs'
-            yield Change(what, f"{shown} (stored: {was_there}){more}")
+            stored, shown = (" ".join(text.split()) for text in odd[0])
+            how = f"{shown} (stored: {stored})"
+            how += f", and {plural(len(odd) - 1, 'more line')}" * (len(odd) > 1)
+            yield Change(f'The output of a cell under "{section}" differs', how)
 
 
 def key_numbers(notebook: Any) -> dict[str, str]:
@@ -269,8 +266,7 @@ def changes(stored: Any, rerun: Any) -> Changes:
     new, old = key_numbers(rerun), key_numbers(stored)
     numbers = tuple(_number_changes(prose, new, old))
     count = sum(len(_GLUE.findall(line)) for line in prose) + len(_unquoted(prose, new))
-    outputs = sum(bool(_printed(cell)) for _, _, cell in pairs)
-    outputs -= sum(c.what.startswith("The output") for c in exhibits)
+    outputs = sum(_printed(old) == _printed(cell) != [] for _, old, cell in pairs)
     rests = {"number": count - len(numbers), "printed output": outputs}
     for kind in ("Figure", "Table"):
         differing = sum(c.what.startswith(kind) and c.how[:3] != "not" for c in exhibits)

@@ -189,14 +189,11 @@ th, td {{ text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0;
 
 
 def write_index(folder: Path) -> Path | None:
-    """A page that lists the runs in a folder's folders, newest first.
+    """A page that lists the runs in a folder's folders, newest first, from their metadata.
 
-    What each changed is read from its notebook's metadata.
-
-    Returns:
-        Its path; None where another page has this name, or none can be written.
+    None where another page has this name, or none can be written.
     """
-    index, rows = folder / "index.html", []
+    index, built, rows = folder / "index.html", root() / "_build" / "html" / "index.html", []
     for path in folder.glob("*/*.ipynb"):
         about = None
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # not one of ours
@@ -209,7 +206,6 @@ def write_index(folder: Path) -> Path | None:
             row = "".join(f"<td>{cell}</td>" for cell in cells)
             rows.append((about["when"], f"<tr>{row}</tr>"))
     body = "\n".join(row for _, row in sorted(rows, reverse=True))
-    built = root() / "_build" / "html" / "index.html"
     way = os.path.relpath(built, folder.resolve())
     book = f'<p>Of the book <a href="{way}">How Networks Scale</a></p>' * built.is_file()
     try:
