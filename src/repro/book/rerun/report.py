@@ -40,8 +40,8 @@ def finish(chapter: str, values: dict[str, Any], executed: Path, target: Path) -
     executed.unlink()
     print(f"Done: {page}\n      {target}")
     print(console(_changed(chapter, values), found))
-    if index := write_index(target.parent.absolute().parent):
-        print(f"All own runs: {os.path.relpath(index)}")
+    if index := write_index(Path(os.path.normpath(target.parent / ".."))):
+        print(f"All own runs: {index}")
     return page
 
 
