@@ -96,7 +96,7 @@ def test_a_chapter_runs_into_its_own_folder_and_equals_the_stored_one(project, c
         "Done: runs/tiny-1/tiny.html",
         "      runs/tiny-1/tiny.ipynb",
         "Changed: no parameter",
-        "Nothing differs from the stored chapter: 2 numbers.",
+        "Nothing differs from the stored chapter. Compared, captions too: 2 numbers.",
         "All own runs: runs/index.html",
     ]
     assert err == ""
@@ -133,6 +133,7 @@ def test_the_page_opens_in_a_browser_when_wanted(project, monkeypatch):
     monkeypatch.setattr("webbrowser.open", opened.append)
     assert run_chapter("tiny", [], out=project / "mine", show=True) == 0
     assert opened == [(project / "mine" / "tiny.html").as_uri()]
+    assert '<a href="mine/tiny.html">Tiny</a>' in (project / "index.html").read_text()
 
 
 def test_a_failing_cell_is_status_1_and_keeps_the_notebook_so_far(project, capfd):

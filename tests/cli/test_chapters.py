@@ -1,12 +1,14 @@
 """``repro run``: what it hands on, and what it lists."""
 
+import re
+import shlex
 import sys
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from repro.book.parameters import chapters, parameters_of, titles
+from repro.book.parameters import chapters, parameters_of, resolve, titles
 
 
 @pytest.fixture
@@ -64,7 +66,13 @@ def test_a_chapters_parameters_are_listed(run, stem, option):
         assert f"[default: {field.default}]" in text
     for tier in parameters_of(stem).tiers:
         assert f"--tier {tier}: " in text
-    assert f"Example: repro run {stem} -p " in text
+    [example] = re.findall(rf"Example: repro run {stem} (.*)--open", out)
+    if not parameters_of(stem).model_fields:
+        return
+    _, assignment = shlex.split(example)
+    [(name, value)] = resolve(stem, [assignment], "smoke").items()
+    assert value != parameters_of(stem).model_fields[name].default
+    assert example.count("'") in (0, 2)
 
 
 def test_ranges_are_said_in_words(run):

@@ -3,7 +3,15 @@ from made_up_records import MACHINE, peak, timing
 
 from repro.errors import InputError
 from repro.records import Protocol, State
-from repro.runtime.compare import CONDITIONS, differences, explain, select, select_both, verdict
+from repro.runtime.compare import (
+    CONDITIONS,
+    differences,
+    explain,
+    plain,
+    select,
+    select_both,
+    verdict,
+)
 from repro.stored import append
 
 
@@ -23,10 +31,10 @@ def test_the_likeliest_cause_comes_first():
         machine=MACHINE.model_copy(update={"torch": "2.16"}),
     )
     assert conditions(a, b) == [
-        "protocol.dtype",
-        "protocol.threads",
-        "machine.torch",
-        "protocol.seed",
+        "dtype",
+        "threads",
+        "torch",
+        "seed",
     ]
 
 
@@ -51,7 +59,7 @@ def test_changed_code_is_named():
 )
 def test_readings_differ_when_they_are_far_apart(field, x, y, differ):
     a, b = (timing(under_load=State(**{field: value})) for value in (x, y))
-    assert conditions(a, b) == ([f"under_load.{field}"] if differ else [])
+    assert conditions(a, b) == ([plain(f"under_load.{field}")] if differ else [])
 
 
 def test_kilobytes_of_memory_are_no_difference_and_load_comes_before_variants():
@@ -60,9 +68,9 @@ def test_kilobytes_of_memory_are_no_difference_and_load_comes_before_variants():
 
     a = timing(machine=machine(25276502016), under_load=State(load=0.5))
     b = timing(machine=machine(25276514304), under_load=State(load=2.5, cpu_clock_mhz=2000.0))
-    assert conditions(a, b) == ["under_load.load", "under_load.cpu_clock_mhz"]
+    assert conditions(a, b) == ["load", "CPU clock, MHz"]
     c = timing(machine=machine(12_000_000_000), under_load=State(load=2.5))
-    assert conditions(a, c) == ["under_load.load", "machine.memory_bytes"]
+    assert conditions(a, c) == ["load", "memory, bytes"]
 
 
 def test_every_condition_exists_in_a_record():
@@ -111,7 +119,7 @@ def test_the_command(tmp_path, capsys):
     append(path, timing("a"))
     append(path, timing("a", protocol=Protocol(threads=2)))
     assert main(["compare", f"{path}:1", f"{path}:2"]) == 0
-    assert "protocol.threads  1  2" in capsys.readouterr().out
+    assert "threads    1  2" in capsys.readouterr().out
     assert main(["compare", f"{path}:1", f"{path}:7"]) == 2
     assert capsys.readouterr().err.startswith("error:")
 
@@ -176,6 +184,19 @@ def described(**description):
 def test_what_is_nested_only_differs():
     a, b = described(stages=[{"width": 8}], head=1), described(stages=[{"width": 16}], head=1)
     assert " ".join(explain(a, b).splitlines()[-1].split()) == (
-        "subject.description differs differs another network"
+        "network differs differs another network"
     )
     assert "head 1  head 2  another network" in explain(described(head=1), described(head=2))
+
+
+def test_a_commit_counts_only_where_code_differs_and_batches_are_told_once(tmp_path):
+    a = timing(batch=1, protocol=Protocol(batch=1))
+    b = timing(batch=2, protocol=Protocol(batch=2)).model_copy(update={"commit": "abc-dirty"})
+    assert conditions(a, b) == ["batch", "batch asked for"]
+    other = b.model_copy(update={"code": {**b.code, "repro.runtime.measure": "0" * 16}})
+    assert "commit" in conditions(a, other)
+    path = tmp_path / "records.jsonl"
+    append(path, a)
+    append(path, b)
+    with pytest.raises(InputError, match=r"jsonl:1 \(batch 1\), .*:2 \(batch 2\)$"):
+        select(f"{path}:{a.subject.name}")

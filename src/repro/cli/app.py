@@ -127,8 +127,8 @@ def complexity(
     which weights: d, dwgr, w1_g1, d1_w8_g8_r1 (or its alias dWr). They have the meaning of
     the authors' code, in which a bare w leaves group width alone. In the paper group width
     always follows width: its w is w1_g1 here, its dwr is dwgr, and --paper-names reads them
-    so. The two readings give different networks wherever convs are grouped (RegNets,
-    ResNets, ResNeXts).
+    so. The two readings give different networks, which a note then says, wherever convs are
+    grouped (RegNets, ResNets, ResNeXts); elsewhere, as for EN-B0, they are the same.
 
     \b
     Examples:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from textwrap import fill
 from typing import Annotated, Literal
@@ -73,16 +74,29 @@ def parameters_text(chapter: str) -> str:
 
     model, kinds = parameters_of(chapter), allowed(chapter)
     lines = [f"{chapter}: {titles()[chapter]}", ""]
-    example = ""
     for name, field in model.model_fields.items():
         text = f"{field.description}. Allowed: {kinds[name]}. [default: {field.default}]"
         lines += [f"  {name}", fill(text, 96, initial_indent="      ", subsequent_indent="      ")]
-        if field.default is not None and len(str(field.default)) < 30:
-            example = example or f"{name}={field.default}"
     lines += [""] if kinds else ["  no parameters", ""]
     for tier, values in model.tiers.items():
         changed = ", ".join(f"{name} = {value}" for name, value in values.items())
         lines.append(fill(f"--tier {tier}: {changed}", 96, subsequent_indent="      "))
     lines += [] if model.tiers else ["All tiers compute the same."]
-    example = shlex.quote(example or "NAME=VALUE")
-    return "\n".join([*lines, f"Example: repro run {chapter} -p {example} --open"])
+    return "\n".join([*lines, f"Example: repro run {chapter}{_example(chapter)} --open"])
+
+
+def _example(chapter: str) -> str:
+    """`` -p NAME=VALUE`` for a shell, with a value that is not the default; or nothing."""
+    from repro.book.parameters import allowed, parameters_of, resolve
+
+    for name, kind in allowed(chapter).items():
+        old, others = parameters_of(chapter).model_fields[name].default, kind.split(" or ")
+        if isinstance(old, list):
+            others = ["[EN-B0, ResNet-50]", "[H100]", str(old[:-1]).replace("'", "")]
+        elif isinstance(old, bool | int | float):
+            others = [str(not old)] if isinstance(old, bool) else [str(2 * old), str(old - 1)]
+        for text in (f"{name}={other}" for other in others if old is not None):
+            with suppress(InputError):
+                if resolve(chapter, [text], "smoke")[name] != old and len(text) < 40:
+                    return f" -p {shlex.quote(text)}"
+    return ""

@@ -74,7 +74,7 @@ NEAR = {"under_load.temperature_c": 5.0, "under_load.load": 0.5}
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One condition that differs, with both values and why it may matter."""
+    """One condition that differs, in plain words, with both values and why it may matter."""
 
     condition: str
     a: Any
@@ -88,6 +88,8 @@ def differences(a: TimingRecord, b: TimingRecord) -> list[Difference]:
     found = []
     for condition, why in CONDITIONS:
         x, y = _get(left, condition), _get(right, condition)
+        if condition == "commit" and left["code"] == right["code"] != {}:
+            continue  # whatever was committed, these timings ran the same code
         if not _same(condition, x, y):
             if condition == "code":
                 changed = sorted(k for k in x.keys() | y.keys() if x.get(k) != y.get(k))
@@ -95,8 +97,19 @@ def differences(a: TimingRecord, b: TimingRecord) -> list[Difference]:
             elif isinstance(x, dict) and isinstance(y, dict):
                 changed = sorted(k for k in x.keys() | y.keys() if x.get(k) != y.get(k))
                 x, y = ({k: d.get(k) for k in changed} for d in (x, y))
-            found.append(Difference(condition, x, y, why))
+            found.append(Difference(plain(condition), x, y, why))
     return found
+
+
+_UNITS = {"mhz": "MHz", "gb": "GB", "w": "W", "c": "°C", "bytes": "bytes"}
+_PLAIN = {"subject.description": "network", "protocol.batch": "batch asked for"}
+
+
+def plain(place: str) -> str:
+    """A place in a record in words: ``"min time"``, ``"SM clock, MHz"``."""
+    words = place.rpartition(".")[2].replace("sm_", "SM_").replace("cpu_", "CPU_").split("_")
+    unit = f", {_UNITS[words.pop()]}" if words[-1] in _UNITS else ""
+    return _PLAIN.get(place, " ".join(words) + unit)
 
 
 def _get(data: Any, place: str) -> Any:
@@ -223,10 +236,11 @@ def _apart(records: dict[int, TimingRecord], most: int = 3) -> dict[int, str]:
         place
         for place, _ in CONDITIONS
         if not isinstance(_get(first, place), dict)
+        and place not in ("protocol.batch", "commit")
         and not all(_same(place, _get(first, place), _get(d, place)) for d in data.values())
     ][:most]
     return {
-        n: ", ".join(f"{place.rpartition('.')[2]} {_cell(_get(d, place))}" for place in differing)
+        n: ", ".join(f"{plain(place)} {_cell(_get(d, place))}" for place in differing)
         or f"{records[n].when:%Y-%m-%d %H:%M}"
         for n, d in data.items()
     }

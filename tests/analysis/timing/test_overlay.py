@@ -114,7 +114,7 @@ def test_what_differs_is_told_of_one_network(book):
     one, other = pair.of("b")
     assert one.subject.name == other.subject.name == "b"
     frame = page.conditions(one, other)
-    assert list(frame.condition)[:1] == ["protocol.mode"]
+    assert list(frame.condition)[:1] == ["mode"]
     assert not {"commit", "protocol.batch"} & set(frame.condition)
     assert pair.of("not there")[0].subject.name == "a"
 

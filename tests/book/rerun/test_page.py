@@ -128,3 +128,19 @@ def test_the_index_lists_own_runs_newest_first(tmp_path):
     text = write_index(tmp_path).read_text()
     assert re.findall(r'href="([^"]+)">A &amp; B<', text) == ["a-2/a.html", "a-1/a.ipynb"]
     assert "in a-1" in text and "other" not in text
+
+
+def test_the_index_leads_to_the_book_and_leaves_other_pages_and_notebooks_alone(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
+    (tmp_path / "data").mkdir()
+    runs, built = tmp_path / "mine", tmp_path / "_build" / "html" / "index.html"
+    (runs / "odd").mkdir(parents=True)
+    (runs / "odd" / "broken.ipynb").write_text("[")
+    assert "How Networks Scale</a>" not in write_index(runs).read_text()
+    built.parent.mkdir(parents=True)
+    built.write_text("the book")
+    assert '<a href="../_build/html/index.html">How Networks' in write_index(runs).read_text()
+    assert write_index(built.parent) is None
+    assert built.read_text() == "the book"

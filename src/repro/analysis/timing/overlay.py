@@ -152,7 +152,7 @@ def conditions(a: TimingRecord, b: TimingRecord) -> pd.DataFrame:
     rows = [
         (d.condition, _short(d.a), _short(d.b), d.why)
         for d in differences(a, b)
-        if d.condition not in ("commit", "protocol.batch")
+        if d.condition not in ("commit", "batch asked for")
     ]
     return pd.DataFrame(rows, columns=["condition", "A", "B", "why it may matter"])
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from bs4 import BeautifulSoup
@@ -18,13 +19,14 @@ _TITLE_END = re.compile(r"(?<=[^.\d])[.:;](?:\s|$)|(?<=.{24})(?:, | \()")
 class Exhibit(NamedTuple):
     """A table or figure: the beginning of its caption, its anchor or "", and its cells as text.
 
-    A figure's drawing is its one cell.
+    A figure's one row is its drawing, then the texts in it.
     """
 
     kind: str
     title: str
     anchor: str
     rows: list[list[str]]
+    caption: str = ""
 
 
 class Change(NamedTuple):
@@ -59,49 +61,91 @@ def plural(count: int, noun: str) -> str:
 
 def _exhibits(cell: Any) -> list[Exhibit]:
     html = "\n".join(output.get("data", {}).get("text/html", "") for output in cell.outputs)
-    # A drawing is compared as a whole: there is no need to take it apart.
-    html = re.sub(r"<svg.*?</svg>", lambda m: f"<svg>{hash(m[0])}</svg>", html, flags=re.DOTALL)
+    # A drawing is compared as a whole: of its parts only the texts are needed.
+    html = re.sub(r"<svg.*?</svg>", _texts_alone, html, flags=re.DOTALL)
     soup: Any = BeautifulSoup(html, "html.parser")
     found = []
     for tag in soup(["table", "figure"]):
         caption = tag.find(["caption", "figcaption"])
         title = " ".join(caption.extract().get_text().split()) if caption else ""
-        title = _TITLE_END.split(title)[0]
+        words, title = title, _TITLE_END.split(title)[0]
         title = title if len(title) <= 70 else title[:67].rsplit(" ", 1)[0] + "..."
         anchor = tag.get("id") or tag.parent.get("id") or ""  # a table's stands on the block around
         rows = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in tag("tr")]
-        found.append(Exhibit(tag.name.capitalize(), title, anchor, rows or [[str(tag)]]))
+        rows = rows or [[str(tag), *(text.get_text() for text in tag("text"))]]
+        found.append(Exhibit(tag.name.capitalize(), title, anchor, rows, words))
     return found
+
+
+def _texts_alone(svg: re.Match[str]) -> str:
+    return f"<svg>{hash(svg[0])}{''.join(re.findall(r'<text.*?</text>', svg[0], re.DOTALL))}</svg>"
+
+
+def _names(texts: Iterable[str], noun: str = "") -> str:
+    """``columns "flops", "acts" and 3 more``: the first two."""
+    names = [f'"{" ".join(text.split())}"' for text in dict.fromkeys(texts)]
+    more = f" and {len(names) - 2} more" * (len(names) > 2)
+    return f"{noun}{'s' * (len(names) > 1)} " * bool(noun) + ", ".join(names[:2]) + more
+
+
+def _replaced(old: list[str], new: list[str], noun: str = "") -> str:
+    """Which names are new or gone, after a semicolon; empty when none is."""
+    come, gone = ([n for n in a if n not in b and n.strip()] for a, b in ((new, old), (old, new)))
+    if come and gone:
+        return f"; {_names(come, noun)} in place of {_names(gone)}"
+    return "".join(f"; {w}: {_names(n, noun)}" for w, n in (("new", come), ("gone", gone)) if n)
+
+
+def _excerpt(old: str, new: str) -> str:
+    """Where a new text differs from an old one, with the words around."""
+    a, b = old.split(), new.split()
+    spots = [s for s in SequenceMatcher(None, a, b, False).get_opcodes() if s[0] != "equal"]
+    begin, end = max(0, spots[0][3] - _WORDS_AROUND), spots[-1][4] + _WORDS_AROUND
+    return "... " * (begin > 0) + " ".join(b[begin:end]) + " ..." * (end < len(b))
 
 
 def _how(old: Exhibit, new: Exhibit) -> str:
     """How an exhibit differs; empty when it does not."""
     if old.rows == new.rows:
-        return ""
+        if old.caption == new.caption:
+            return ""
+        same = "cells" if new.kind == "Table" else "drawing"
+        return f'the same {same} under another caption: "{_excerpt(old.caption, new.caption)}"'
     if new.kind == "Figure":
-        return "drawn anew"
-    for noun, before, now in (
-        ("row", len(old.rows) - 1, len(new.rows) - 1),
-        ("column", len(old.rows[0]), len(new.rows[0])),
+        # Numbers at the axes come and go with the data; names do not.
+        before, now = ([t for t in e.rows[0][1:] if re.search("[^\\W\\d_]", t)] for e in (old, new))
+        return "drawn anew" + _replaced(before, now)
+    keys, other_keys = ([row[0] for row in e.rows[1:] if row] for e in (old, new))
+    head = new.rows[0]
+    shifts = _replaced(keys, other_keys, "row") + _replaced(old.rows[0], head, "column")
+    for noun, count, stored in (
+        ("row", len(new.rows) - 1, len(old.rows) - 1),
+        ("column", len(head), len(old.rows[0])),
     ):
-        if before != now:
-            return f"{plural(now, noun)} (stored: {before})"
-    pairs = [
-        pair for a, b in zip(old.rows, new.rows, strict=True) for pair in zip(a, b, strict=False)
+        if count != stored:
+            return f"{plural(count, noun)} (stored: {stored}){shifts}"
+    pairs = zip(old.rows, new.rows, strict=True)
+    odd = [
+        (i, j) for i, p in enumerate(pairs) for j, (a, b) in enumerate(zip_longest(*p)) if a != b
     ]
-    return f"{sum(a != b for a, b in pairs)} of {len(pairs)} cells differ"
+    rows, columns = (sorted({place[axis] for place in odd}) for axis in (0, 1))
+    where = ", in " + _names(("".join(new.rows[i][:1]) for i in rows), "row")
+    if len(columns) < len(rows) and columns[-1] < len(head):
+        where = ", in " + _names((head[j] for j in columns), "column")
+    return f"{len(odd)} of {sum(map(len, new.rows))} cells differ{shifts or where}"
 
 
 def _printed(cell: Any) -> list[str]:
-    """Lines that a cell printed or returned as plain text."""
+    """Lines that a cell printed or returned as plain text; none of a cell out of sight."""
     texts = []
-    for output in cell.outputs:
+    hidden = {"remove-cell", "remove-output"} & {*cell.metadata.get("tags", [])}
+    for output in () if hidden else cell.outputs:
         data = output.get("data", {})
         if output.output_type == "stream" and output.name == "stdout":
             texts.append(output.text)
         elif "text/html" not in data and not output.get("metadata", {}).get("scrapbook"):
             texts.append(data.get("text/plain", ""))
-    return "\n".join(texts).splitlines()
+    return [line for line in "\n".join(texts).splitlines() if line.strip()]
 
 
 def _exhibit_changes(pairs: list[tuple[str, Any, Any]]) -> Iterator[Change]:
@@ -115,9 +159,13 @@ def _exhibit_changes(pairs: list[tuple[str, Any, Any]]) -> Iterator[Change]:
             yield Change(f'{gone.kind} "{gone.title}"', "not there in this rerun")
         for new in now[len(was) :]:
             yield Change(f'{new.kind} "{new.title}"', "new", new.anchor)
-        lines = list(difflib.ndiff(_printed(old), _printed(cell)))
-        if count := max(sum(line[0] == sign for line in lines) for sign in "+-"):
-            yield Change(f'Printed output under "{section}"', plural(count, "other line"))
+        before, lines = _printed(old), _printed(cell)
+        odd = [pair for pair in zip_longest(before, lines, fillvalue="nothing") if len({*pair}) > 1]
+        if odd:
+            stored, shown = (" ".join(text.split()) for text in odd[0])
+            how = f"{shown} (stored: {stored})"
+            how += f", and {plural(len(odd) - 1, 'more line')}" * (len(odd) > 1)
+            yield Change(f'The output of a cell under "{section}" differs', how)
 
 
 def key_numbers(notebook: Any) -> dict[str, str]:
@@ -218,7 +266,8 @@ def changes(stored: Any, rerun: Any) -> Changes:
     new, old = key_numbers(rerun), key_numbers(stored)
     numbers = tuple(_number_changes(prose, new, old))
     count = sum(len(_GLUE.findall(line)) for line in prose) + len(_unquoted(prose, new))
-    rests = {"number": count - len(numbers)}
+    outputs = sum(_printed(old) == _printed(cell) != [] for _, old, cell in pairs)
+    rests = {"number": count - len(numbers), "printed output": outputs}
     for kind in ("Figure", "Table"):
         differing = sum(c.what.startswith(kind) and c.how[:3] != "not" for c in exhibits)
         rests = {kind.lower(): sum(e.kind == kind for e in shown) - differing} | rests

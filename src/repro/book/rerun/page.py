@@ -14,6 +14,7 @@ import os
 import re
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from html import escape
 from pathlib import Path
@@ -170,13 +171,15 @@ INDEX = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <style>
 :root {{ color-scheme: light dark; }}
-body {{ font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto;
-  padding: 0 1rem; }}
-table {{ border-collapse: collapse; width: 100%; }}
+body {{ font: 16px/1.65 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem;
+  color: light-dark(#222832, #ced6dd); background: light-dark(#fff, #14181e); }}
+a {{ color: light-dark(#0a7d91, #3fb1c5); }}
+table {{ border-collapse: collapse; width: 100%; font-size: .92rem; }}
 th, td {{ text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0;
   border-bottom: 1px solid #8886; }}
 </style></head><body>
 <h1>Own runs</h1>
+{book}
 <table><thead><tr><th scope="col">Chapter</th><th scope="col">What was changed</th>
 <th scope="col">What differs</th><th scope="col">When</th></tr></thead>
 <tbody>
@@ -185,14 +188,16 @@ th, td {{ text-align: left; vertical-align: top; padding: .4rem .8rem .4rem 0;
 """
 
 
-def write_index(folder: Path) -> Path:
-    """A page that lists the runs in a folder's folders, newest first.
+def write_index(folder: Path) -> Path | None:
+    """A page that lists the runs in a folder's folders, newest first, from their metadata.
 
-    What each changed is read from its notebook's metadata.
+    None where another page has this name, or none can be written.
     """
-    rows = []
+    index, built, rows = folder / "index.html", root() / "_build" / "html" / "index.html", []
     for path in folder.glob("*/*.ipynb"):
-        about = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("rerun")
+        about = None
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # not one of ours
+            about = json.loads(path.read_text(encoding="utf-8"))["metadata"].get("rerun")
         if about:
             page = path.with_suffix(".html")
             link = (page if page.is_file() else path).relative_to(folder).as_posix()
@@ -200,7 +205,13 @@ def write_index(folder: Path) -> Path:
             cells += [escape(about[key]) for key in ("changed", "differs", "when")]
             row = "".join(f"<td>{cell}</td>" for cell in cells)
             rows.append((about["when"], f"<tr>{row}</tr>"))
-    index = folder / "index.html"
     body = "\n".join(row for _, row in sorted(rows, reverse=True))
-    index.write_text(INDEX.format(rows=body), encoding="utf-8")
+    way = os.path.relpath(built, folder.resolve())
+    book = f'<p>Of the book <a href="{way}">How Networks Scale</a></p>' * built.is_file()
+    try:
+        if index.exists() and "<title>Own runs:" not in index.read_text(encoding="utf-8"):
+            return None
+        index.write_text(INDEX.format(rows=body, book=book), encoding="utf-8")
+    except (OSError, ValueError):
+        return None
     return index

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from copy import deepcopy
 from datetime import datetime
@@ -39,8 +40,8 @@ def finish(chapter: str, values: dict[str, Any], executed: Path, target: Path) -
     executed.unlink()
     print(f"Done: {page}\n      {target}")
     print(console(_changed(chapter, values), found))
-    if target.parent.parent.name == "runs":
-        print(f"All own runs: {write_index(target.parent.parent)}")
+    if index := write_index(Path(os.path.normpath(target.parent / ".."))):
+        print(f"All own runs: {index}")
     return page
 
 
@@ -61,11 +62,21 @@ def _differs(found: Changes) -> str:
     return " and ".join(plural(n, noun) for noun, n in counts.items() if n) or "nothing"
 
 
+def _unmoved(changed: str, found: Changes) -> str:
+    """That nothing differs, and what was compared."""
+    names = re.sub(r" \(stored: [^()]*\)", "", changed)
+    verb = "change" if ";" in names else "changes"
+    said = f"{names.replace(';', ' and')} {verb} no table, figure or number here."
+    if names == "no parameter":
+        said = "Nothing differs from the stored chapter."
+    return f"{said} Compared, captions too: {found.same}."
+
+
 def console(changed: str, found: Changes) -> str:
     """What `repro run` prints at the end."""
     lines = [f"Changed: {changed}"]
     if not found:
-        return "\n".join([*lines, f"Nothing differs from the stored chapter: {found.same}."])
+        return "\n".join([*lines, _unmoved(changed, found)])
     lines.append(f"What differs from the stored chapter ({_differs(found)}):")
     lines += [f"  {line}" for line in (*found.exhibits, *found.numbers[:MOST_NUMBERS])]
     if (more := len(found.numbers) - MOST_NUMBERS) > 0:
@@ -86,10 +97,10 @@ def banner(changed: str, found: Changes) -> str:
         what = f'<a href="#{change.anchor}">{what}</a>' if change.anchor else what
         return f"- {what}: {change.how}\n"
 
+    said = f"What differs from the stored chapter: {_differs(found)}.{DOTS * bool(found.numbers)}"
     return (
         ":::{admonition} A run of your own\n:class: note\n\n"
-        f"Changed: {changed}.\n\n"
-        f"What differs from the stored chapter: {_differs(found)}.{DOTS * bool(found.numbers)}\n\n"
+        f"Changed: {changed}.\n\n{said if found else _unmoved(changed, found)}\n\n"
         f"{''.join(map(line, found.exhibits))}:::"
     )
 
