@@ -5,12 +5,14 @@ from __future__ import annotations
 import shlex
 from contextlib import suppress
 from pathlib import Path
-from textwrap import fill
+from textwrap import TextWrapper
 from typing import Annotated, Literal
 
 import typer
 
 from repro.errors import InputError
+
+LINES = TextWrapper(96, subsequent_indent="      ", break_on_hyphens=False)
 
 
 def run(
@@ -76,11 +78,11 @@ def parameters_text(chapter: str) -> str:
     lines = [f"{chapter}: {titles()[chapter]}", ""]
     for name, field in model.model_fields.items():
         text = f"{field.description}. Allowed: {kinds[name]}. [default: {field.default}]"
-        lines += [f"  {name}", fill(text, 96, initial_indent="      ", subsequent_indent="      ")]
+        lines += [f"  {name}", LINES.fill(f"      {text}")]
     lines += [""] if kinds else ["  no parameters", ""]
     for tier, values in model.tiers.items():
         changed = ", ".join(f"{name} = {value}" for name, value in values.items())
-        lines.append(fill(f"--tier {tier}: {changed}", 96, subsequent_indent="      "))
+        lines.append(LINES.fill(f"--tier {tier}: {changed}"))
     lines += [] if model.tiers else ["All tiers compute the same."]
     return "\n".join([*lines, f"Example: repro run {chapter}{_example(chapter)} --open"])
 
