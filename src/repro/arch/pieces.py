@@ -110,17 +110,21 @@ class BlockChoice:
 
     def network(self) -> Network:
         """The block alone, with the second paper's padding and batch norm."""
-        return Network(
-            self.name,
-            (BlockStage(self.block(), self.repeats),),
-            resolution=self.size,
-            stem="none",
-            stem_width=self.channels,
-            in_channels=self.channels,
-            num_classes=0,
-            activation=self.activation,
-            rules="tensorflow",
-        )
+        piece = alone(self.block(), self.size, self.repeats)
+        return replace(piece, name=self.name, activation=self.activation, rules="tensorflow")
+
+
+def alone(block: Block, size: int, repeats: int = 1) -> Network:
+    """A block as a network of its own, on a map of ``size`` pixels per side: no stem, no head."""
+    return Network(
+        "block",
+        (BlockStage(block, repeats),),
+        resolution=size,
+        stem="none",
+        stem_width=block.in_width,
+        in_channels=block.in_width,
+        num_classes=0,
+    )
 
 
 _OPTIONS = {

@@ -11,8 +11,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from repro import reference
-from repro.arch import BlockStage, Network, XStage, get
+from repro.arch import Network, XStage, get
 from repro.arch.efficientnet_x import VARIANTS
+from repro.arch.pieces import alone
 from repro.complexity import complexity, out_size
 
 ACTIVATIONS = {"relu": "ReLU", "silu": "swish"}
@@ -49,16 +50,7 @@ def pieces(net: Network) -> list[Piece]:
     parts = [conv(1, 3, net.in_channels, size, width, stem_activation)]
     for number, stage in enumerate(net.stages, 3):
         for block, repeats in stage.blocks(width, net):
-            alone = Network(
-                "block",
-                (BlockStage(block),),
-                resolution=size,
-                stem="none",
-                stem_width=block.in_width,
-                in_channels=block.in_width,
-                num_classes=0,
-            )
-            flops, params, _ = complexity(alone).counted_as("efficientnet-x")
+            flops, params, _ = complexity(alone(block, size)).counted_as("efficientnet-x")
             if reshaped := block.space_to_depth:
                 size = out_size(size, 2)
                 parts.append(conv(2, 2, block.in_width, size, reshaped, block.activation))

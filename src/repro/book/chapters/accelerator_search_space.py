@@ -15,8 +15,9 @@ from pydantic import Field
 from repro import reference
 from repro.analysis.accelerators.blocks import measured
 from repro.analysis.accelerators.roofs import Records
-from repro.arch import Block, BlockStage, Network, blocks, get
+from repro.arch import Block, Network, blocks, get
 from repro.arch.efficientnet_x import TABLE4_STEPS
+from repro.arch.pieces import alone
 from repro.book.kit.figures import STRATEGY_COLOURS, legend, log_axis, panels
 from repro.book.parameters import Channels, ChapterParameters, DeviceName
 from repro.complexity import complexity, out_size
@@ -94,15 +95,7 @@ def first_block(name: str) -> tuple[Block, int]:
 
 def convs(b: Block, size: int, batch: int = BATCH) -> Iterator[Conv]:
     """An MBConv's convs on a map of ``size`` pixels per side; squeeze-excite goes with its conv."""
-    alone = Network(
-        "block",
-        (BlockStage(b),),
-        resolution=size,
-        stem="none",
-        stem_width=b.in_width,
-        in_channels=b.in_width,
-        num_classes=0,
-    )
+    piece = alone(b, size)
     shapes = []
     if b.space_to_depth:
         size = out_size(size, 2)
@@ -114,7 +107,7 @@ def convs(b: Block, size: int, batch: int = BATCH) -> Iterator[Conv]:
     squeeze = f"\n+ SE {b.se_width}" if b.se_width else ""
     shapes.append((f"{b.kernel}×{b.kernel} {kind}{squeeze}", b.mid_width, size))
     shapes.append(("1×1 conv", b.out_width, size))
-    counted = (layer for layer in layers(alone) if layer.norm)  # squeeze-excite has none
+    counted = (layer for layer in layers(piece) if layer.norm)  # squeeze-excite has none
     for shape, layer in zip(shapes, counted, strict=True):
         yield Conv(*shape, layer.macs, layer_cost(layer, batch, "fp16", "infer", "conv"))
 
