@@ -22,15 +22,8 @@ from repro.errors import InputError
 from repro.paths import root
 from repro.records import RECORD, SCHEMA, PeakRecord, Result, TimingRecord, first_error
 
-RECORD_GPU = (
-    "repro time --sweep paper-gpu --device cuda --chunk I/N --out data/records/gpu-NAME.jsonl"
-)
-"""The command that records what a GPU is needed for, part I of N."""
-RECORD_X = (
-    "repro time --sweep efficientnet-x --chunk I/3 --minutes 9.3"
-    " --out data/records/efficientnet-x-gpu.jsonl"
-)
-"""The same for the second paper: networks, blocks, peak rates and memory traffic."""
+RECORD_GPU = "repro record --device cuda --minutes 10 --out data/records/gpu.jsonl"
+"""The command that records what a GPU is needed for, what decides most first."""
 BEGINNING = b'{"schema_version"'
 """Of every record."""
 

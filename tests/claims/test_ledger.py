@@ -39,7 +39,7 @@ WITHIN_TOLERANCE = {  # the reading of the figure's axis
 HELD = ("reproduced", "reproduced within tolerance", "trend reproduced")
 
 # Judges that read timings have tests of their own: their verdicts follow from data/records.
-READ_RECORDS = ("repro.claims.timing", "repro.claims.accuracy")
+READ_RECORDS = ("repro.claims.timing", "repro.claims.speedups", "repro.claims.accuracy")
 TIMED = {name for name, judge in JUDGES.items() if judge.__module__ in READ_RECORDS}
 
 

@@ -15,6 +15,7 @@ from repro.claims import (
     exponents,
     latency_scaling,
     rooflines,
+    speedups,
     timing,
 )
 from repro.claims.claim import Claim, Tolerance

@@ -169,24 +169,29 @@ def on_each(
     machines: Mapping[str, Found],
     judged: Callable[[str, Found], Iterable[Point]],
     missing: str,
+    how: str,
     named: Callable[[str, Found], str] = lambda machine, _: machine,
 ) -> list[Point]:
     """Points measured on all machines, each with its machine; of several it stands in the label.
 
     Args:
-        judged: the points of one machine; none where it lacks what the claim needs.
+        judged: the points of one machine; `NotTestable` names what it lacks for the claim.
+        missing: what is needed. how: the command that records it.
         named: a machine as readers are shown it.
 
     Raises:
-        NotTestable: no machine has any; says what is missing.
+        NotTestable: no machine has any point; says what is missing, and of which machine.
     """
-    points = [
-        replace(point, machine=named(machine, found))
-        for machine, found in machines.items()
-        for point in judged(machine, found)
-    ]
+    points: list[Point] = []
+    lacks: list[str] = []
+    for machine, found in machines.items():
+        name = named(machine, found)
+        try:
+            points += [replace(point, machine=name) for point in judged(machine, found)]
+        except NotTestable as lacking:
+            lacks.append(f"; {name} lacks {lacking}")
     if not points:
-        raise NotTestable(missing)
+        raise NotTestable(f"{missing}{''.join(lacks)}. This records them: {how}")
     if len({point.machine for point in points}) > 1:
         return [replace(point, label=f"{point.machine}: {point.label}") for point in points]
     return points
