@@ -18,8 +18,9 @@ from repro.claims import (
     speedups,
     timing,
 )
-from repro.claims.claim import Claim, Tolerance
+from repro.claims.claim import OWN, Claim, Tolerance
 from repro.claims.judging import (
+    EXPLORATORY,
     JUDGES,
     VERDICTS,
     Judgement,
