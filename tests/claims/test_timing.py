@@ -3,7 +3,7 @@
 from itertools import chain
 
 import pytest
-from made_up_timings import CPU, GPU, by_acts, by_flops, records, sweep, write
+from made_up_timings import CPU, GPU, by_acts, by_all, by_flops, records, sweep, write
 
 from repro import stored
 from repro.claims import JUDGES, judge, load, timing
@@ -42,11 +42,6 @@ def test_without_records_every_claim_says_what_to_run(held):
         wanted = "record --device cuda" if i in GPU_CLAIMS else "time --sweep laptop"
         assert f"This records them: repro {wanted}" in judgement.why
         assert judgement.machine == ""
-
-
-def by_all(subject):
-    """Seconds of one image on a machine that writes, multiplies, and launches operations."""
-    return 1e-9 * subject.acts + 3e-12 * subject.flops + 3e-5 * subject.kernels
 
 
 NOT_BY_ACTS_ALONE = {

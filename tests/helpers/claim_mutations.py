@@ -1,6 +1,9 @@
 """Ways to change a claim or what was published, so that its verdict must turn."""
 
+from dataclasses import replace
+
 from repro import reference
+from repro.evidence import public
 
 
 def literal(**changes):
@@ -21,6 +24,28 @@ def published(loader, match, **changes):
         changed = tuple(row._replace(**changes) if match(row) else row for row in rows)
         assert changed != rows
         patch.setattr(reference, loader, lambda: changed)
+        return claim
+
+    return mutate
+
+
+def timed_publicly(beginning, seconds):
+    """Change public times, in the settings whose names begin so, to a function of the network."""
+
+    def mutate(claim, patch):
+        rows = public.public_timings()
+        changed = tuple(
+            replace(
+                row,
+                seconds={
+                    setting: seconds(row) if str(setting).startswith(beginning) else time
+                    for setting, time in row.seconds.items()
+                },
+            )
+            for row in rows
+        )
+        assert changed != rows
+        patch.setattr(public, "public_timings", lambda: changed)
         return claim
 
     return mutate

@@ -12,6 +12,7 @@ from repro.claims import (
     accuracy,
     arithmetic,
     counting,
+    exploratory,
     exponents,
     latency_scaling,
     rooflines,

@@ -78,8 +78,8 @@ def exponents(timings: Timings, largest: float) -> pd.DataFrame:
         for key, part in curves.groupby(["base", "strategy"], sort=False)
         if part.s.nunique() >= 3
     }
-    table = pd.DataFrame.from_dict(slopes, orient="index")
-    return table.rename_axis(["base", "strategy"])
+    index = pd.MultiIndex.from_tuples(list(slopes), names=["base", "strategy"])
+    return pd.DataFrame(list(slopes.values()), index, columns=[*COSTS, "ms"])
 
 
 def exponents_beside(sets: Sequence[Timings]) -> pd.DataFrame:

@@ -189,8 +189,12 @@ def tally(shown: Board) -> pd.DataFrame:
 
 
 def lacking(shown: Board) -> pd.DataFrame:
-    """What records would decide, most claims first: columns needed, claims."""
-    waits = Counter(e.judgement.why for e in shown.having(OPEN) if e.claim.judge)
+    """What records would decide, most claims first: columns needed, claims.
+
+    What a single machine lacks for a single claim stands in the claim's own row.
+    """
+    whys = (e.judgement.why for e in shown.having(OPEN) if e.claim.judge)
+    waits = Counter(re.sub(r"; .* lacks .*(?=\. This records them)", "", why) for why in whys)
     rows = [(_commands(why), n) for why, n in waits.most_common()]
     return pd.DataFrame(rows, columns=["needed", "claims"])
 
