@@ -10,7 +10,7 @@ from fractions import Fraction
 import accelerator_claims as second_paper
 import pytest
 import yaml
-from claim_mutations import args, literal, published, timed_publicly
+from claim_mutations import args, charged, literal, published, timed_publicly
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,6 +28,7 @@ from repro.claims import (
 )
 from repro.claims.judging import equals, holds, rounds_to, verdict_of
 from repro.errors import InputError
+from repro.prices.law import Estimate
 
 NOT_REPRODUCED = {
     "figure2-regnety-dw-acts": "the plotted run rounded group width in another way",
@@ -407,6 +408,17 @@ MUTATIONS = {
         ("own-acts-lead-gpu", timed_publicly("rtx3090/train", lambda r: r.gflops**2)),
         ("own-flops-lead-cpu", args(over="mparams")),
         ("own-flops-lead-cpu", timed_publicly("cpu_i7", lambda r: r.macts)),
+    ],
+    "act_price": [
+        ("own-act-price-gpu", args(high=1000)),
+        ("own-act-price-gpu", charged("v100", in_flops={"acts": Estimate(500, 400, 600)})),
+        ("own-act-price-cpu", args(devices="GPU")),
+        ("own-act-price-cpu", charged("cpu_i9", in_flops={"acts": Estimate(301, 120, 500)})),
+    ],
+    "price_error": [
+        ("own-two-prices", args(mode="train")),
+        ("own-two-prices", args(devices="CPU")),
+        ("own-two-prices", charged("rtx5090", errors={"all": 0.151})),
     ],
     "public_ratio": [
         ("own-x-no-faster-5090", args(within=0.05)),

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from repro import reference
 from repro.evidence import public
+from repro.prices import law
 
 
 def literal(**changes):
@@ -46,6 +47,22 @@ def timed_publicly(beginning, seconds):
         )
         assert changed != rows
         patch.setattr(public, "public_timings", lambda: changed)
+        return claim
+
+    return mutate
+
+
+def charged(beginning, **changes):
+    """Change fitted prices, in the settings whose names begin so."""
+
+    def mutate(claim, patch):
+        prices = law.published("two prices")
+        changed = tuple(
+            replace(price, **changes) if price.setting.startswith(beginning) else price
+            for price in prices
+        )
+        assert changed != prices
+        patch.setattr(law, "published", lambda _: changed)
         return claim
 
     return mutate

@@ -161,7 +161,8 @@ def list_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
         for group, claims in groupby(of_paper, lambda j: j.group):
             lines += [group, "-" * len(group)]
             for claim in claims:
-                values = f"published {claim.published}" if claim.published else ""
+                word = "asked" if claim.paper == OWN else "published"
+                values = f"{word} {claim.published}" if claim.published else ""
                 values += f", computed {claim.computed}" if claim.computed else ""
                 lines.append(f"{claim.verdict.upper()}  {claim.id}")
                 lines += [
