@@ -95,7 +95,7 @@ def _whole(
         if parts:
             lacks[base] = f"{base} {' and '.join(parts)}"
     if lacks and (every or len(lacks) == len(bases)):
-        raise NotTestable("; ".join(lacks.values()))
+        raise NotTestable(("; " if every else "; or ").join(lacks.values()))
     return {base: _of(networks, base, strategies) for base in bases if base not in lacks}
 
 
