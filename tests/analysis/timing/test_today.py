@@ -71,12 +71,6 @@ def test_changes_of_prices_are_found(two_devices):
     assert str(found["act"]) == "0.50 (0.50 to 0.50)"
 
 
-def test_two_counts_miss_nothing_where_two_decide(two_devices):
-    timings = today.timings(EAGER)
-    assert today.unseen_error(timings, ["flops", "acts"]) == pytest.approx(0, abs=1e-4)
-    assert today.unseen_error(timings, ["acts"]) > 0.05
-
-
 def test_what_a_network_takes_over_what_its_prices_say():
     ratio = today.taken(EAGER)
     assert len(ratio) == len(today.timings(EAGER).frame)

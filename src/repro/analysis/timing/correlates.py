@@ -121,7 +121,7 @@ def correlation_table(
 def within_and_across(frame: pd.DataFrame, fewest: int) -> dict[str, float]:
     """r of log time with log flops and log acts inside families, and of families' means.
 
-    Also in how many families of at least ``fewest`` networks acts lead.
+    led: in how many of the led_of families of at least ``fewest`` networks acts lead.
     """
     logs = np.log(frame[["flops", "acts", "ms"]])
     means = logs.groupby(frame.family).transform("mean")
@@ -130,4 +130,4 @@ def within_and_across(frame: pd.DataFrame, fewest: int) -> dict[str, float]:
         found |= {f"{name}_{c}": correlation(part[c], part.ms) for c in ("flops", "acts")}
     large = [part for _, part in logs.groupby(frame.family) if len(part) >= fewest]
     led = [correlation(p.acts, p.ms) > correlation(p.flops, p.ms) for p in large]
-    return found | {"families": len(led), "led": sum(led)}
+    return found | {"led": sum(led), "led_of": len(led)}

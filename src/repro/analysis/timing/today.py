@@ -16,7 +16,6 @@ import pandas as pd
 from repro import reference
 from repro.analysis.accelerators.efficientnet_x import speedups
 from repro.analysis.timing.correlates import QUANTILES, curves, lead
-from repro.analysis.timing.predict import held_out
 from repro.analysis.timing.sets import IMAGENET_IMAGES, UNSCALED, Timings, short
 from repro.evidence.public import Setting, public_timings, setting_of, settings
 from repro.prices import fit, sources
@@ -91,7 +90,7 @@ def standing(
         table = one.frame
         groups = curves(table) if table.strategy.nunique() > 1 else table.family
         found = lead(table, groups, draws, logs=True)
-        row: dict[str, object] = {"device": short(one), "way": how, "n": len(table)}
+        row: dict[str, object] = {"timings": one.title, "device": short(one), "way": how}
         row |= {c: found[c] for c in ("flops", "params", "acts", "lead")}
         row |= {"lead_low": found["low"], "lead_high": found["high"]}
         estimate = prices.in_flops["acts"] if prices else _price_of_acts(table, groups)
@@ -107,12 +106,6 @@ def _price_of_acts(table: pd.DataFrame, groups: pd.Series) -> Estimate:
     with np.errstate(divide="ignore", invalid="ignore"):  # a fit may find flops free
         low, high = np.nanquantile(1e3 * drawn[:, 1] / drawn[:, 0], QUANTILES, method="nearest")
     return Estimate(1e3 * act / flop, float(low), float(high))
-
-
-def unseen_error(one: Timings, counts: Sequence[str]) -> float:
-    """Median relative error for families that a fit of prices for these counts has not seen."""
-    predicted = held_out(one.frame, "ms", counts, "family")
-    return float((predicted / one.frame.ms - 1).abs().median())
 
 
 class Change(NamedTuple):
@@ -136,8 +129,8 @@ def changes(old: Setting, new: Setting) -> dict[str, Change]:
     both = one.assign(new=other.ms).dropna(subset="new")
     counts, families = both[["flops", "acts"]].to_numpy(float), list(both.family)
     laws = [fit.fit(counts, both[t].to_numpy()) for t in ("ms", "new")]
-    drawn = [fit.resampled(counts, both[t].to_numpy(), families) for t in ("ms", "new")]
-    (flop, act), (flops, acts) = laws[1][:2] / laws[0][:2], (drawn[1] / drawn[0])[:, :2].T
+    drawn = [fit.resampled(counts, both[t].to_numpy(), families)[:, :2] for t in ("ms", "new")]
+    (flop, act), (flops, acts) = laws[1][:2] / laws[0][:2], (drawn[1] / drawn[0]).T
     found = {"act": (act, acts), "flop": (flop, flops), "price": (act / flop, acts / flops)}
     return {
         name: Change(float(value), *map(float, np.nanquantile(values, QUANTILES)))

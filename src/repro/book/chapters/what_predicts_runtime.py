@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
+import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -47,10 +48,10 @@ class Parameters(ChapterParameters):
     """Chapter "What predicts runtime"."""
 
     close: SettingName = Field(
-        "rtx5090/infer/amp/nchw/2.9.1/eager", description="Setting drawn network by network"
+        "rtx5090/infer/amp/nchw/2.9.1/eager", description="Setting drawn in detail"
     )
     beside: SettingName = Field(
-        "cpu_i7_12700h/infer/fp32/nchw/2.4.0/inductor", description="Another, drawn beside it"
+        "cpu_i7_12700h/infer/fp32/nchw/2.4.0/inductor", description="Drawn beside it"
     )
     draws: int = Field(1000, ge=100, le=20_000, description="Resamples behind each interval")
     edge: float = Field(140, ge=20, le=1000, description="Acts, M, at which the paper's panels end")
@@ -66,18 +67,20 @@ HIGHLIGHTS: Mapping[str, tuple[str, str, str]] = {
 
 def cloud_figure(sets: Sequence[Timings]) -> Figure:
     """Time of each network against its flops and its acts, a row of panels for each set."""
-    fig, axes = panels(2 * len(sets), 2, (3.6, 2.8))
-    for ax, (timings, cost) in zip(axes, ((t, c) for t in sets for c in ("flops", "acts"))):
-        last = timings.frame.drop_duplicates("base", keep="last")  # its largest image
+    fig, axes = panels(2 * len(sets), 2, (3.7, 2.9))
+    shown = [(timings, cost) for timings in sets for cost in ("flops", "acts")]
+    for ax, (timings, cost) in zip(axes, shown, strict=True):
+        last = timings.frame.drop_duplicates("base", keep="last")  # at its largest image
         rest = last[~last.family.isin(HIGHLIGHTS)]
-        ax.plot(rest[cost], rest.ms, ".", color=GREY, markersize=4, alpha=0.6, label="others")
+        # One path of dots: a page is lighter by the hundreds that would be.
+        x, y = (np.stack([v, v, np.full(len(v), np.nan)], 1).ravel() for v in (rest[cost], rest.ms))
+        (dots,) = ax.plot(x, y, color=GREY, linewidth=3, alpha=0.5, label="others")
+        dots.set_solid_capstyle("round")
         for family, (label, marker, colour) in HIGHLIGHTS.items():
-            part = last[last.family == family]
-            ax.plot(
-                part[cost], part.ms, marker, color=colour, markersize=3.5, alpha=0.8, label=label
-            )
-        log_axis(ax, "both")
-        ax.set(title=timings.brief, xlabel=UNITS[cost], ylabel="ms an image")
+            mine = last[last.family == family]
+            ax.plot(mine[cost], mine.ms, marker, color=colour, markersize=3.5, label=label)
+        log_axis(ax, "both", (0.01, 0.1, 1, 10, 100, 1000, 10_000))
+        ax.set(title=timings.title, xlabel=UNITS[cost], ylabel="ms an image")
     legend(fig, axes)
     return fig
 
@@ -147,6 +150,18 @@ WAYS: Mapping[str, tuple[str, str]] = {
 """Marker and colour of each way of timing."""
 
 
+YEARS: Mapping[str, int] = {
+    "V100": 2017,
+    "Core i9-10940X": 2019,
+    "RTX 3090": 2020,
+    "RTX 4090": 2022,
+    "Core i7-12700H": 2022,
+    "RTX 5090": 2025,
+    "RTX PRO 6000": 2025,
+}
+"""When each device was first sold."""
+
+
 def settings_figure(table: pd.DataFrame) -> Figure:
     """By how much acts lead flops, and what an act costs in flops, with intervals.
 
@@ -161,7 +176,9 @@ def settings_figure(table: pd.DataFrame) -> Figure:
             ax.plot(ends, (y, y), "-", color=colour, linewidth=2, alpha=0.5)
             ax.plot(row[value], y, marker, color=colour, markersize=6, label=row["way"])
     starts = ~table.device.duplicated()
-    axes[0].set_yticks(list(rows), table.device.where(starts, ""))
+    names = [f"{d}, {YEARS[d]}" if d in YEARS else d for d in table.device]
+    zoo = table.timings.str.contains("zoo").map({True: "the authors\' zoo", False: ""})
+    axes[0].set_yticks(list(rows), zoo.where(~starts, names))
     for ax in axes:
         for y in (y for y, start in zip(rows, starts, strict=True) if start):
             ax.axhline(y + 0.5, color=GREY, linewidth=0.6, alpha=0.5)
@@ -244,6 +261,6 @@ def per_act_figure(table: pd.DataFrame, line: tuple[float, float]) -> Figure:
         mine = table.family == family
         y = table.ms[mine] / table.acts[mine]  # ms over millions: ns
         ax.plot(x[mine], y, marker, color=colour, linestyle="-", linewidth=0.8, label=family)
-    ax.set(xlabel="flops for each act", ylabel="ns for each act", ylim=(0, None))
+    ax.set(xlabel="flops for each act", ylabel="ns for each act", xlim=(0, None), ylim=(0, None))
     legend(fig, [ax], 6)
     return fig
