@@ -57,8 +57,10 @@ def two_devices(monkeypatch):
     """The 5090 with prices of 1 ns an act and 2 ps a flop; compiled, 0.5 ns and 2 ps."""
     table = {str(EAGER): made_up(1e-9, 2e-12), str(COMPILED): made_up(5e-10, 2e-12)}
     monkeypatch.setattr(today, "_public", lambda: table)
-    sizes = [type("Row", (), {"model": t.name[:3], "resolution": 224, "mparams": 1.0})
-             for t in table[str(EAGER)]]
+    sizes = [
+        type("Row", (), {"model": t.name[:3], "resolution": 224, "mparams": 1.0})
+        for t in table[str(EAGER)]
+    ]
     monkeypatch.setattr(today, "public_timings", lambda: sizes)
 
 
@@ -68,7 +70,7 @@ def test_changes_of_prices_are_found(two_devices):
     assert found["flop"].factor == pytest.approx(1, rel=1e-3)
     assert found["price"].low == pytest.approx(0.5, rel=1e-2)
     assert 0.5 < found["time"].factor < 1
-    assert str(found["act"]) == "0.50 (0.50 to 0.50)"
+    assert str(found["act"]) == "0.50\N{NO-BREAK SPACE}(0.50–0.50)"
 
 
 def test_what_a_network_takes_over_what_its_prices_say():

@@ -123,7 +123,7 @@ def within_and_across(frame: pd.DataFrame, fewest: int) -> dict[str, float]:
 
     led: in how many of the led_of families of at least ``fewest`` networks acts lead.
     """
-    logs = np.log(frame[["flops", "acts", "ms"]])
+    logs = frame[["flops", "acts", "ms"]].transform(np.log)
     means = logs.groupby(frame.family).transform("mean")
     found: dict[str, float] = {}
     for name, part in {"within": logs - means, "across": means.drop_duplicates()}.items():

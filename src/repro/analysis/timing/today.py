@@ -17,9 +17,10 @@ from repro import reference
 from repro.analysis.accelerators.efficientnet_x import speedups
 from repro.analysis.timing.correlates import QUANTILES, curves, lead
 from repro.analysis.timing.sets import IMAGENET_IMAGES, UNSCALED, Timings, short
-from repro.evidence.public import Setting, public_timings, setting_of, settings
+from repro.evidence.public import Setting, public_timings, settings
 from repro.prices import fit, sources
 from repro.prices.law import Estimate, Price, milliseconds, published
+from repro.records import Mode
 
 DEVICES: Mapping[str, str] = {
     "rtx3090": "RTX 3090",
@@ -73,14 +74,12 @@ def timings(setting: Setting) -> Timings:
         for timed in _public()[str(setting)]
     ]
     device = DEVICES[setting.device]
-    mode = "step" if setting.what == "train" else "infer"
+    mode: Mode = "step" if setting.what == "train" else "infer"
     title = f"{device}, {way(setting)}"
     return Timings(title, "published", device, mode, None, pd.DataFrame(rows))
 
 
-def standing(
-    sets: Iterable[tuple[Timings, str, Price | None]], draws: int
-) -> pd.DataFrame:
+def standing(sets: Iterable[tuple[Timings, str, Price | None]], draws: int) -> pd.DataFrame:
     """How acts stand to flops: their `lead` in logarithms, and what one costs in flops.
 
     sets: each with the way in which it was timed, and its prices; None: fitted here.
@@ -116,7 +115,9 @@ class Change(NamedTuple):
     high: float
 
     def __str__(self) -> str:
-        return f"{self.factor:.2f} ({self.low:.2f} to {self.high:.2f})"
+        return f"{self.factor:.2f} ({self.low:.2f}–{self.high:.2f})".replace(
+            " ", "\N{NO-BREAK SPACE}"
+        )
 
 
 def changes(old: Setting, new: Setting) -> dict[str, Change]:
@@ -141,7 +142,9 @@ def changes(old: Setting, new: Setting) -> dict[str, Change]:
 def taken(setting: Setting) -> pd.Series:
     """Time over what the two prices of a setting predict, by name and image size."""
     price = next(p for p in published("two prices") if p.setting == str(setting))
-    ratios = {t.name: 1e3 * t.seconds / milliseconds(price, t.counts) for t in _public()[str(setting)]}
+    ratios = {
+        t.name: 1e3 * t.seconds / milliseconds(price, t.counts) for t in _public()[str(setting)]
+    }
     return pd.Series(ratios)
 
 
@@ -171,8 +174,8 @@ def x_speedups() -> pd.DataFrame:
 
     V100: the paper's Figure 3, X grown by EfficientNet's scaling, as timm's is.
     """
-    bars = speedups()
-    bars = bars[bars.device == "V100"].set_index("level").single
+    drawn = speedups()
+    bars = drawn[drawn.device == "V100"].set_index("level").single
     rows: list[dict[str, object]] = [{"timings": "V100", **{v: bars[v] for v in X_PAIRS}}]
     for setting in newest():
         table = timings(setting).frame.set_index("model")

@@ -11,7 +11,6 @@ from pydantic import AfterValidator, Field, WithJsonSchema
 
 from repro.analysis.scaling.alpha_family import UNITS
 from repro.analysis.timing.sets import Timings
-from repro.analysis.timing.today import DEVICES
 from repro.book.kit.figures import (
     FAMILY_COLOURS,
     STRATEGY_COLOURS,
@@ -27,6 +26,7 @@ from repro.evidence.public import Setting, setting_of, settings
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import PathPatch
 
 GREY = "#909090"
 MOST_FLOPS = 4500
@@ -65,6 +65,17 @@ HIGHLIGHTS: Mapping[str, tuple[str, str, str]] = {
 """Families drawn in colour: their name on a page, marker and colour."""
 
 
+def _dots(x: pd.Series, y: pd.Series) -> PathPatch:
+    """Grey dots as a single path: a page is lighter by the hundreds of marks that they would be."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    points = np.repeat(np.column_stack([x, y]), 2, axis=0)
+    path = Path(points, [Path.MOVETO, Path.LINETO] * len(x))
+    path.should_simplify = False  # it would drop lines without length
+    return PathPatch(path, edgecolor=GREY, linewidth=3, alpha=0.5, capstyle="round")
+
+
 def cloud_figure(sets: Sequence[Timings]) -> Figure:
     """Time of each network against its flops and its acts, a row of panels for each set."""
     fig, axes = panels(2 * len(sets), 2, (3.7, 2.9))
@@ -72,10 +83,8 @@ def cloud_figure(sets: Sequence[Timings]) -> Figure:
     for ax, (timings, cost) in zip(axes, shown, strict=True):
         last = timings.frame.drop_duplicates("base", keep="last")  # at its largest image
         rest = last[~last.family.isin(HIGHLIGHTS)]
-        # One path of dots: a page is lighter by the hundreds that would be.
-        x, y = (np.stack([v, v, np.full(len(v), np.nan)], 1).ravel() for v in (rest[cost], rest.ms))
-        (dots,) = ax.plot(x, y, color=GREY, linewidth=3, alpha=0.5, label="others")
-        dots.set_solid_capstyle("round")
+        ax.plot([], [], "o", color=GREY, markersize=3, label="others")
+        ax.add_patch(_dots(rest[cost], rest.ms))
         for family, (label, marker, colour) in HIGHLIGHTS.items():
             mine = last[last.family == family]
             ax.plot(mine[cost], mine.ms, marker, color=colour, markersize=3.5, label=label)
@@ -89,28 +98,32 @@ def _pair(one: str, other: str) -> tuple[Setting, Setting]:
     return setting_of(one), setting_of(other)
 
 
-STEPS: Mapping[str, tuple[Setting, Setting]] = {
-    f"RTX 4090 to RTX 5090, {name}": _pair(
-        f"rtx4090/infer/amp/nchw/2.9.1/{mode}", f"rtx5090/infer/amp/nchw/2.9.1/{mode}"
-    )
-    for name, mode in (("eager", "eager"), ("compiled", "inductor"))
-} | {
-    f"eager to compiled, {name}": _pair(
-        f"{device}/infer/amp/nchw/2.9.1/eager", f"{device}/infer/amp/nchw/2.9.1/inductor"
-    )
-    for device, name in DEVICES.items()
-    if device in ("rtx4090", "rtx5090", "pro6000maxq")
-} | {
-    f"NCHW to NHWC, {name}": _pair(
-        f"{device}/infer/amp/nchw/2.4.0/eager", f"{device}/infer/amp/nhwc/2.4.0/eager"
-    )
-    for device, name in DEVICES.items()
-    if device in ("rtx3090", "rtx4090")
-} | {
-    "inference to training, RTX 3090": _pair(
-        "rtx3090/infer/amp/nchw/1.13/eager", "rtx3090/train/amp/nchw/1.12/eager"
-    )
-}
+_NAMES = {"rtx3090": "3090", "rtx4090": "4090", "rtx5090": "5090", "pro6000maxq": "PRO 6000"}
+STEPS: Mapping[str, tuple[Setting, Setting]] = (
+    {
+        f"4090 to 5090, {name}": _pair(
+            f"rtx4090/infer/amp/nchw/2.9.1/{mode}", f"rtx5090/infer/amp/nchw/2.9.1/{mode}"
+        )
+        for name, mode in (("eager", "eager"), ("compiled", "inductor"))
+    }
+    | {
+        f"eager to compiled, {_NAMES[device]}": _pair(
+            f"{device}/infer/amp/nchw/2.9.1/eager", f"{device}/infer/amp/nchw/2.9.1/inductor"
+        )
+        for device in ("rtx4090", "rtx5090", "pro6000maxq")
+    }
+    | {
+        f"NCHW to NHWC, {_NAMES[device]}": _pair(
+            f"{device}/infer/amp/nchw/2.4.0/eager", f"{device}/infer/amp/nhwc/2.4.0/eager"
+        )
+        for device in ("rtx3090", "rtx4090")
+    }
+    | {
+        "inference to training, 3090": _pair(
+            "rtx3090/infer/amp/nchw/1.13/eager", "rtx3090/train/amp/nchw/1.12/eager"
+        )
+    }
+)
 """Two settings that differ in one thing, as far as the table allows."""
 SHOWN: Sequence[str] = (
     "rtx5090/infer/amp/nchw/2.9.1/eager",
@@ -124,11 +137,14 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "GhostNet": (r"^ghost", "cheap halves of maps, made apart and concatenated"),
     "DenseNet, RDNet": (r"^densenet|^rdnet", "concatenations copy what no conv writes"),
     "MixNet": (r"^(?:tf_)?mixnet", "channels split among kernels of several sizes"),
-    "ConvNeXt V2": (r"^convnextv2", "norms and GELUs between convs"),
+    "ConvNeXt V2": (r"^convnextv2", "norms and GELUs, not folded into convs"),
     "NFNet": (r"^(?:dm_|eca_)?nfnet|^nf_", "weights standardised at every pass"),
-    "EfficientNet": (r"^(?:tf_)?efficientnet_b\d ", "depthwise convs, squeeze-excite"),
-    "RegNetY, RegNetZ": (r"^regnet[yz]", "group convs, squeeze-excite"),
-    "ResNet, ResNeXt": (r"^resnet\d+ |^resnext\d+_", "dense or coarsely grouped convs"),
+    "EfficientNet": (
+        r"^(?:tf_)?efficientnet_b\d ",
+        "depthwise convs and squeeze-excite",
+    ),
+    "RegNetY, RegNetZ": (r"^regnet[yz]", "group convs and squeeze-excite"),
+    "ResNet, ResNeXt": (r"^resnet\d+ |^resnext\d+_", "dense convs, or groups of many channels"),
     "MobileOne, RepVGG": (r"^mobileone|^repvgg", "counted with branches, some timed without"),
     "VGG": (r"^vgg", "most weights in the classifier"),
 }
@@ -176,9 +192,12 @@ def settings_figure(table: pd.DataFrame) -> Figure:
             ax.plot(ends, (y, y), "-", color=colour, linewidth=2, alpha=0.5)
             ax.plot(row[value], y, marker, color=colour, markersize=6, label=row["way"])
     starts = ~table.device.duplicated()
-    names = [f"{d}, {YEARS[d]}" if d in YEARS else d for d in table.device]
-    zoo = table.timings.str.contains("zoo").map({True: "the authors\' zoo", False: ""})
-    axes[0].set_yticks(list(rows), zoo.where(~starts, names))
+    labels = []
+    for device, title, start in zip(table.device, table.timings, starts, strict=True):
+        year = f", {YEARS[device]}" if device in YEARS else ""
+        zoo = "the authors' zoo" if "zoo" in title else ""
+        labels.append(f"{device}{year}" if start else zoo)
+    axes[0].set_yticks(list(rows), labels)
     for ax in axes:
         for y in (y for y, start in zip(rows, starts, strict=True) if start):
             ax.axhline(y + 0.5, color=GREY, linewidth=0.6, alpha=0.5)
