@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pydantic import Field
 
+from repro.analysis.accuracy.minutes import PAIRS, TIMES, at_equal_minutes, over_bases
+from repro.analysis.accuracy.published import BASES as SCALED
+from repro.analysis.accuracy.published import MEANS, REFERENCE, STRATEGIES, Noise
 from repro.analysis.scaling.alpha_family import UNITS
 from repro.analysis.timing.sets import Timings
+from repro.book.kit.chapter import span
 from repro.book.kit.figures import (
     FAMILY_COLOURS,
     STRATEGY_COLOURS,
@@ -18,6 +22,7 @@ from repro.book.kit.figures import (
     log_axis,
     panels,
 )
+from repro.book.kit.strategies import errors_and_gaps
 from repro.book.parameters import ChapterParameters, Networks
 
 if TYPE_CHECKING:
@@ -74,6 +79,79 @@ def curves_figure(curves: Mapping[str, pd.DataFrame], panel: str) -> Figure:
     axes[0].set_ylabel("time, relative to EN-B0")
     legend(fig, axes, 7 if panel == "EN-B0" else 3)
     return fig
+
+
+def minutes_figure(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> Figure:
+    """Errors against minutes of an epoch, and below them their distance from dwr at equal minutes.
+
+    The bands hold 95 % of the differences of two runs of equally good networks, at the smaller and
+    at the larger reading of the noise.
+    """
+    fig = errors_and_gaps(
+        points[points.minutes <= FARTHEST],
+        gaps[gaps.minutes <= FARTHEST],
+        over="minutes",
+        bases=SCALED,
+        strategies=("orig", *STRATEGIES, REFERENCE),
+        reference=REFERENCE,
+        halves=noise.halves(2**0.5),
+        label="minutes of an epoch on eight V100s",
+        ticks=(2.5, 5, 10, 20),
+    )
+    below = fig.axes[len(SCALED)]
+    below.set_ylim(-1.2, 1.2)
+    below.set_yticks([x / 10 for x in range(-12, 13, 4)])
+    return fig
+
+
+def minutes_table(points: pd.DataFrame, noise: Noise) -> pd.DataFrame:
+    """Differences of error at equal minutes, a row for each base and multiple of its minutes.
+
+    Under each multiple the mean over the bases; by chance: 95 % half widths at the two noises.
+    """
+    rows: list[dict[str, object]] = []
+    found = at_equal_minutes(points, PAIRS[:2])
+    every = pd.concat([found, over_bases(found).assign(base=MEAN, minutes=float("nan"))])
+    for factor in TIMES:
+        for base in (*SCALED, MEAN):
+            mine = every[(every.base == base) & (every.times == factor)]
+            row = {"base's minutes ×": factor, "base": base, "minutes": mine.minutes.iloc[0]}
+            for pair, gap, unit in zip(mine.pair, mine.gap, mine.unit, strict=True):
+                name = pair.replace(f"{MEANS}", "dWr")
+                row |= {name: gap, f"{name}, chance": f"± {span(noise.halves(unit), '.2f')}"}
+            rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def minutes_numbers(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> dict[str, str]:
+    """What the prose quotes of errors at equal minutes, by glue name."""
+    found = at_equal_minutes(points)
+    mean = over_bases(found)
+    numbers = {}
+    for key, (first, second) in zip(("wide", "plain", "plain_dwr"), PAIRS, strict=True):
+        name = f"{first} − {second}"
+        mine, all_bases = found[found.pair == name], mean[mean.pair == name]
+        last = all_bases.iloc[-1]
+        numbers |= {
+            f"fsp_{key}": f"{last.gap:+.2f}",
+            f"fsp_{key}_half": span(noise.halves(last.unit), ".2f"),
+            f"fsp_{key}_between": f"{last.between:.1f}",
+            f"fsp_{key}_means": ", ".join(f"{gap:+.2f}" for gap in all_bases.gap),
+            f"fsp_{key}_bases": ", ".join(f"{g:+.2f}" for g in mine[mine.times == TIMES[-1]].gap),
+        }
+        for base in SCALED:
+            each = mine[mine.base == base].gap
+            numbers[f"fsp_{key}_{base[:7]}"] = ", ".join(f"{gap:+.2f}" for gap in each)
+    top = gaps[(gaps.base == "EN-B0") & (gaps.strategy == MEANS) & (gaps.minutes > 6)]
+    single = gaps[(gaps.base == "EN-B0") & (gaps.strategy == "dWr") & (gaps.minutes > 6)]
+    numbers["fsp_b0_late"] = span(-top.gap, ".1f")
+    numbers["fsp_b0_late_single"] = span(-single.gap, ".1f")
+    return numbers
+
+
+FARTHEST = 20
+"""Minutes to which curves of errors are drawn: those of the longest epoch under dwr, and a little."""
+MEAN = "mean of the three"
 
 
 def memory_figure(sets: Sequence[Timings]) -> Figure:
