@@ -16,7 +16,7 @@ import pandas as pd
 from repro import reference
 from repro.analysis.accuracy.published import BASES, MEANS, REFERENCE, above, points, read_at
 
-PAIRS = ((MEANS, REFERENCE), ("w", MEANS), ("w", REFERENCE))
+PAIRS = ((MEANS, REFERENCE), ("w", MEANS))
 """Strategies to subtract from each other; dWr by its means of three, its best measurement."""
 TIMES = (1.5, 2.0, 2.5)
 """Minutes relative to the base's, up to which all three strategies were trained on every base."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import correlation, fmean
+from statistics import correlation
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import pandas as pd
@@ -26,7 +26,7 @@ from repro.book.kit.figures import (
 from repro.book.kit.strategies import GREY, errors_and_gaps, strategy_style
 from repro.book.parameters import ChapterParameters, NetworkName, Scale, no_repeats
 from repro.errors import did_you_mean
-from repro.evidence.trainings import ALIKE, WORSE, gain, trained
+from repro.evidence.trainings import ALIKE, WORSE, trained
 from repro.text import count_text
 
 if TYPE_CHECKING:
@@ -350,18 +350,10 @@ def own_runs(records: Sequence[TrainingRecord]) -> tuple[pd.DataFrame, Numbers]:
         "das_own_loss": correlation(
             [run.record.curve[-1].train_loss for run in runs], [run.error for run in runs]
         ),
-        "das_own_left": fmean(run.error for run in runs if run.strategy is None),
-        "das_own_gain": float(found.gain.iloc[0]),
         "das_worse": 100 * WORSE,
         "das_alike": 100 * ALIKE,
-        "das_alike_points": ALIKE * float(found.gain.iloc[0]),
     }
     numbers |= {f"das_own_{k}": f"{means[k]:+.1f}" if k in means else "–" for k in ("d", "r")}
-    control = trained("digits", records)
-    times = max((run.times for run in control), default=1)
-    for way in ("r", "dwr"):
-        gained = gain(control, way, times)
-        numbers[f"das_control_{way}"] = str(gained) if gained else "–"
     return found, _rounded(numbers)
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from pydantic import Field
 
-from repro.analysis.accuracy.minutes import PAIRS, TIMES, at_equal_minutes, over_bases
+from repro.analysis.accuracy.minutes import PAIRS, TIMES, at_equal_minutes, between, over_bases
 from repro.analysis.accuracy.published import BASES as SCALED
-from repro.analysis.accuracy.published import MEANS, REFERENCE, STRATEGIES, Noise
+from repro.analysis.accuracy.published import MEANS, REFERENCE, STRATEGIES, Noise, above
 from repro.analysis.scaling.alpha_family import UNITS
 from repro.analysis.timing.sets import Timings
 from repro.book.kit.chapter import span
@@ -56,6 +56,9 @@ BASES: Mapping[str, tuple[str, str]] = {
     "RegNetZ-4GF": ("#87912a", "v"),
 }
 """Colour and marker of each base in curves of dWr."""
+FARTHEST = 20
+"""Minutes to which errors are drawn: no epoch under a strategy that is compared takes longer."""
+MEAN = "mean"
 
 
 def curves_figure(curves: Mapping[str, pd.DataFrame], panel: str) -> Figure:
@@ -110,7 +113,7 @@ def minutes_table(points: pd.DataFrame, noise: Noise) -> pd.DataFrame:
     Under each multiple the mean over the bases; by chance: 95 % half widths at the two noises.
     """
     rows: list[dict[str, object]] = []
-    found = at_equal_minutes(points, PAIRS[:2])
+    found = at_equal_minutes(points)
     every = pd.concat([found, over_bases(found).assign(base=MEAN, minutes=float("nan"))])
     for factor in TIMES:
         for base in (*SCALED, MEAN):
@@ -127,31 +130,44 @@ def minutes_numbers(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> d
     """What the prose quotes of errors at equal minutes, by glue name."""
     found = at_equal_minutes(points)
     mean = over_bases(found)
-    numbers = {}
-    for key, (first, second) in zip(("wide", "plain", "plain_dwr"), PAIRS, strict=True):
+    numbers = {"fsp_noise": span((noise.low, noise.high), ".2f"), "fsp_times": f"{TIMES[-1]:g}"}
+    for key, (first, second) in zip(("wide", "plain"), PAIRS, strict=True):
         name = f"{first} − {second}"
         mine, all_bases = found[found.pair == name], mean[mean.pair == name]
         last = all_bases.iloc[-1]
         numbers |= {
-            f"fsp_{key}": f"{last.gap:+.2f}",
+            f"fsp_{key}": f"{-last.gap:.2f}",
             f"fsp_{key}_half": span(noise.halves(last.unit), ".2f"),
             f"fsp_{key}_between": f"{last.between:.1f}",
-            f"fsp_{key}_means": ", ".join(f"{gap:+.2f}" for gap in all_bases.gap),
-            f"fsp_{key}_bases": ", ".join(f"{g:+.2f}" for g in mine[mine.times == TIMES[-1]].gap),
+            f"fsp_{key}_means": span(-all_bases.gap, ".2f"),
         }
         for base in SCALED:
-            each = mine[mine.base == base].gap
-            numbers[f"fsp_{key}_{base[:7]}"] = ", ".join(f"{gap:+.2f}" for gap in each)
-    top = gaps[(gaps.base == "EN-B0") & (gaps.strategy == MEANS) & (gaps.minutes > 6)]
-    single = gaps[(gaps.base == "EN-B0") & (gaps.strategy == "dWr") & (gaps.minutes > 6)]
-    numbers["fsp_b0_late"] = span(-top.gap, ".1f")
-    numbers["fsp_b0_late_single"] = span(-single.gap, ".1f")
+            numbers[f"fsp_{key}_{base.partition('-500')[0]}"] = ", ".join(
+                f"{gap:+.2f}" for gap in mine[mine.base == base].gap
+            )
+    b0 = {name: part for name, part in points[points.base == "EN-B0"].groupby("strategy")}
+    late = gaps[(gaps.base == "EN-B0") & gaps.minutes.between(6, 12)].groupby("strategy").gap
+    for key, strategy in (("means", MEANS), ("single", "dWr")):
+        numbers[f"fsp_late_{key}"] = span(-late.get_group(strategy), ".1f")
+    numbers["fsp_until"] = span(better_until(b0["w"], b0[MEANS], noise), ".1f")
+    numbers["fsp_w_ends"] = f"{b0['w'].minutes.max():.1f}"
+    within = b0[MEANS][b0[MEANS].minutes <= b0["orig"].minutes.max()]
+    numbers["fsp_orig"] = span(-above(b0["orig"], within, "minutes").gap, ".1f")
     return numbers
 
 
-FARTHEST = 20
-"""Minutes to which curves of errors are drawn: those of the longest epoch under dwr, and a little."""
-MEAN = "mean of the three"
+def better_until(first: pd.DataFrame, second: pd.DataFrame, noise: Noise) -> tuple[float, float]:
+    """Minutes, to a tenth, to which one curve lies below another by more than chance, at each noise.
+
+    The larger noise first.
+    """
+    ends = [0.0, 0.0]
+    for tenth in range(10, 10 * FARTHEST):
+        gap, unit = between(first, second, tenth / 10)
+        for i, half in enumerate(noise.halves(unit)[::-1]):
+            if gap < -half:
+                ends[i] = tenth / 10
+    return ends[0], ends[1]
 
 
 def memory_figure(sets: Sequence[Timings]) -> Figure:
