@@ -22,7 +22,7 @@ def test_weights_stand_once():
 
 
 def test_our_counts_are_timms_where_it_prints_them():
-    """fvcore counts a little more: the table's flops are up to 5 % larger for small networks."""
+    """But for fvcore's flops of batch norm in small networks, and our outputs of a max-pool."""
     printed = {(row.model, row.resolution): row for row in public_timings()}
     compared = 0
     for pair in natural.PAIRS:
@@ -30,7 +30,7 @@ def test_our_counts_are_timms_where_it_prints_them():
             if row := printed.get((name, pair.resolution)):
                 mine = natural.network(name, pair.recipes[0], pair.resolution)
                 assert mine["flops"] == pytest.approx(row.gflops, rel=0.05)
-                assert mine["acts"] == pytest.approx(row.macts, rel=0.02)
+                assert mine["acts"] == pytest.approx(row.macts, rel=0.02, abs=0.25)
                 compared += 1
     assert compared >= 15
 

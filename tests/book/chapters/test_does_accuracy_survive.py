@@ -43,7 +43,8 @@ def test_each_pair_is_a_row_that_names_its_recipes(pairs):
     assert len(table) == len(natural.PAIRS) <= 12
     row = table[table["from, to"] == "ResNet-152 → Wide-ResNet-50-2"].iloc[0]
     first, second = 78.330 - 78.486, 82.294 - 81.612
-    assert row["points of error"] == f"{(first + second) / 2:+.2f} (tv {first:+.1f}, tv2 {second:+.1f})"
+    mean = f"{(first + second) / 2:+.2f}"
+    assert row["points of error"] == f"{mean} (tv {first:+.1f}, tv2 {second:+.1f})"
     alone = table[table["from, to"].str.startswith("RepVGG")].iloc[0]
     assert "(" not in alone["points of error"]
 
@@ -70,7 +71,7 @@ def test_numbers_of_the_pairs(pairs):
 def test_a_reader_s_runs_are_shown_in_place_of_ours(without):
     records = [r for r in runs(law(GAINS)) if r.subject.strategy not in without]
     found, numbers = chapter.own_runs(records)
-    assert numbers["das_own_r"] == "+2.0" and numbers["das_own_gain"] == pytest.approx(5)
+    assert numbers["das_own_r"] == "+2.0"
     assert numbers["das_own_d"] == ("–" if "d" in without else "+1.0")
     (ax,) = chapter.forest_figure(found).axes
     labels = [text.get_text() for text in ax.get_yticklabels()]

@@ -110,3 +110,14 @@ def test_a_curve_is_better_until_it_is_not(points):
     late, early = chapter.better_until(first, second, published.Noise(0.1, 0.2))
     assert 5 <= late < early < 5.5
     assert chapter.better_until(second, first, published.Noise(0.1, 0.2)) == (0, 0)
+
+
+def test_numbers_of_equal_minutes_are_the_table_s(points):
+    noise = published.noise()
+    numbers = chapter.minutes_numbers(points, minutes.above_dwr(points), noise)
+    mean = chapter.minutes_table(points, noise).iloc[-1]
+    assert float(numbers["fsp_wide"]) == pytest.approx(-mean["dWr − dwr"], abs=0.005)
+    assert numbers["fsp_wide_half"] in mean["dWr − dwr, chance"]
+    ends = points[(points.base == "EN-B0") & (points.strategy == "w")].minutes.max()
+    until = [float(m) for m in numbers["fsp_until"].split(" to ")]
+    assert until == sorted(until) and 0 < until[0] and until[-1] < ends

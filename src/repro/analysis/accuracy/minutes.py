@@ -14,14 +14,20 @@ import numpy as np
 import pandas as pd
 
 from repro import reference
-from repro.analysis.accuracy.published import BASES, MEANS, REFERENCE, above, points, read_at
+from repro.analysis.accuracy.published import (
+    BASES,
+    MEANS,
+    REFERENCE,
+    above,
+    half_of_draws,
+    points,
+    read_at,
+)
 
 PAIRS = ((MEANS, REFERENCE), ("w", MEANS))
 """Strategies to subtract from each other; dWr by its means of three, its best measurement."""
 TIMES = (1.5, 2.0, 2.5)
 """Minutes relative to the base's, up to which all three strategies were trained on every base."""
-T_OF_TWO = 4.303
-"""Student's t at 97.5 % with two degrees of freedom, as three bases have."""
 
 
 def curves() -> pd.DataFrame:
@@ -96,11 +102,11 @@ def at_equal_minutes(
 def over_bases(found: pd.DataFrame) -> pd.DataFrame:
     """The mean of `at_equal_minutes` over the bases, whose runs are independent.
 
-    unit: of the mean by run noise; between: the 95 % half width if the bases are draws of all bases
-    (Student's t of three means), in points.
+    unit: of the mean by run noise; between: the 95 % half width, in points, if the bases are draws
+    from all bases.
     """
     groups = found.groupby(["pair", "times"], sort=False)
     mean = groups.gap.mean().to_frame()
     mean["unit"] = groups.unit.agg(lambda u: math.sqrt((u**2).sum()) / len(u))
-    mean["between"] = groups.gap.agg(lambda g: T_OF_TWO * g.std() / math.sqrt(len(g)))
+    mean["between"] = groups.gap.agg(half_of_draws)
     return mean.reset_index()

@@ -151,9 +151,9 @@ def _side(names: Sequence[str], recipe: str, resolution: int, flops: float) -> d
 
     unit: standard error of the error if one run's deviation is 1.
     """
+    if len(names) == 1:
+        return network(names[0], recipe, resolution) | {"unit": 1.0}
     rows = pd.DataFrame([network(name, recipe, resolution) for name in names])
-    if len(rows) == 1:
-        return rows.iloc[0].to_dict() | {"unit": 1.0}
     rows = rows.sort_values("flops")
     if not rows.flops.min() <= flops <= rows.flops.max():
         raise InputError(f"{flops:.2f} GF do not lie between {' and '.join(names)}")

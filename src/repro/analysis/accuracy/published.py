@@ -110,6 +110,13 @@ def verdict(value: float, unit: float, noise: Noise) -> str:
     return word if abs(value) > high else f"{word}?" if abs(value) > low else "within noise"
 
 
+def half_of_draws(values: pd.Series) -> float:
+    """Half width of the 95 % interval of a mean, its values independent draws (Student's t)."""
+    from scipy.special import stdtrit  # scipy.stats takes a second to import
+
+    return float(stdtrit(len(values) - 1, 0.975) * values.std() / math.sqrt(len(values)))
+
+
 # ----------------------------------------------------------- at equal flops, or equal minutes
 
 

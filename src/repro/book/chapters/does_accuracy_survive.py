@@ -202,8 +202,8 @@ def natural_figure(found: pd.DataFrame) -> Figure:
             colour = _RECIPE_COLOURS.get(_short(row["recipe"]), GREY)
             ax.plot(*start, "o", color=colour, markersize=3.5)
             ax.plot(*end, ",", color=colour)
-            arrow = {"arrowstyle": "-|>", "linestyle": _LINES[row["given_up"]], "color": colour}
-            arrow |= {"linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
+            arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.3}
+            arrow |= {"linestyle": _LINES[row["given_up"]], "shrinkA": 0, "shrinkB": 0}
             ax.annotate("", end, start, arrowprops=arrow)
             if key == "acts" and row["more"] not in named:
                 ax.annotate(row["more"], start, (4, 3), textcoords="offset points", fontsize=7.5)
@@ -251,9 +251,10 @@ def natural_numbers(found: pd.DataFrame, noise: Noise) -> Numbers:
     numbers: Numbers = {
         "das_wide": gap,
         "das_wide_half": span(noise.halves(unit), ".2f"),
-        "das_wide_verdict": published.verdict(gap, unit, noise),
-        "das_wide_pairs": count_text(int((wide.gap > 0).sum()), len(wide)),
+        "das_wide_designs": len(wide),
+        "das_wide_draws": published.half_of_draws(wide.gap),
         "das_wide_saved": span(100 * (1 - wide.acts), ".0f"),
+        "das_wide_slowest": 100 * (float(wide.inference.max()) - 1),
         "das_wrn": " and ".join(f"{value:+.2f}" for value in wrn.gap),
         "das_wrn_saved": 100 * (1 - float((wrn.acts_fewer / wrn.acts_more).iloc[0])),
         "das_wrn_training": 100 * (1 - float((wrn.training_fewer / wrn.training_more).iloc[0])),
@@ -292,7 +293,6 @@ def published_numbers(gaps: pd.DataFrame, noise: Noise) -> Numbers:
         "das_twice_noise": span((of_twice.low, of_twice.high), ".2f"),
         "das_fast": span(fast.gap, ".2f"),
         "das_fast_share": span(100 * fast.gap / fast.gain, ".0f"),
-        "das_w": float(mean.gap["w"]),
         "das_gain": float(mean.gain["dWr"]),
         "das_b0_gaps": span(b0.gap, ".2f"),
         "das_b0_images": span(500 * b0.gap, ".0f"),  # of 50,000

@@ -1,4 +1,4 @@
-"""How the curves of scaling strategies are drawn: one style each, and errors with their distances."""
+"""How curves of scaling strategies are drawn: a style for each, and errors with their distances."""
 
 from __future__ import annotations
 
