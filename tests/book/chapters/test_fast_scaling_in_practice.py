@@ -120,4 +120,4 @@ def test_numbers_of_equal_minutes_are_the_table_s(points):
     assert numbers["fsp_wide_half"] in mean["dWr − dwr, chance"]
     ends = points[(points.base == "EN-B0") & (points.strategy == "w")].minutes.max()
     until = [float(m) for m in numbers["fsp_until"].split(" to ")]
-    assert until == sorted(until) and 0 < until[0] and until[-1] < ends
+    assert until == sorted(until) and until[0] > 0 and until[-1] < ends

@@ -48,62 +48,31 @@ class Pair:
     resolution: int = 224
 
 
-_RESNETS = ("tv_in1k", "tv2_in1k")
-_MANY = ("tv_in1k", "gluon_in1k", "ra_in1k", "a1_in1k", "a2_in1k", "a3_in1k", "tv2_in1k")
-PAIRS = (
-    Pair(DEPTH, "ResNet-152", "Wide-ResNet-50-2", (("resnet152",), ("wide_resnet50_2",)), _RESNETS),
-    Pair(
-        DEPTH,
-        "Res2Net-101 (4 scales)",
-        "Res2Net-50 (8 scales)",
-        (("res2net101_26w_4s",), ("res2net50_26w_8s",)),
-        ("in1k",),
-    ),
-    Pair(
-        DEPTH,
-        "RepVGG-B0",
-        "RepVGG-A1 to A2",
-        (("repvgg_b0",), ("repvgg_a1", "repvgg_a2")),
-        ("rvgg_in1k",),
-    ),
-    Pair(
-        DEPTH,
-        "MobileNetV2 1.1d to 1.2d",
-        "MobileNetV2 1.4",
-        (("mobilenetv2_110d", "mobilenetv2_120d"), ("mobilenetv2_140",)),
-        ("ra_in1k",),
-    ),
-    Pair(
-        DEPTH,
-        "BiT 152x2",
-        "BiT 50x3 to 101x3",
-        (("resnetv2_152x2_bit",), ("resnetv2_50x3_bit", "resnetv2_101x3_bit")),
-        ("goog_in21k_ft_in1k",),
-        448,
-    ),
-    Pair(GROUPS, "ResNeXt-50 32x4d", "ResNet-50", (("resnext50_32x4d",), ("resnet50",)), _MANY),
-    Pair(
-        GROUPS,
-        "ResNeXt-101 32x4d",
-        "ResNet-101",
-        (("resnext101_32x4d",), ("resnet101",)),
-        ("gluon_in1k",),
-    ),
-    Pair(
-        GROUPS,
-        "ResNeXt-101 32x8d",
-        "Wide-ResNet-50-2 to 101-2",
-        (("resnext101_32x8d",), ("wide_resnet50_2", "wide_resnet101_2")),
-        _RESNETS,
-    ),
-    Pair(
-        BOTTLENECKS,
-        "ResNet-50",
-        "ResNet-34",
-        (("resnet50",), ("resnet34",)),
-        ("tv_in1k", "gluon_in1k", "a1_in1k", "a2_in1k", "a3_in1k"),
-    ),
-)
+_TABLE = """
+depth | ResNet-152 | resnet152 | Wide-ResNet-50-2 | wide_resnet50_2 | tv tv2 | 224
+depth | Res2Net-101, 4 scales | res2net101_26w_4s | Res2Net-50, 8 scales | res2net50_26w_8s | | 224
+depth | RepVGG-B0 | repvgg_b0 | RepVGG-A1 to A2 | repvgg_a1 repvgg_a2 | rvgg | 224
+depth | MobileNetV2 1.1d to 1.2d | mobilenetv2_110d mobilenetv2_120d \
+    | MobileNetV2 1.4 | mobilenetv2_140 | ra | 224
+depth | BiT 152x2 | resnetv2_152x2_bit \
+    | BiT 50x3 to 101x3 | resnetv2_50x3_bit resnetv2_101x3_bit | goog_in21k_ft | 448
+groups | ResNeXt-50 32x4d | resnext50_32x4d | ResNet-50 | resnet50 | tv gluon ra a1 a2 a3 tv2 | 224
+groups | ResNeXt-101 32x4d | resnext101_32x4d | ResNet-101 | resnet101 | gluon | 224
+groups | ResNeXt-101 32x8d | resnext101_32x8d \
+    | Wide-ResNet-50-2 to 101-2 | wide_resnet50_2 wide_resnet101_2 | tv tv2 | 224
+bottlenecks | ResNet-50 | resnet50 | ResNet-34 | resnet34 | tv gluon a1 a2 a3 | 224
+"""
+"""Given up; the side with more acts, and the other, each with timm's names; recipes; image size."""
+
+
+def _pair(line: str) -> Pair:
+    given_up, more, mine, fewer, others, recipes, size = map(str.strip, line.split("|"))
+    tags = tuple(f"{recipe}_in1k" for recipe in recipes.split()) or ("in1k",)
+    networks = (tuple(mine.split()), tuple(others.split()))
+    return Pair(given_up, more, fewer, networks, tags, int(size))
+
+
+PAIRS = tuple(map(_pair, _TABLE.strip().splitlines()))
 
 
 @cache
