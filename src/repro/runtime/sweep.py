@@ -37,7 +37,6 @@ from repro.records import (
 )
 from repro.runtime.estimates import estimated_s, guess_batch
 from repro.runtime.jobs import Job, PeakJob, Task, TrafficJob, TrapJob, unique
-from repro.runtime.timm_networks import TimmNetwork, TimmRemote
 from repro.runtime.traffic import measure_traffic
 from repro.runtime.turns import interleave
 from repro.runtime.worker import Remote, Worker, WorkerDied
@@ -247,10 +246,7 @@ class _Crew:
         for number, job in enumerate(jobs):
             worker = self.worker(protocol.device)
             guess = guess_batch(job, memory)
-            if isinstance(job.net, TimmNetwork):
-                remotes.append(TimmRemote(worker, number, job.net, protocol, guess))
-            else:
-                remotes.append(Remote(worker, number, job.net, protocol, guess))
+            remotes.append(Remote(worker, number, job.net, protocol, guess))
             remotes[-1].prepare()
         interleave(remotes, protocol.samples, protocol.rounds)
         return [
