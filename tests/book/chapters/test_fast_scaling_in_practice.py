@@ -97,8 +97,9 @@ def test_the_table_ends_each_multiple_with_the_mean(points):
     for start in (0, 4, 8):
         part = table.iloc[start : start + 4]
         for column in ("dWr − dwr", "w − dWr"):
-            assert part[column].iloc[3] == pytest.approx(part[column].iloc[:3].mean())
-    assert table.minutes[3::4].isna().all() and table["dWr − dwr"].notna().all()
+            gaps = [float(text.split()[0]) for text in part[column]]
+            assert gaps[3] == pytest.approx(sum(gaps[:3]) / 3, abs=0.011)
+    assert table.minutes[3::4].isna().all() and table.minutes.notna().sum() == 9
 
 
 def test_a_curve_is_better_until_it_is_not(points):
@@ -116,8 +117,7 @@ def test_numbers_of_equal_minutes_are_the_table_s(points):
     noise = published.noise()
     numbers = chapter.minutes_numbers(points, minutes.above_dwr(points), noise)
     mean = chapter.minutes_table(points, noise).iloc[-1]
-    assert float(numbers["fsp_wide"]) == pytest.approx(-mean["dWr − dwr"], abs=0.005)
-    assert numbers["fsp_wide_half"] in mean["dWr − dwr, chance"]
+    assert mean["dWr − dwr"] == f"-{numbers['fsp_wide']} (± {numbers['fsp_wide_half']})"
     ends = points[(points.base == "EN-B0") & (points.strategy == "w")].minutes.max()
     until = [float(m) for m in numbers["fsp_until"].split(" to ")]
     assert until == sorted(until) and until[0] > 0 and until[-1] < ends

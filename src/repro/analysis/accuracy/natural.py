@@ -7,7 +7,7 @@ has those networks too that the table of times leaves out. One multiply-add is o
 A pair shares its authors and recipe, its blocks and its image size, and differs in what it is
 named for; its flops agree within 12 %, or one side is read between two sizes of it. Left out are
 weights whose tag is not their recipe: ResNeXt-101-64x4d ("tv_in1k", trained by torchvision's second
-recipe), DPN-107 (more data than DPN-131), RepVGG-B2 and B3 (longer trained than A0 to B1).
+recipe), DPN-107 (more data than DPN-131).
 """
 
 from __future__ import annotations

@@ -170,6 +170,7 @@ def top_table(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> pd.Data
     return pd.DataFrame(rows)
 
 
+OTHER = "its authors'"
 _RECIPE_COLOURS = {
     "tv": "#0173b2",
     "tv2": "#d55e00",
@@ -178,8 +179,8 @@ _RECIPE_COLOURS = {
     "a1": "#c98205",
     "a2": "#87912a",
     "a3": "#8b5fd6",
+    OTHER: GREY,
 }
-_LINES = {natural.DEPTH: "-", natural.GROUPS: "--", natural.BOTTLENECKS: ":"}
 
 
 def _short(recipe: str) -> str:
@@ -187,32 +188,33 @@ def _short(recipe: str) -> str:
 
 
 def natural_figure(found: pd.DataFrame) -> Figure:
-    """Pairs of equal flops as arrows, from more to fewer activations; over acts, and over time."""
-    fig, axes = panels(2, 2, (3.7, 4.0), sharey=True)
-    known = [r for r in _RECIPE_COLOURS if r in set(map(_short, found.recipe))]
-    for ax, key in zip(axes, ("acts", "inference"), strict=True):
-        for recipe in known:
-            ax.plot([], [], color=_RECIPE_COLOURS[recipe], linewidth=3, label=recipe)
-        ax.plot([], [], color=GREY, linewidth=3, label="its authors'")
-        for given_up, line in _LINES.items():
-            ax.plot([], [], line, color=GREY, linewidth=1.4, label=f"less: {given_up}")
-        named: set[str] = set()
-        for row in found.dropna(subset=[f"{key}_more", f"{key}_fewer"]).to_dict("records"):
-            start, end = ((row[f"{key}_{s}"], row[f"error_{s}"]) for s in ("more", "fewer"))
-            colour = _RECIPE_COLOURS.get(_short(row["recipe"]), GREY)
-            ax.plot(*start, "o", color=colour, markersize=3.5)
-            ax.plot(*end, ",", color=colour)
-            arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": colour, "linewidth": 1.3}
-            arrow |= {"linestyle": _LINES[row["given_up"]], "shrinkA": 0, "shrinkB": 0}
-            ax.annotate("", end, start, arrowprops=arrow)
-            if key == "acts" and row["more"] not in named:
-                ax.annotate(row["more"], start, (4, 3), textcoords="offset points", fontsize=7.5)
-                named.add(row["more"])
-    log_axis(axes[0], "x", (5, 10, 20, 50, 100, 200))
-    log_axis(axes[1], "x")
-    axes[0].set(xlabel="acts, M", ylabel="top-1 error, %")
-    axes[1].set_xlabel("inference on an RTX 5090, ms an image")
-    legend(fig, axes[:1], 6)
+    """Pairs of equal flops as arrows over acts, from more to fewer, by what they give up."""
+    fig, axes = panels(2, 2, (3.7, 4.2), sharey=True)
+    for ax, title in zip(axes, ("less depth", "no groups; dotted: no bottlenecks"), strict=True):
+        for recipe, colour in _RECIPE_COLOURS.items():
+            ax.plot([], [], color=colour, linewidth=3, label=recipe)
+        ax.set_title(title)
+    named: set[str] = set()
+    for row in found.to_dict("records"):
+        ax = axes[row["given_up"] != natural.DEPTH]
+        start, end = ((row[f"acts_{side}"], row[f"error_{side}"]) for side in ("more", "fewer"))
+        colour = _RECIPE_COLOURS.get(_short(row["recipe"]), _RECIPE_COLOURS[OTHER])
+        ax.plot(*start, "o", color=colour, markersize=3.5)
+        ax.plot(*end, ",", color=colour)
+        line = ":" if row["given_up"] == natural.BOTTLENECKS else "-"
+        arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": colour, "linestyle": line}
+        ax.annotate(
+            "", end, start, arrowprops=arrow | {"linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
+        )
+        if row["more"] not in named:
+            ax.annotate(row["more"], start, (5, 3), textcoords="offset points", fontsize=8)
+            named.add(row["more"])
+    for ax, right in zip(axes, (700, 80), strict=True):
+        log_axis(ax, "x", (5, 10, 20, 50, 100, 200))
+        ax.set_xlim(None, right)
+        ax.set_xlabel("acts, M")
+    axes[0].set_ylabel("top-1 error, %")
+    legend(fig, axes[:1], 8)
     return fig
 
 
@@ -222,8 +224,10 @@ def natural_table(found: pd.DataFrame, noise: Noise) -> pd.DataFrame:
     errors = []
     for row in table.to_dict("records"):
         mine = found[(found.more == row["more"]) & (found.fewer == row["fewer"])]
-        each = [f"{_short(r)} {gap:+.1f}" for r, gap in zip(mine.recipe, mine.gap, strict=True)]
-        errors.append(f"{row['gap']:+.2f}" + (f" ({', '.join(each)})" if len(each) > 1 else ""))
+        mine = mine.sort_values("gap").iloc[[0, -1]]
+        ends = (f"{_short(r)} {gap:+.1f}" for r, gap in zip(mine.recipe, mine.gap, strict=True))
+        several = mine.recipe.nunique() > 1
+        errors.append(f"{row['gap']:+.2f}" + (f" ({' to '.join(ends)})" if several else ""))
     return pd.DataFrame(
         {
             "less": table.given_up,

@@ -108,9 +108,9 @@ def minutes_figure(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> Fi
 
 
 def minutes_table(points: pd.DataFrame, noise: Noise) -> pd.DataFrame:
-    """Differences of error at equal minutes, a row for each base and multiple of its minutes.
+    """Differences of error at equal minutes, a row for each multiple of a base's minutes.
 
-    Under each multiple the mean over the bases; by chance: 95 % half widths at the two noises.
+    After each multiple the mean over the bases; in brackets: 95 % half widths at the two noises.
     """
     rows: list[dict[str, object]] = []
     found = at_equal_minutes(points)
@@ -118,10 +118,10 @@ def minutes_table(points: pd.DataFrame, noise: Noise) -> pd.DataFrame:
     for factor in TIMES:
         for base in (*SCALED, MEAN):
             mine = every[(every.base == base) & (every.times == factor)]
-            row = {"base's minutes ×": factor, "base": base, "minutes": mine.minutes.iloc[0]}
+            row = {"times": factor, "base": base, "minutes": mine.minutes.iloc[0]}
             for pair, gap, unit in zip(mine.pair, mine.gap, mine.unit, strict=True):
-                name = pair.replace(f"{MEANS}", "dWr")
-                row |= {name: gap, f"{name}, chance": f"± {span(noise.halves(unit), '.2f')}"}
+                half = span(noise.halves(unit), ".2f")
+                row[pair.replace(MEANS, "dWr")] = f"{gap:+.2f} (± {half})"
             rows.append(row)
     return pd.DataFrame(rows)
 
