@@ -24,7 +24,7 @@ from repro.claims.judging import Point, Points, at_least, holds, in_words, judge
 from repro.evidence.printed import Quantity
 from repro.evidence.timings import WAYS, Timed, Timings, Way, rates, timings
 from repro.records import PeakRecord
-from repro.stored import RECORD_GPU, RECORD_X, machine_name, stored
+from repro.stored import RECORD_GPU, machine_name, stored
 
 Net = tuple[str] | tuple[str, str, float]
 """A base, or a base with one of the paper's strategies and a scale."""
@@ -323,7 +323,7 @@ def _on_all(
         gains,
         lambda _, found: judged(found),
         "Needs timings of its networks, all of them together on one machine, and no machine has"
-        f" them in data/records ({conditions}). This records them: {RECORD_X}",
+        f" them in data/records ({conditions}). This records them: {RECORD_GPU}",
     )
 
 
