@@ -39,10 +39,13 @@ class Protocol(Part):
         compile: eager, a captured CUDA graph, or ``torch.compile`` with inductor.
         resolution: of the input; None is the network's own.
         threads: of the CPU; None lets the machine decide and is filled in before timing.
+        allocator: what a CPU process does with freed memory: ``"keep"`` it, or what the
+            ``"system"`` does, which is to give large blocks back at every layer. None: as threads.
         samples: number of timed samples. min_time: seconds they last together at least; each
             sample runs as many iterations as that takes.
         rounds: turns in which samples are taken, networks of a group alternating.
-        seed: of weights and input. input: ``"zeros"`` exists to show why not to use it.
+        seed: of weights and input, and of the images from which inference has the statistics of
+            its batch norms. input: ``"zeros"`` exists to show why not to use it.
         memory_gb: limit (in 1e9 bytes) for ``batch="max"``; None is the whole GPU, or half of
             the CPU memory that is free.
         cudnn_benchmark: let cuDNN try algorithms before the first iteration.
@@ -56,6 +59,7 @@ class Protocol(Part):
     compile: Literal["none", "graph", "inductor"] = "none"
     resolution: PositiveInt | None = None
     threads: PositiveInt | None = None
+    allocator: Literal["keep", "system"] | None = None
     samples: PositiveInt = 10
     min_time: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 1.0
     rounds: PositiveInt = 5
@@ -63,6 +67,13 @@ class Protocol(Part):
     input: Literal["random", "zeros"] = "random"
     memory_gb: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     cudnn_benchmark: bool = False
+
+    def inputs(self) -> dict[str, Any]:
+        """As keys have it: a field that came later is left out where nothing is said."""
+        values = self.model_dump()
+        if self.allocator is None:
+            del values["allocator"]
+        return values
 
 
 class Subject(Part):

@@ -75,10 +75,12 @@ class TimingRecord(Result):
 
     Attributes:
         batch: that was timed; below ``protocol.batch`` when memory ran out ``halvings`` times.
+            Of a largest batch: tries that did not fit.
         iterations: in each sample. samples_s: seconds per iteration, in the order taken.
         warmup_s: seconds of each iteration before; ``settled``: their median stopped moving.
         launch_s: until a GPU was told of one iteration, not waiting for it; None on a CPU.
         peak_allocated, peak_reserved: bytes of GPU memory that this network took.
+        alloc_retries: how often torch had to give memory back first while a GPU was timed.
         peak_rss: bytes of CPU memory above the process before the network was built.
         energy_j: of the GPU during all timed samples.
         before, under_load: state of the device.
@@ -97,6 +99,7 @@ class TimingRecord(Result):
     launch_s: Positive | None = None
     peak_allocated: NonNegativeInt | None = None
     peak_reserved: NonNegativeInt | None = None
+    alloc_retries: NonNegativeInt | None = None
     peak_rss: NonNegativeInt | None = None
     energy_j: Finite | None = None
     before: State
@@ -140,7 +143,7 @@ class PeakRecord(Result):
         return max(self.matmul_flops + self.conv_flops)
 
     def inputs(self) -> dict[str, Any]:
-        return {"kind": "peak", "protocol": self.protocol.model_dump()}
+        return {"kind": "peak", "protocol": self.protocol.inputs()}
 
 
 class TrafficRecord(Result):
@@ -270,7 +273,7 @@ KINDS = ("timing", "peak", "traffic", "traps", "training")
 def timing_inputs(subject: Subject, protocol: Protocol) -> dict[str, Any]:
     """What a timing depends on besides code and machine: the description and the protocol."""
     network = subject.description or {"name": subject.name, "params": subject.params}
-    return {"kind": "timing", "network": network, "protocol": protocol.model_dump()}
+    return {"kind": "timing", "network": network, "protocol": protocol.inputs()}
 
 
 def training_inputs(

@@ -67,11 +67,15 @@ def _read(files: tuple[tuple[str, int, int], ...]) -> tuple[Any, ...]:
 
 
 def machine_name(record: TimingRecord | PeakRecord) -> str:
-    """What tables call the machine of a record: the device, and on a CPU the threads used."""
+    """What tables call the machine of a record: the device, and on a CPU the threads used.
+
+    A CPU whose process gave its memory back at every layer counts as another machine.
+    """
     name, threads = record.machine.device_name, record.protocol.threads
     if record.machine.device != "cpu" or threads is None:
         return name
-    return f"{name}, {threads} thread{'s' if threads > 1 else ''}"
+    gives_back = ", memory given back" * (record.protocol.allocator == "system")
+    return f"{name}, {threads} thread{'s' if threads > 1 else ''}{gives_back}"
 
 
 class Problem(NamedTuple):

@@ -45,7 +45,7 @@ def timing(name="a network", samples=(0.2, 0.1, 0.3), **changes):
 def peak():
     """A valid record of peak rates, made up."""
     protocol = Protocol()
-    start = stamp(PeakRecord.entry, {"kind": "peak", "protocol": protocol.model_dump()}, MACHINE)
+    start = stamp(PeakRecord.entry, {"kind": "peak", "protocol": protocol.inputs()}, MACHINE)
     return PeakRecord(
         **start,
         protocol=protocol,

@@ -67,6 +67,43 @@ def test_inputs_are_random_and_the_same_for_a_seed():
     assert seen[0].std() == pytest.approx(1, abs=0.2)
 
 
+class Shrinking(nn.Module):
+    """Thirty layers that make values a hundred times smaller each, unless a norm knows them."""
+
+    def __init__(self):
+        super().__init__()
+        layers = []
+        for _ in range(30):
+            conv = nn.Conv2d(3, 3, 1, bias=False)
+            nn.init.constant_(conv.weight, 0.01)
+            layers += [conv, nn.BatchNorm2d(3)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, x):
+        self.last = self.layers(x)
+        return self.last.mean((2, 3))
+
+
+def test_inference_does_not_work_on_vanished_values():
+    fresh = Shrinking()
+    m.measure(fresh, Protocol(**QUICK, resolution=8, dtype="bf16"))
+    assert 0.5 < fresh.last.float().std() < 2
+    assert all(norm.momentum == 0.1 and not norm.training for norm in fresh.layers[1::2])
+
+
+def test_statistics_of_a_trained_network_are_left_alone():
+    trained = Shrinking()
+    trained(torch.randn(4, 3, 8, 8))
+    before = [norm.running_var.clone() for norm in trained.layers[1::2]]
+    m.measure(trained, Protocol(**QUICK, resolution=8))
+    after = [norm.running_var for norm in trained.layers[1::2]]
+    assert all(torch.equal(x, y) for x, y in zip(before, after, strict=True))
+
+
+def test_a_map_of_one_pixel_has_statistics_too():
+    m.measure(Shrinking(), Protocol(**{**QUICK, "batch": 1}, resolution=1))
+
+
 def test_zeros_are_zeros():
     watcher = Watcher()
     m.measure(watcher, Protocol(**QUICK, input="zeros", resolution=8))
@@ -101,23 +138,68 @@ def test_ways_to_run_out_of_memory(text):
     assert m.out_of_memory(RuntimeError(text))
 
 
-@given(limit=st.integers(1, 5000), guess=st.integers(1, 5000))
-def test_the_largest_batch_fits_and_is_within_an_eighth_or_eight(limit, guess):
-    tried = []
-
-    def fits(batch):
-        tried.append(batch)
-        return batch <= limit
-
-    found = m.largest_batch(fits, guess)
-    assert found <= max(1, limit)
-    assert limit - found <= max(limit / 8, 8) + 8
-    assert found < 8 or found % 8 == 0
-    assert len(tried) <= 30
+def test_without_an_engine_cudnn_may_lack_memory():
+    error = RuntimeError("GET was unable to find an engine to execute this computation")
+    assert m.out_of_memory(error, crowded=True)
+    assert not m.out_of_memory(error)
 
 
-def test_the_largest_batch_of_something_boundless_ends():
-    assert m.largest_batch(lambda batch: True) >= m.BATCH_LIMIT // 2
+class Gigabytes:
+    """A GPU whose memory is linear in the batch, with what a bench asks of it."""
+
+    def __init__(self, bench, monkeypatch, total, weights, per_image):
+        self.total, self.weights, self.per_image, self.tried = total, weights, per_image, []
+        bench.on_gpu, bench._fits = True, self.fits
+        self.bench = bench
+        properties = type("Properties", (), {"total_memory": total})
+        cuda = {
+            "max_memory_allocated": lambda: weights + per_image * self.tried[-1],
+            "memory_allocated": lambda: weights + self.tried[-1],
+            "get_device_properties": lambda _: properties,
+        }
+        for name, answer in cuda.items():
+            monkeypatch.setattr(torch.cuda, name, answer)
+
+    def fits(self, batch, run):
+        self.tried.append(batch)
+        self.bench.images = type("Images", (), {"nbytes": batch})
+        return self.weights + self.per_image * batch <= self.total
+
+
+@given(
+    per_image=st.integers(2, 10**8),
+    weights=st.integers(0, 10**9),
+    guess=st.integers(1, 5000),
+)
+def test_one_probe_finds_the_largest_batch(per_image, weights, guess):
+    with pytest.MonkeyPatch.context() as patch:
+        bench = bench_of(Watcher(), batch="max")
+        bench.guess = guess
+        gpu = Gigabytes(bench, patch, 32 * 10**9, weights, per_image)
+        found = bench._largest_batch()
+    ideal = (0.94 * gpu.total - weights) / per_image
+    assert found <= max(ideal, gpu.tried[-1]) and found <= m.BATCH_LIMIT
+    assert found >= min(ideal - 8, m.BATCH_LIMIT)
+    assert found < 8 or found % 8 == 0 or found == gpu.tried[-1]
+    # one probe, where the guess was not eight times too high
+    assert len(gpu.tried) == 1 or weights + per_image * (guess // 8) > gpu.total
+    assert bench.halvings == len(gpu.tried) - 1
+
+
+def test_the_largest_batch_obeys_the_protocols_limit(monkeypatch):
+    bench = bench_of(Watcher(), batch="max", memory_gb=1.0)
+    bench.guess = 80
+    Gigabytes(bench, monkeypatch, 32 * 10**9, 0, 10**7)
+    assert bench._largest_batch() == 88  # 94 images of 10 MB, a multiple of 8
+
+
+def test_what_does_not_fit_shrinks_by_half_or_an_eighth():
+    bench = bench_of(Watcher(), batch="max")
+    bench.batch, seen = 100, []
+    while bench.batch > 1:
+        bench._shrink()
+        seen.append(bench.batch)
+    assert seen[:3] == [80, 64, 56] and seen[-1] == 1 and bench.halvings == len(seen)
 
 
 def test_on_a_cpu_the_largest_batch_is_the_estimate():

@@ -21,6 +21,7 @@ Whole = int | None
 Number = float | None
 Mode = Literal["infer", "train", "step"]
 Dtype = Literal["fp32", "tf32", "fp16", "bf16"]
+Allocator = Literal["keep", "system"]
 Layout = Literal["channels_last", "contiguous"]
 Compiler = Literal["none", "graph", "inductor"]
 
@@ -69,6 +70,9 @@ def time(
     ] = None,
     resolution: Annotated[Whole, _opt("Of images. [default: each network's own]", "R")] = None,
     threads: Annotated[Whole, _opt("Of the CPU. [default: one per core]", "N")] = None,
+    allocator: Annotated[
+        Allocator | None, _opt("Freed memory of a CPU process. [default: keep, where it can be]")
+    ] = None,
     min_time: Annotated[Number, _opt("Seconds of samples per network. [default: 1]", "S")] = None,
     samples: Annotated[Whole, _opt("Timed samples per network. [default: 10]", "N")] = None,
     seed: Annotated[Whole, _opt("Of weights and images.", "K")] = None,
@@ -202,6 +206,7 @@ def _plan(tasks: list[Any]) -> str:
         words += [f"of {p.memory_gb:g} GB"] if p.memory_gb else []
         others = ("compile", "memory_format", "input")
         words += [str(getattr(p, o)) for o in others if getattr(p, o) != getattr(usual, o)]
+        words += ["giving memory back"] * (p.allocator == "system")
         shown = names[0] + (f" ... {names[-1]}" if len(names) > 1 else "")
         seconds = f"{sum(map(estimated_s, members)):.0f}"
         rows.append((" ".join(words), str(len(names)), seconds, shown))

@@ -34,6 +34,7 @@ CONDITIONS: tuple[tuple[str, str], ...] = (
     ("protocol.compile", "eager launches each operation; compiled code fuses them"),
     ("protocol.memory_format", "matrix units want channels last; NCHW is transposed around them"),
     ("protocol.threads", "another number of CPU threads"),
+    ("protocol.allocator", "memory that goes back to the system at every layer is taken anew"),
     ("protocol.input", "zeros use less power than random data, so clocks stay higher"),
     ("protocol.cudnn_benchmark", "other convolution algorithms may have been chosen"),
     ("machine.memory_bytes", "another variant of the device"),

@@ -41,6 +41,7 @@ from repro.records import (
     checked,
     timing_inputs,
 )
+from repro.runtime.allocator import can_keep
 from repro.runtime.roofline import kernel_count
 from repro.runtime.timm_networks import TimmNetwork, find, is_timm_name
 
@@ -99,7 +100,7 @@ class PeakJob:
     entry: ClassVar[str] = PeakRecord.entry
 
     def inputs(self) -> dict[str, Any]:
-        return {"kind": "peak", "protocol": self.protocol.model_dump()}
+        return {"kind": "peak", "protocol": self.protocol.inputs()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,7 +282,9 @@ def traffic(timing: Job) -> TrafficJob:
 
 
 def resolved(protocol: Protocol) -> Protocol:
-    """The protocol with what the machine decides filled in: threads, one per physical core.
+    """The protocol with what the machine decides filled in, for a CPU: threads and allocator.
+
+    One thread per physical core; freed memory is kept where the C library can.
 
     Raises:
         InputError: more threads than the machine has processors.
@@ -291,10 +294,12 @@ def resolved(protocol: Protocol) -> Protocol:
         raise InputError(
             f"threads {protocol.threads} are more than this machine has; allowed: 1 to {processors}"
         )
-    if protocol.device == "cpu" and protocol.threads is None:
-        cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-        return protocol.model_copy(update={"threads": cores})
-    return protocol
+    if protocol.device != "cpu":
+        return protocol
+    cores = psutil.cpu_count(logical=False) or processors
+    kept = "keep" if can_keep() else "system"
+    filled = {"threads": protocol.threads or cores, "allocator": protocol.allocator or kept}
+    return protocol.model_copy(update=filled)
 
 
 def unique(jobs: Iterable[Task]) -> list[Task]:

@@ -26,6 +26,10 @@ from repro.runtime.protocol import MEMORY_FORMAT, autocast, check, settings, sto
 WARMUP_LIMIT_S = 20.0
 """Warm-up ends here even when the median still moves; the record says so."""
 BATCH_LIMIT = 1 << 16
+FILLED = 0.94
+"""Share of the memory limit that the largest batch may take; near it cuDNN takes slow ways."""
+CROWDED = 0.8
+"""Share above which cuDNN's finding no engine means that it found no memory for one."""
 SETTLED = 0.02
 """Relative spread of three running medians below which they count as settled."""
 
@@ -70,7 +74,7 @@ class Bench:
         make: returns the module; called in `prepare`, under the protocol's settings and seed.
         protocol: how to run it.
         resolution: pixels per side of the input.
-        guess: for ``batch="max"``: a first try on a GPU, the batch itself on a CPU.
+        guess: for ``batch="max"``: on a GPU, about the batch that fits; on a CPU the batch itself.
     """
 
     def __init__(
@@ -93,6 +97,7 @@ class Bench:
         self.samples: list[float] = []
         self.launch: float | None = None
         self.energy: float | None = 0.0
+        self.retries = 0
         self.peaks: dict[str, int] = {}
 
     # ------------------------------------------------------------------ the steps
@@ -101,6 +106,7 @@ class Bench:
         """Build, find the batch, and run until the running median settles."""
         with settings(self.protocol):
             self.before = device.state(self.protocol.device)
+            gc.collect()  # the last network is a cycle, and would count as memory of this one
             taken = self._memory()
             torch.manual_seed(self.protocol.seed)
             self.module = self.make()
@@ -110,7 +116,7 @@ class Bench:
                 if self.batch == 1:
                     size = f"{self.resolution} x {self.resolution}"
                     raise InputError(f"one image of {size} pixels does not fit in memory")
-                self.batch, self.halvings = self.batch // 2, self.halvings + 1
+                self._shrink()
             peak = self._memory(peak=True)
             self.peaks = {name: max(0, peak[name] - taken[name]) for name in peak}
         wanted = self.protocol.min_time / self.protocol.samples
@@ -119,9 +125,14 @@ class Bench:
     def sample(self, count: int) -> None:
         """Take timed samples, after one untimed iteration since others may have had a turn."""
         with settings(self.protocol):
-            begun = time.perf_counter()
             self.run()
-            launched = time.perf_counter() - begun
+            retries = self._alloc_retries()
+            if self.on_gpu:  # a second one, since the first takes its memory from the system again
+                torch.cuda.synchronize()
+                begun = time.perf_counter()
+                self.run()
+                self.launch = time.perf_counter() - begun
+                torch.cuda.synchronize()
             start = device.energy_j(self.protocol.device)
             self.samples += [self._time(self.iterations) for _ in range(count)]
             end = device.energy_j(self.protocol.device)
@@ -129,8 +140,8 @@ class Bench:
                 self.energy = None
             else:
                 self.energy += end - start
+            self.retries += self._alloc_retries() - retries
             if self.on_gpu:  # asked while work is queued, and outside of any timed sample
-                self.launch = launched
                 for _ in range(self.iterations):
                     self.run()
             self.under_load = device.state(self.protocol.device)
@@ -149,6 +160,7 @@ class Bench:
             "settled": self.settled,
             "launch_s": self.launch,
             "energy_j": self.energy,
+            "alloc_retries": self.retries if self.on_gpu else None,
             "before": self.before,
             "under_load": self.under_load,
             **self.peaks,
@@ -159,8 +171,10 @@ class Bench:
     def _place(self) -> None:
         """Move and cast the module, and make what an iteration needs besides a batch."""
         p = self.protocol
-        self.module.train(p.mode != "infer")
-        self.module.to(p.device, storage_dtype(p))
+        self.module.train(p.mode != "infer").to(p.device)
+        if p.mode == "infer":
+            self._set_statistics()
+        self.module.to(storage_dtype(p))
         self.module.to(memory_format=MEMORY_FORMAT[p.memory_format])
         self.forward: Callable[..., Any] = self.module
         if p.compile == "inductor":
@@ -171,32 +185,52 @@ class Bench:
             self.scaler = torch.amp.GradScaler(p.device, enabled=p.dtype == "fp16")
         if self.on_gpu:
             total = torch.cuda.get_device_properties(0).total_memory
-            share = p.memory_gb * 1e9 / total if p.memory_gb else 1.0
-            torch.cuda.set_per_process_memory_fraction(min(1.0, share))
+            torch.cuda.set_per_process_memory_fraction(self._memory_limit() / total)
 
     def _set_batch(self, batch: int) -> None:
         """Make inputs, and the callable that runs one iteration on them."""
         p = self.protocol
-        generator = torch.Generator(p.device).manual_seed(p.seed)
         net = getattr(self.module, "net", None)
-        channels = net.in_channels if net else 3
         if p.mode != "infer" and net and net.is_piece:
             raise InputError(f"{net.name} has no classifier to train; mode infer is allowed")
-        shape = (batch, channels, self.resolution, self.resolution)
-        self.images = torch.empty(
-            shape,
-            device=p.device,
-            dtype=storage_dtype(p),
-            memory_format=MEMORY_FORMAT[p.memory_format],
-        )
-        if p.input == "random":
-            self.images.normal_(generator=generator)
-        else:
+        self.images = self._random_images(batch, storage_dtype(p))
+        if p.input == "zeros":
             self.images.zero_()
         self.labels: torch.Tensor | None = None
         self.run = self._infer if p.mode == "infer" else self._train
         if p.compile == "graph":
             self.run = self._captured(self.run)
+
+    def _random_images(self, batch: int, dtype: torch.dtype) -> torch.Tensor:
+        p, net = self.protocol, getattr(self.module, "net", None)
+        channels = net.in_channels if net else 3
+        images = torch.empty(
+            (batch, channels, self.resolution, self.resolution),
+            device=p.device,
+            dtype=dtype,
+            memory_format=MEMORY_FORMAT[p.memory_format],
+        )
+        return images.normal_(generator=torch.Generator(p.device).manual_seed(p.seed))
+
+    def _set_statistics(self) -> None:
+        """Give batch norms that have seen nothing the statistics of a random image.
+
+        With the fresh ones, mean 0 and variance 1, values grow or vanish from layer to layer, and
+        in half precision end as infinities or zeros: both are work of another speed.
+        """
+        norms = [m for m in self.module.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
+        fresh = {m: m.momentum for m in norms if m.num_batches_tracked == 0}
+        if not fresh:
+            return
+        for norm in fresh:
+            norm.train().momentum = 1.0
+        with torch.no_grad():
+            try:
+                self.module(self._random_images(1, torch.float32))
+            except ValueError:  # a map of one pixel has no variance
+                self.module(self._random_images(2, torch.float32))
+        for norm, momentum in fresh.items():
+            norm.eval().momentum = momentum
 
     def _infer(self) -> None:
         with torch.inference_mode():
@@ -265,7 +299,32 @@ class Bench:
             return self.protocol.batch
         if not self.on_gpu:  # a CPU process that takes too much is killed: no trying out
             return self.guess
-        return largest_batch(lambda batch: self._fits(batch, self._once), self.guess)
+        return self._largest_batch()
+
+    def _largest_batch(self) -> int:
+        """The batch that should fill the memory, which is linear in it, from one probe."""
+        batch = max(1, self.guess // 8)
+        while not self._fits(batch, self._once):
+            if batch == 1:
+                return 1  # which the warm-up then refuses
+            batch, self.halvings = batch // 2, self.halvings + 1
+        assert self.images is not None
+        highest, images = torch.cuda.max_memory_allocated(), self.images.nbytes
+        kept = torch.cuda.memory_allocated() - images  # weights, gradients, momenta
+        per_image = max(images, highest - kept) / batch
+        most = int((FILLED * self._memory_limit() - kept) / per_image)
+        return min(BATCH_LIMIT, max(batch, _even(most)))
+
+    def _shrink(self) -> None:
+        """To the next smaller batch: half of one that was asked for, 7/8 of the largest."""
+        self.halvings += 1
+        half, less = self.batch // 2, _even(self.batch * 7 // 8)
+        self.batch = less if self.protocol.batch == "max" else half
+
+    def _memory_limit(self) -> float:
+        """Bytes that the GPU, or the protocol, lets this process have."""
+        total: int = torch.cuda.get_device_properties(0).total_memory
+        return min(total, self.protocol.memory_gb * 1e9) if self.protocol.memory_gb else total
 
     def _once(self) -> None:
         self.run()
@@ -279,10 +338,19 @@ class Bench:
             run()
             return True
         except (RuntimeError, MemoryError) as error:
-            if not out_of_memory(error):
+            if not out_of_memory(error, self._crowded()):
                 raise
         self._release()  # outside of the handler, whose traceback keeps tensors alive
         return False
+
+    def _crowded(self) -> bool:
+        """Whether memory was searched for its end, or is near it."""
+        if self.protocol.batch == "max" or not self.on_gpu:
+            return self.protocol.batch == "max"
+        return torch.cuda.max_memory_reserved() > CROWDED * self._memory_limit()
+
+    def _alloc_retries(self) -> int:
+        return torch.cuda.memory_stats().get("num_alloc_retries", 0) if self.on_gpu else 0
 
     def _release(self) -> None:
         """Forget the last batch and all that it left, the highest memory among it."""
@@ -311,12 +379,14 @@ class Bench:
         }
 
 
-def out_of_memory(error: BaseException | None) -> bool:
+def out_of_memory(error: BaseException | None, crowded: bool = False) -> bool:
     """True for every way in which torch, cuDNN and cuBLAS say that memory ran out.
 
-    Also where that led to another error, such as a graph capture that could not be ended.
+    Also where that led to another error, such as a graph capture that could not be ended. When
+    memory is ``crowded``, cuDNN may say that it found no engine, for want of workspace.
     """
-    signs = ("out of memory", "alloc_failed", "can't allocate memory")
+    signs = ["out of memory", "alloc_failed", "can't allocate memory"]
+    signs += ["unable to find an engine"] * crowded
     while error is not None:
         text = str(error).lower()
         if isinstance(error, MemoryError) or any(sign in text for sign in signs):
@@ -325,25 +395,6 @@ def out_of_memory(error: BaseException | None) -> bool:
     return False
 
 
-def largest_batch(fits: Callable[[int], bool], guess: int = 1) -> int:
-    """The largest batch that fits, to an eighth: doubling, then bisection.
-
-    Args:
-        fits: True where a batch fits; may be called a dozen times.
-        guess: where to begin; a good one saves tries.
-
-    Returns:
-        A multiple of 8 from 8 on; 1 where not even 2 fits (whether 1 does is for the caller).
-    """
-    if guess > 1 and not fits(guess):
-        low, high = guess // 2, guess
-        while low > 1 and not fits(low):
-            low, high = low // 2, low
-    else:
-        low, high = guess, 2 * guess
-        while high <= BATCH_LIMIT and fits(high):
-            low, high = high, 2 * high
-    while high - low > max(1, low // 8):
-        middle = (low + high) // 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low if low < 8 else low // 8 * 8
+def _even(batch: int) -> int:
+    """The next batch below that divides well: a multiple of 8 from 8 on; 1 at least."""
+    return max(1, batch if batch < 8 else batch // 8 * 8)

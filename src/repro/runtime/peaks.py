@@ -13,6 +13,8 @@ from repro.runtime.protocol import TORCH_DTYPE, check, settings
 
 SIZES = {"cpu": (2048, 1 << 28), "cuda": (8192, 1 << 32)}
 """Side of the square matrices, and bytes of the tensor that is copied: far above any cache."""
+WARM_S = 0.3
+"""Seconds of calls that do not count, three at least."""
 CONV = {"cpu": (8, 256, 56), "cuda": (256, 256, 56)}
 """Images, channels in and out, and side of the map of a 3x3 conv, channels last.
 
@@ -52,7 +54,7 @@ def measure_peaks(protocol: Protocol) -> dict[str, Any]:
 
 
 def _times(run: Any, protocol: Protocol) -> list[float]:
-    """Seconds of each call, after three that do not count."""
+    """Seconds of each call, after a while that does not count: an idle GPU's clock is low."""
 
     def once() -> float:
         if protocol.device == "cpu":
@@ -66,6 +68,8 @@ def _times(run: Any, protocol: Protocol) -> list[float]:
         end.synchronize()
         return begin.elapsed_time(end) / 1e3
 
-    for _ in range(3):
+    warm, calls = time.perf_counter() + WARM_S, 0
+    while calls < 3 or time.perf_counter() < warm:
         once()
+        calls += 1
     return [once() for _ in range(protocol.samples)]

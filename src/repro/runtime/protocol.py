@@ -13,6 +13,7 @@ from torch import nn
 
 from repro.errors import InputError
 from repro.records import Protocol
+from repro.runtime.allocator import set_allocator
 
 TORCH_DTYPE = {
     "fp32": torch.float32,
@@ -57,7 +58,11 @@ def check(protocol: Protocol) -> None:
 
 @contextlib.contextmanager
 def settings(protocol: Protocol) -> Iterator[None]:
-    """Torch's global switches as the protocol wants them; put back afterwards."""
+    """Torch's global switches as the protocol wants them; put back afterwards.
+
+    The C library's allocator stays as the protocol has it: it knows no way back.
+    """
+    set_allocator(protocol.allocator)
     # The old switches on purpose: inductor reads them, and mixing in the new ones is an error
     # in several versions of torch.
     cudnn = torch.backends.cudnn

@@ -40,7 +40,6 @@ from repro.records import (
 )
 from repro.runtime.estimates import estimated_s, guess_batch
 from repro.runtime.jobs import Job, PeakJob, Task, TrafficJob, TrapJob, unique
-from repro.runtime.timm_networks import TimmNetwork, TimmRemote
 from repro.runtime.traffic import measure_traffic
 from repro.runtime.turns import interleave
 from repro.runtime.worker import Remote, Worker, WorkerDied
@@ -321,8 +320,7 @@ class _Crew:
         turns = []
         for number, job in enumerate(jobs):
             worker, guess = self.worker(protocol.device), guess_batch(job, memory)
-            kind: Any = TimmRemote if isinstance(job.net, TimmNetwork) else Remote
-            turns.append(_Turn(kind(worker, number, job.net, protocol, guess)))
+            turns.append(_Turn(Remote(worker, number, job.net, protocol, guess)))
             turns[-1].prepare()
         going = [turn for turn in turns if not turn.problem]
         interleave(going, protocol.samples, protocol.rounds)

@@ -11,15 +11,10 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import psutil
-
-from repro.arch import Network
 from repro.errors import InputError, did_you_mean
-from repro.records import Device, Protocol, Subject
-from repro.runtime.worker import Remote, Worker, _Office
+from repro.records import Device, Subject
 
 PREFIX = "timm/"
-HERE = "repro.runtime.timm_networks"
 UNCOUNTED = ("attention", "bmm", "mm", "mv", "dot", "conv", "lstm", "gru", "rnn", "fft", "sampl")
 """In the name of an operator that `repro.counters` passes over: then there is work it misses."""
 
@@ -44,6 +39,10 @@ class TimmNetwork:
     def at(self, resolution: int) -> TimmNetwork:
         """The network on images of another size."""
         return find(self.name, resolution)
+
+    def build(self, device: Device) -> Any:
+        """The module, with timm's random weights."""
+        return create(self.name, device)
 
     def subject(self) -> Subject:
         """As records keep it."""
@@ -106,58 +105,3 @@ def create(name: str, device: str) -> Any:
 
     with torch.device(device):
         return timm.create_model(name.removeprefix(PREFIX))
-
-
-def module_of(net: Network | TimmNetwork, device: Device) -> Any:
-    """The module of a described network or of one from timm."""
-    from repro.models.builder import build
-
-    if isinstance(net, TimmNetwork):
-        return create(net.name, device)
-    return build(net, device=device)
-
-
-# ------------------------------------------------------------------------------ in a worker
-
-
-class _TimmOffice(_Office):
-    """A worker's office for networks from timm."""
-
-    def prepare(self, number: int, net: Any, protocol: Protocol, guess: int) -> None:
-        from repro.runtime.measure import Bench
-
-        self.base_rss[number] = psutil.Process().memory_info().rss
-        bench = Bench(lambda: module_of(net, protocol.device), protocol, net.resolution, guess)
-        self.benches[number] = bench
-        bench.prepare()
-
-
-_OFFICE = _TimmOffice()
-
-
-def ask(method: str, *arguments: Any) -> Any:
-    """What a worker is told to call."""
-    return getattr(_OFFICE, method)(*arguments)
-
-
-class TimmRemote(Remote):
-    """A network from timm in a worker, able to take turns with described ones."""
-
-    def __init__(
-        self, worker: Worker, number: int, net: TimmNetwork, protocol: Protocol, guess: int
-    ) -> None:
-        self.worker, self.number = worker, number
-        self.asked = (net, protocol, guess)
-
-    def prepare(self) -> None:
-        self._ask("prepare", *self.asked)
-
-    def sample(self, count: int) -> None:
-        self._ask("sample", count)
-
-    def result(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self._ask("result")
-        return answer
-
-    def _ask(self, method: str, *arguments: Any) -> Any:
-        return self.worker.call("run", HERE, "ask", method, self.number, *arguments)

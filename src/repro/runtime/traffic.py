@@ -14,13 +14,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from repro.errors import InputError
 from repro.records import TrafficRecord, stamp
 from repro.runtime.jobs import TrafficJob
-from repro.runtime.timm_networks import module_of
 
 MODULE = "repro.runtime.traffic"  # which is not its name when it runs under ncu
 METRICS = {"dram__bytes_read.sum": "read_bytes", "dram__bytes_write.sum": "written_bytes"}
@@ -90,13 +90,15 @@ def _one_iteration(path: Path) -> None:
     """In the process under ncu: warm up, then run one iteration with the counters on."""
     import torch
 
+    from repro.models.builder import build
     from repro.runtime import device
     from repro.runtime.measure import Bench
     from repro.runtime.protocol import check, settings
 
     net, protocol = pickle.loads(path.read_bytes())
     check(protocol)
-    bench = Bench(lambda: module_of(net, protocol.device), protocol, net.resolution)
+    make = getattr(net, "build", partial(build, net))
+    bench = Bench(lambda: make(device=protocol.device), protocol, net.resolution)
     bench.prepare()
     with settings(protocol):
         torch.cuda.profiler.start()

@@ -23,6 +23,7 @@ from torch import nn
 from repro.arch import get
 from repro.errors import InputError, did_you_mean
 from repro.models.builder import build
+from repro.runtime.allocator import can_keep, set_allocator
 
 Samples = dict[str, list[float]]
 """Seconds of each sample, by the way in which it was taken."""
@@ -270,6 +271,25 @@ def mode(setting: Setting) -> Samples:
     return take_turns(ways, setting.rounds)
 
 
+def allocator(setting: Setting) -> Samples:
+    """The network and a block with large maps while freed memory goes back, then while it is kept.
+
+    In this order and not in turns, because a process cannot begin to give memory back again.
+    """
+    block = Setting("MBConv-c24@112")
+    runs = {
+        "network": infer(network(setting), image(setting)),
+        "block": infer(network(block), image(block)),
+    }
+    samples: Samples = {}
+    for way in ("given back", "kept"):
+        if way == "kept" and can_keep():
+            set_allocator("keep")
+        ways = {f"{name}, {way}": Way(run) for name, run in runs.items()}
+        samples |= take_turns(ways, setting.rounds)
+    return samples
+
+
 def caches(setting: Setting) -> Samples:
     """A small conv and the network, each right after itself and after other data."""
     conv = nn.Conv2d(64, 64, 3, padding=1, bias=False).to(memory_format=torch.channels_last)
@@ -299,6 +319,7 @@ TRAPS: Mapping[str, Callable[[Setting], Samples]] = {
     "values": values,
     "memory format": memory_format,
     "mode": mode,
+    "allocator": allocator,
     "caches": caches,
 }
 """Every trap by name, in the order of the chapter."""
@@ -306,6 +327,8 @@ TRAPS: Mapping[str, Callable[[Setting], Samples]] = {
 
 def measure(name: str, setting: Setting) -> Samples:
     """Run one trap in this process; the number of threads is put back afterwards.
+
+    The process keeps freed memory from then on, where it can; see `repro.runtime.allocator`.
 
     Raises:
         InputError: no such trap.
@@ -316,6 +339,8 @@ def measure(name: str, setting: Setting) -> Samples:
         )
     before = torch.get_num_threads()
     torch.set_num_threads(setting.threads)
+    if name != "allocator" and can_keep():
+        set_allocator("keep")
     try:
         return TRAPS[name](setting)
     finally:

@@ -9,18 +9,19 @@ them, and the process is replaced when anything goes wrong in it.
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import multiprocessing
 import os
 import resource
 import signal
 import sys
+from functools import partial
 from multiprocessing.connection import Connection
 from typing import Any
 
 import psutil
 
-from repro.arch import Network
 from repro.errors import InputError
 from repro.records import Device, Machine, Protocol
 
@@ -81,10 +82,15 @@ class Worker:
 
 
 class Remote:
-    """A network in a worker, able to take turns like a `repro.runtime.measure.Bench`."""
+    """A network in a worker, able to take turns like a `repro.runtime.measure.Bench`.
+
+    Args:
+        worker: where. number: what the worker knows it by. guess: see `Bench`.
+        net: a description, or what has a resolution and can ``build(device)`` itself.
+    """
 
     def __init__(
-        self, worker: Worker, number: int, net: Network, protocol: Protocol, guess: int
+        self, worker: Worker, number: int, net: Any, protocol: Protocol, guess: int
     ) -> None:
         self.worker, self.number = worker, number
         self.job = (net, protocol, guess)
@@ -130,13 +136,14 @@ class _Office:
         rules.check(protocol)
         return device.machine(protocol.device)
 
-    def prepare(self, number: int, net: Network, protocol: Protocol, guess: int) -> None:
+    def prepare(self, number: int, net: Any, protocol: Protocol, guess: int) -> None:
         from repro.models.builder import build
         from repro.runtime.measure import Bench
 
         where = protocol.device
         self.base_rss[number] = psutil.Process().memory_info().rss
-        bench = Bench(lambda: build(net, device=where), protocol, net.resolution, guess)
+        make = getattr(net, "build", partial(build, net))
+        bench = Bench(lambda: make(device=where), protocol, net.resolution, guess)
         self.benches[number] = bench
         bench.prepare()
 
@@ -151,6 +158,11 @@ class _Office:
             most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
             result["peak_rss"] = max(0, most - self.base_rss[number])
         return result
+
+    def drop(self) -> None:
+        """Forget every network, the memory of one that failed included."""
+        self.benches.clear()
+        gc.collect()
 
     def run(self, module: str, function: str, *arguments: Any) -> Any:
         return getattr(importlib.import_module(module), function)(*arguments)

@@ -31,6 +31,7 @@ class Mistake(NamedTuple):
 
 BUSY = "beside another"
 ALONE, BESIDE = "1 per core, alone", f"1 per core, {BUSY}"
+BLOCK_KEPT, NET_KEPT = "block, kept", "network, kept"
 AFTER = "one after the other"
 MISTAKES: tuple[Mistake, ...] = (
     Mistake("first", "first iteration", "warm-up", "", ""),
@@ -50,6 +51,12 @@ MISTAKES: tuple[Mistake, ...] = (
     Mistake("nchw", "NCHW, not channels last", "memory format", "NCHW", "channels last"),
     Mistake("grad", "autograd left on", "mode", "autograd on", "inference"),
     Mistake("train", "train mode", "mode", "train mode", "inference"),
+    Mistake(
+        "given_block", "memory given back, one block", "allocator", "block, given back", BLOCK_KEPT
+    ),
+    Mistake(
+        "given_net", "memory given back, network", "allocator", "network, given back", NET_KEPT
+    ),
     Mistake("cold_net", "cold caches, whole network", "caches", "network, cold", "network, warm"),
     Mistake(
         "cold_conv", "cold caches, one small conv", "caches", "small conv, cold", "small conv, warm"
