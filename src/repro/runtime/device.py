@@ -86,8 +86,12 @@ def energy_j(device: Device) -> float | None:
     """
     if device == "cpu":
         return None
-    torch.cuda.synchronize()
-    millijoules = _ask(lambda nvml: nvml.nvmlDeviceGetTotalEnergyConsumption(_handle(nvml)))
+
+    def read(nvml: Any) -> Any:
+        torch.cuda.synchronize()
+        return nvml.nvmlDeviceGetTotalEnergyConsumption(_handle(nvml))
+
+    millijoules = _ask(read)
     return None if millijoules is None else millijoules / 1e3
 
 

@@ -12,9 +12,13 @@ much longer the groups before took than that says; a shorter one behind it still
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
+import importlib
 import os
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -63,12 +67,14 @@ class Outcome:
         records: one for each job that has one, in the order of the jobs, old and new.
         skipped: jobs that were in the file already. left: jobs that the time limit left out.
         failures: jobs that could not be measured, and why.
+        impossible: how many were left out of a recording, by what the machine cannot do.
     """
 
     records: list[Any] = field(default_factory=list)
     skipped: int = 0
     left: int = 0
     failures: list[tuple[Task, str]] = field(default_factory=list)
+    impossible: Counter[str] = field(default_factory=Counter)
 
 
 def sweep(
@@ -100,7 +106,7 @@ def sweep(
     outcome = Outcome()
     with _Crew() as crew:
         if recording:
-            jobs = crew.possible(jobs, outcome.failures)
+            jobs = crew.possible(jobs, outcome.impossible)
             _check_own(out, have.values(), crew.machine(jobs[0].protocol))
         keys = [key_of(code_of(j.entry), j.inputs(), crew.machine(j.protocol)) for j in jobs]
         todo = [job for job, key in zip(jobs, keys, strict=True) if key not in have]
@@ -206,8 +212,10 @@ class _Crew:
     def worker(self, device: Device) -> Worker:
         """A process of its own on a CPU, the one that all share on a GPU."""
         if device == "cuda":
-            with kept_from_children():
-                self.shared = self.shared or Worker(device)
+            if self.shared is None:
+                with kept_from_children():
+                    self.shared = Worker(device)
+                self.shared.call("run", __name__, "settle")
             return self.shared
         with kept_from_children():
             forkserver.set_forkserver_preload(list(PRELOADED))
@@ -240,8 +248,8 @@ class _Crew:
             self.dismiss()
         return self.machines[key]
 
-    def possible(self, jobs: Sequence[Task], left_out: list[tuple[Task, str]]) -> list[Task]:
-        """The jobs whose protocol the machine can follow; the others, and why not, are added.
+    def possible(self, jobs: Sequence[Task], impossible: Counter[str]) -> list[Task]:
+        """The jobs whose protocol the machine can follow; why not is counted for the others.
 
         Raises:
             InputError: it can follow none.
@@ -252,9 +260,9 @@ class _Crew:
                 self.machine(job.protocol)
                 able.append(job)
             except InputError as error:
-                left_out.append((job, str(error)))
+                impossible[str(error)] += 1
         if not able:
-            raise InputError(left_out[0][1] if left_out else "there is nothing to measure")
+            raise InputError(next(iter(impossible), "there is nothing to measure"))
         return able
 
     def measure(self, members: Sequence[Task]) -> list[tuple[Task, Result | str]]:
@@ -337,6 +345,18 @@ class _Crew:
                 record = record.model_copy(update={"energy_j": None})
             results.append((job, record))
         return results
+
+
+def settle() -> None:
+    """In a process that many networks share: have the collector pass over what will stay.
+
+    It looks for what one network left before the next is built, and would look at all of torch.
+    """
+    for module in PRELOADED:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # some libraries complain about what outlives them
 
 
 class _Turn:

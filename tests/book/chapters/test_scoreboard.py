@@ -255,8 +255,8 @@ def rows_of(board):
 
 def test_commands_are_set_as_code(real):
     html = scoreboard.groups(real).html
-    assert "<code>repro time --sweep paper-gpu --device cuda" in html
-    assert not re.search(r"(?<!<code>)repro (time|sweep) ", html)
+    assert "<code>repro record --device cuda --minutes 10" in html
+    assert not re.search(r"(?<!<code>)repro (time|sweep|record) ", html)
     ends = "needs a run: repro sweep a/b.yaml --out runs/x. More."
     assert scoreboard._commands(ends) == "needs a run: `repro sweep a/b.yaml --out runs/x`. More."
 

@@ -16,7 +16,7 @@ ASSUMED = {"V100, paper's Figure 2": "fp16", "V100, authors' zoo": "fp32"}
 def machines(request):
     made = records("laptop", by_acts, CPU)
     if "gpu" in request.param:
-        made = [*made, *records("paper-gpu", by_flops, GPU)]
+        made = [*made, *records("record", by_flops, GPU)]
     use_house_style()
     with pytest.MonkeyPatch.context() as patch:
         for module in (sets, predict):
