@@ -137,7 +137,7 @@ def test_it_says_what_is_measured_how_long_is_left_and_what_is_left_out(recordin
     measured = [line.partition(" min left  ") for line in lines if " min left  " in line]
     minutes = [float(first) for first, _, _ in measured]
     assert minutes == sorted(minutes, reverse=True) and 13 < minutes[-1] < minutes[0] < 15
-    assert any("EN-TF-B0, infer fp16 batch 128" in what for *_, what in measured)
+    assert any(what == "EN-B4, step bf16 batch max" for *_, what in measured)
     assert "note: 1 left out: no ncu (NVIDIA Nsight Compute) on the path" in lines
 
 
@@ -149,8 +149,8 @@ def test_the_file_is_judged_by_itself(recording):
     verdicts = Verdicts("cuda", recording.out)
     verdicts.look()
     assert verdicts.text() == recording.verdicts.rstrip("\n")
-    for claim in DECIDED:
-        assert f"decided: {claim}: " in recording.progress
+    for claim in ("flop-bound-models", "gpu-regnety-16gf-b4-time"):  # long after the kill
+        assert recording.progress.count(f"decided: {claim}: trend reproduced") == 1
 
 
 def test_the_verdicts_are_those_of_the_made_up_device(recording):
