@@ -1,0 +1,89 @@
+"""``repro search``: the best network of a space within a budget."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from repro.errors import InputError
+from repro.text import aligned
+
+if TYPE_CHECKING:
+    from repro.arch import Network
+    from repro.search.budgets import Budget
+    from repro.search.evolve import Fitness, Found
+    from repro.search.latency import Additive
+    from repro.search.space import Codes, Floats, Space
+
+
+def _opt(text: str, metavar: str | None = None, **limits: Any) -> Any:
+    return typer.Option(metavar=metavar, help=text, **limits)
+
+
+def search(
+    space: Annotated[
+        str | None, typer.Argument(metavar="[SPACE]", help="efficientnet or accelerator.")
+    ] = None,
+    budget: Annotated[str | None, _opt("5ms, 400MF, 7Macts, 5Mparams, 1.5x.", "B")] = None,
+    device: Annotated[
+        str | None, _opt("Whose time: its roofline. With --shared: cpu or cuda, measured.", "D")
+    ] = None,
+    batch: Annotated[int, _opt("Images at once.", "N", min=1)] = 128,
+    accuracy: Annotated[
+        str, _opt("table: learned from 4,638 trained networks. Or your own.", "table|FILE.csv")
+    ] = "table",
+    reward: Annotated[
+        Literal["hard", "soft"], _opt("hard keeps to the budget; soft is the second paper's.")
+    ] = "hard",
+    evaluations: Annotated[int, _opt("How many networks to look at.", "N", min=1)] = 20_000,
+    seed: Annotated[int, _opt("A search is repeated by its seed.", "K", min=0)] = 0,
+    out: Annotated[Path | None, _opt("Also write the result there, as JSON.", "FILE")] = None,
+    shared: Annotated[
+        Path | None, _opt("Time each network here; a search that many can work on.", "FILE")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")] = False,
+) -> None:
+    """Search a space of base networks for the most accurate one within a budget.
+
+    efficientnet is EfficientNet-B0's own space: expansion, kernel, repeats and
+    squeeze-excite of each stage. accelerator is the second paper's around
+    EfficientNet-X-B0; nobody published what its networks reach, so it needs your
+    --accuracy, a file with columns network and error (top-1, percent), and the
+    search is among the networks of the file.
+
+    A budget of time is for one batch on the device's roofline, which ranks networks
+    about as measuring does; 1.5x is a multiple of what the space's base network needs.
+    soft maximises accuracy * (cost / budget)^-0.09 instead: the budget is then only a
+    unit, and does not change what is found.
+
+    With --shared every network is timed on this machine, which takes seconds; any number of
+    processes can work on the same file, and a search that was killed goes on from there.
+
+    \b
+    Examples:
+      repro search efficientnet --device V100 --budget 1x
+      repro search efficientnet --budget 400MF --json
+      repro search accelerator --device TPUv3 --budget 5ms --accuracy mine.csv
+      repro search efficientnet --device cpu --batch 1 --budget 20ms --shared mine.journal
+    """
+    from repro.search.budgets import read_budget
+    from repro.search.space import SPACES
+    from repro.search.space import space as find
+
+    if space is None:
+        raise InputError(f"give a SPACE: {', '.join(SPACES)}")
+    where = find(space)
+    if budget is None:
+        raise InputError("give a --budget, such as 5ms, 400MF, 7Macts, 5Mparams or 1x")
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}")
+    wanted = read_budget(budget)
+    task = _Task(where, wanted, device, batch, accuracy, reward, evaluations, seed)
+    result = task.shared(shared) if shared else task.cheap()
+    if out is not None:
+        _write(out, json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result) if as_json else _text(result))
