@@ -1,42 +1,39 @@
-"""Networks scaled from one base, thousands at once: which is best in a budget, and by how much.
+"""Scaling by latency: which scaled network is best in a budget, by how much, and how surely.
 
 Source: Searching for Fast Model Families on Datacenter Accelerators, section 5.2, Equations 4 and
 5 (`lacs`). The paper maximises accuracy * (latency / target)^w among networks of a level's target
 latency, over a grid and then a finer one around its best point; it trains and times every
 candidate. Here accuracy is a `repro.search.accuracy.Surface` and latency any function of a
 network. Surfaces differ by less than a tenth over wide ranges, so that the best point alone says
-little: `regret` says by how much a rule is worse, `near` what cannot be told apart.
-
-A candidate's time is linear in its blocks, and each of its counts a product of one factor by width
-and one by resolution: a base is counted once a width and once a resolution, and then any number of
-triplets are a product of arrays.
+little: `regret` says by how much a rule is worse, `affordable` what cannot be told apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from collections.abc import Sequence
+from itertools import product
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
-from repro.arch import Network, Strategy
-from repro.arch.scaling import scale_by
-from repro.arch.strategy import Multipliers
+from repro.arch import Strategy
+from repro.arch.efficientnet_x import Coefficients, scaled
 from repro.errors import InputError
-from repro.runtime.roofline import parts
-from repro.search.accuracy import Factors, Surface, built
-from repro.search.latency import Additive, Array, Latency, Layers
+from repro.search.accuracy import Factors, Surface
+from repro.search.candidates import Candidates, Scaler
+from repro.search.latency import Array, Latency
 
-Rule = Literal["nearest", "up", "none"]
-"""How blocks, channels and pixels are rounded; "none" is for explanations."""
 EXPONENT = -0.09
 """Of latency in the paper's reward."""
 NEAR = 0.03
 """Candidates are at most this share faster than the target: the paper fixes the latency."""
 LARGEST = 64.0
 """Scale up to which a strategy's network is sought."""
+STEPS = 40
+"""Of a grid over depth and over width."""
+PIXELS = 4
+"""Between the images of a grid."""
 
 
 def reward(accuracy: float, latency: float, target: float, exponent: float = EXPONENT) -> float:
@@ -55,154 +52,195 @@ def shares(factors: Factors | Sequence[float]) -> tuple[float, float, float]:
     return d / total, 2 * w / total, 2 * r / total
 
 
-class Scaler:
-    """One base under one rounding rule: networks scaled from it, and their counts as arrays.
+# ---------------------------------------------------------------------------- what is best
+
+
+def grid(scaler: Scaler, accuracy: Surface, steps: int = STEPS) -> Candidates:
+    """Every candidate of which the surface can tell the error: inside of what was published.
+
+    Depth and width in equal steps on a logarithmic axis, pixels in steps of `PIXELS`; each network
+    once, however many factors round to it.
+    """
+    depth, width, resolution = np.max([p.factors for p in accuracy.points], axis=0)
+    pixels = np.arange(scaler.base.resolution, scaler.base.resolution * resolution + 1, PIXELS)
+    found = scaler.candidates(
+        np.geomspace(1, depth, steps)[:, None, None],
+        np.geomspace(1, width, steps)[:, None],
+        pixels / scaler.base.resolution,
+    )
+    once = np.unique(np.column_stack(found.built), axis=0, return_index=True)[1]
+    known = found[np.sort(once)]
+    return known[accuracy.inside(*known.built)]
+
+
+def affordable(
+    candidates: Candidates, target: float, accuracy: Surface, latency: Latency
+) -> tuple[Candidates, Array]:
+    """Those that cost no more than a target, and their errors, percent; the best first.
 
     Raises:
-        InputError: a piece of a network.
+        InputError: none does.
     """
-
-    def __init__(self, base: Network, rounding: Rule = "up") -> None:
-        if base.is_piece:
-            raise InputError(f"{base.name} is a piece of a network; only whole ones are scaled")
-        self.base, self.rounding = base, rounding
-        self.depths = np.array([stage.depth for stage in base.stages], float)
-        self.start, self.stages = _two_deep(base)
-        if rounding == "none":
-            # each count is a power of each factor: by how much it grows where that doubles
-            doubled = (scale_by(base, Multipliers(1, 2, 2, 1)), base.at(2 * base.resolution))
-            grown = (_two_deep(net)[0] for net in doubled)
-            self._powers = [np.log2(_ratio(counts, self.start)) for counts in grown]
-        self._wide: dict[float, tuple[Array, float]] = {}
-        self._tall: dict[float, tuple[Array, float]] = {}
-
-    def network(self, depth: float, width: float, resolution: float) -> Network:
-        """The description for these factors; `InputError` where nothing is rounded."""
-        if self.rounding == "none":
-            raise InputError("rounding 'none' has counts and no networks; allowed: nearest, up")
-        return scale_by(self.base, Multipliers(depth, width, width, resolution), self.rounding)
-
-    def candidates(self, depth: ArrayLike, width: ArrayLike, resolution: ArrayLike) -> Candidates:
-        """Networks by their factors, which are broadcast against each other.
-
-        Raises:
-            InputError: a factor below 1, or not a number.
-        """
-        asked = np.broadcast_arrays(*(np.asarray(x, float) for x in (depth, width, resolution)))
-        d, w, r = (x.ravel() for x in asked)
-        for name, values in zip(Factors._fields, (d, w, r), strict=True):
-            if not (np.isfinite(values).all() and (values >= 1).all()):
-                raise InputError(f"{name} {values.min():g} is not allowed; factors are 1 or more")
-        some_w, at_w = np.unique(w, return_inverse=True)
-        some_r, at_r = np.unique(r, return_inverse=True)
-        wide, built_w = _stacked(map(self._widened, some_w.tolist()))
-        tall, built_r = _stacked(map(self._enlarged, some_r.tolist()))
-        pairs, row = np.unique(at_w * len(some_r) + at_r, return_inverse=True)
-        by_w, by_r = np.divmod(pairs, len(some_r))
-        depths = self._deepened(d)
-        built = Factors(depths.sum(1) / self.depths.sum(), built_w[at_w], built_r[at_r])
-        layers = Layers(wide[:, by_w] * tall[:, by_r])
-        return Candidates(self, Factors(d, w, r), built, depths, row, layers)
-
-    def _deepened(self, factors: Array) -> Array:
-        exact = factors[:, None] * self.depths
-        if self.rounding == "none":
-            return exact
-        return np.ceil(exact) if self.rounding == "up" else np.maximum(1, np.rint(exact))
-
-    def _widened(self, factor: float) -> tuple[Array, float]:
-        """Counts of the base so widened, each stage two blocks deep; and its width as built."""
-        if factor not in self._wide:
-            if self.rounding == "none":
-                self._wide[factor] = self.start * factor ** self._powers[0], factor
-            else:
-                net = self.network(1, factor, 1)
-                self._wide[factor] = _two_deep(net)[0], built(net, self.base).width
-        return self._wide[factor]
-
-    def _enlarged(self, factor: float) -> tuple[Array, float]:
-        """What a resolution multiplies each of the base's counts by; and it, over the base's."""
-        if factor not in self._tall:
-            if self.rounding == "none":
-                self._tall[factor] = factor ** self._powers[1], factor
-            else:
-                net = self.network(1, 1, factor)
-                ratio = _ratio(_two_deep(net)[0], self.start)
-                self._tall[factor] = ratio, net.resolution / self.base.resolution
-        return self._tall[factor]
+    cost = candidates.cost(latency)
+    if not (cost <= target).any():
+        raise InputError(
+            f"no candidate costs as little as {target:.3g}; the least is {cost.min():.3g}"
+        )
+    some = candidates[cost <= target]
+    errors = accuracy.error(*some.built, extrapolate=True)
+    order = np.argsort(errors, kind="stable")
+    return some[order], errors[order]
 
 
-def _two_deep(net: Network) -> tuple[Array, NDArray[np.intp]]:
-    """Counts (8, layers) of a network with two blocks a stage, and what each layer belongs to.
+def largest(scaler: Scaler, strategy: Strategy, target: float, latency: Latency) -> Candidates:
+    """A strategy's largest network that costs no more than a target: one candidate.
 
-    Zero: it is there once. From 1 on: it is the stage's second block, there depth - 1 times.
+    Raises:
+        InputError: the base itself costs more, or the strategy never reaches the target.
     """
-    stages: Any = tuple(replace(cast(Any, stage), depth=2) for stage in net.stages)
-    found = [part for _, part in parts(replace(net, stages=stages))]
-    # stem, first and second block of each stage, head
-    belongs = [n // 2 if n % 2 == 0 and 0 < n <= 2 * len(stages) else 0 for n in range(len(found))]
-    of_layers = np.repeat(belongs, [len(part) for part in found])
-    return Layers.of(layer for part in found for layer in part).counts, of_layers
+    low, high = 1.0, LARGEST
+    for _ in range(2):
+        scales = np.geomspace(low, high, 64)
+        m = [strategy.multipliers(s) for s in scales.tolist()]
+        path = scaler.candidates([x.d for x in m], [x.w for x in m], [x.r for x in m])
+        cost = path.cost(latency)
+        if cost[0] > target:
+            raise InputError(
+                f"budget {target:.3g} is below {scaler.base.name} itself, which needs {cost[0]:.3g}"
+            )
+        last = int(np.flatnonzero(cost <= target)[-1])
+        if scales[last] == LARGEST:
+            raise InputError(
+                f"budget {target:.3g} is more than {strategy.name} takes at {LARGEST:g} times the "
+                f"flops of {scaler.base.name}: {cost[-1]:.3g}"
+            )
+        low, high = scales[last], scales[last + 1]
+    return path[last]
 
 
-def _ratio(counts: Array, start: Array) -> Array:
-    """Counts over others, and 1 where there are none."""
-    return np.divide(counts, start, where=start > 0, out=np.ones_like(counts))
-
-
-def _stacked(rows: Iterable[tuple[Array, float]]) -> tuple[Array, Array]:
-    counts, factors = zip(*rows, strict=True)
-    return np.stack(counts, 1), np.array(factors)
-
-
-@dataclass(frozen=True)
-class Candidates:
-    """Networks of one `Scaler`, as arrays; never built nor described unless asked for.
+class Regrets(NamedTuple):
+    """How much more error strategies make than the best that the surface knows, in points.
 
     Attributes:
-        asked: factors as given, each (n,). built: as rounding makes them.
-        depths: blocks (n, stages). row: of ``layers``, for each network (n,).
-        layers: of networks two blocks deep in each stage, one for each width and resolution.
+        networks: each strategy's largest in the budget, in the strategies' order.
+        best: the one of least error. values: (strategies,).
+        draws: (draws, strategies), of surfaces that the points could as well have given.
+        inside: whether the surface knows such networks; otherwise the value is extrapolated.
     """
 
-    scaler: Scaler
-    asked: Factors
-    built: Factors
-    depths: Array
-    row: NDArray[np.intp]
-    layers: Layers
+    networks: tuple[Candidates, ...]
+    best: Candidates
+    values: Array
+    draws: Array
+    inside: NDArray[np.bool_]
 
-    def __len__(self) -> int:
-        return len(self.row)
 
-    def __getitem__(self, chosen: Any) -> Candidates:
-        """Some of them: by a mask, a slice or places; one by its place."""
-        some = np.atleast_1d(np.arange(len(self))[chosen])
-        asked, built = (Factors(*(x[some] for x in f)) for f in (self.asked, self.built))
-        return replace(self, asked=asked, built=built, depths=self.depths[some], row=self.row[some])
+def regret(
+    candidates: Candidates,
+    strategies: Sequence[Strategy],
+    target: float,
+    accuracy: Surface,
+    latency: Latency,
+    draws: Sequence[Surface] = (),
+) -> Regrets:
+    """What strategies lose against the best candidate at equal cost.
 
-    def network(self, place: int = 0) -> Network:
-        """One of them, described."""
-        return self.scaler.network(*(float(x[place]) for x in self.asked))
+    The best is found anew for each of the ``draws``, on which the differences between strategies
+    depend less than their regrets.
 
-    def charged(self, latency: Latency) -> tuple[Array, Array]:
-        """The cost of each network, and the part of it that flops are charged for.
+    Raises:
+        InputError: see `affordable` and `largest`.
+    """
+    own = tuple(largest(candidates.scaler, s, target, latency) for s in strategies)
+    some, _ = affordable(candidates, target, accuracy, latency)
+    factors = [np.concatenate(x) for x in zip(*(o.built for o in own), strict=True)]
 
-        That part is only known of a cost that adds up over layers; otherwise it is nan.
-        """
-        if not isinstance(latency, Additive):
-            each = [latency(self.network(i)) for i in range(len(self))]
-            return np.array(each), np.full(len(self), np.nan)
-        once = self.scaler.stages[:, None] == np.arange(self.depths.shape[1] + 1)
-        runs = np.column_stack([np.ones(len(self)), self.depths - 1])
-        by_flops, rest = (((x @ once)[self.row] * runs).sum(1) for x in latency.bill(self.layers))
-        return by_flops + rest + latency.constant, by_flops
+    def lost(surface: Surface) -> Array:
+        least = surface.error(*some.built, extrapolate=True).min()
+        return surface.error(*factors, extrapolate=True) - least
 
-    def cost(self, latency: Latency) -> Array:
-        """Seconds of each network, or what a plain budget counts."""
-        return self.charged(latency)[0]
+    values, drawn = lost(accuracy), np.array([lost(surface) for surface in draws])
+    return Regrets(own, some[0], values, drawn, accuracy.inside(*factors))
 
-    def phi(self, latency: Additive) -> Array:
-        """The share of each network's cost that flops are charged for."""
-        whole, by_flops = self.charged(latency)
-        return by_flops / whole
+
+# ---------------------------------------------------------------------------- the procedure
+
+
+class Found(NamedTuple):
+    """A scaled network: its factors, its cost, its predicted error in percent and its reward."""
+
+    coefficients: Coefficients
+    latency: float
+    error: float
+    reward: float
+
+
+def x_scaler() -> Scaler:
+    """EfficientNet-X-B0 by its builder's rounding.
+
+    Its squeeze-excite is that of the levels above B1: B0's own is four times as wide.
+    """
+    return Scaler(scaled(Coefficients(1.0, 1.0, 224)), "up")
+
+
+def lacs(
+    target: float, latency: Latency, accuracy: Surface, scaler: Scaler, steps: int = 12
+) -> Found:
+    """The best scaled network that is no slower than a target, as the paper searches it.
+
+    For each depth and width the resolution is the largest that keeps to the target, so that the
+    reward compares networks of practically one latency.
+
+    Args:
+        target: seconds, or what ``latency`` gives.
+        steps: of the grid over depth and over width, equal on a logarithmic axis; the finer grid
+            around its best point has the same number.
+
+    Raises:
+        InputError: no candidate comes near the target, or fewer than two steps.
+    """
+    if steps < 2:
+        raise InputError(f"steps {steps!r} is not allowed; 2 or more is")
+    limits = np.max([p.factors for p in accuracy.points], axis=0)
+    low, high = np.ones(2), limits[:2]
+    found: list[Found] = []
+    for _ in range(2):
+        axes = np.geomspace(low, high, steps).T
+        pairs = np.array(list(product(*axes)))
+        found += _at_target(scaler, pairs, limits[2], target, latency, accuracy)
+        if not found:
+            raise InputError(f"no scaled {scaler.base.name} has a latency near {target:g}")
+        best = max(found, key=lambda one: one.reward).coefficients
+        middle, step = np.array([best.depth, best.width]), (high / low) ** (1 / (steps - 1))
+        low, high = np.maximum(1, middle / step), np.minimum(limits[:2], middle * step)
+    return max(found, key=lambda one: one.reward)
+
+
+def _at_target(
+    scaler: Scaler,
+    pairs: Array,
+    limit: float,
+    target: float,
+    latency: Latency,
+    accuracy: Surface,
+) -> list[Found]:
+    """For depths and widths (n, 2), networks with the largest image that keeps to the target.
+
+    Those that come within `NEAR` of it and lie inside of what was published.
+    """
+    (depth, width), size = pairs.T, scaler.base.resolution
+    low = np.full(len(pairs), size)
+    high = np.full(len(pairs), int(size * limit) + 1)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        fits = scaler.candidates(depth, width, middle / size).cost(latency) <= target
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    tried = scaler.candidates(depth, width, low / size)
+    cost = tried.cost(latency)
+    good = (cost <= target) & (cost >= (1 - NEAR) * target) & accuracy.inside(*tried.built)
+    errors = accuracy.error(*tried[good].built, extrapolate=True)
+    rows = zip(pairs[good], low[good], cost[good], errors, strict=True)
+    return [
+        Found(Coefficients(float(w), float(d), int(r)), float(c), float(e), reward(100 - e, c, target))
+        for (d, w), r, c, e in rows
+    ]
