@@ -1,12 +1,12 @@
 """Accuracy as an explicit function, with the error that it makes on what it has not seen.
 
-Sources: the top-1 errors that Fast and Accurate Model Scaling plots (Figures 1, 4, 6 and 8, and
-the means over bases in Figures 5 and 7), trained by one recipe.
+Sources: the top-1 errors that Fast and Accurate Model Scaling plots (Figures 1 and 4 to 8), all
+of one recipe.
 
 `Surface` says the error of EfficientNet-B0 with other depth, width and resolution. Its factors are
 those of the network **as built**: the builder rounds repeats up in every stage, so that a nominal
-depth of 1.1 makes 23 blocks of 16. `ScaleLaw` says the error of any base scaled by one of the
-paper's strategies. `accuracies` reads a reader's own.
+depth of 1.1 makes 23 blocks of 16. `ScaleLaw` says the error of any base under one of the paper's
+strategies. `accuracy_file` reads a reader's own.
 
     Surface.fit("norm").error(1.4, 1.2, 1.1)
     ScaleLaw.fit().error(23.9, "dWr", 4.0)
@@ -14,27 +14,36 @@ paper's strategies. `accuracies` reads a reader's own.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from math import exp, log
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import combinations_with_replacement
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import least_squares
+from scipy.spatial import Delaunay
 
-from repro.arch import Network
+from repro import reference
+from repro.arch import Network, get
+from repro.complexity import complexity
+from repro.errors import InputError, did_you_mean
+from repro.evidence import printed
 
+Array = NDArray[np.float64]
 Form = Literal["quadratic", "norm", "product", "additive"]
 FORMS: tuple[Form, ...] = ("quadratic", "norm", "product", "additive")
-"""Shown together: the first two fit, the third dissents, the last is there to fail."""
-Array = NDArray[np.float64]
+"""Shown together: the first two fit best, the third dissents, the last is there to fail."""
 Accuracy = Callable[[Network], float]
 """A network's top-1 error in percent: any function, such as a reader's own."""
+BASE = "EN-B0"
 
 
 class Factors(NamedTuple):
-    """What a network's depth, width and resolution are, over those of its base."""
+    """A network's depth, width and resolution over those of its base."""
 
     depth: float
     width: float
@@ -42,7 +51,7 @@ class Factors(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A published error: of which curve, of which network, in percent."""
+    """A published top-1 error in percent, of a scaled EN-B0, and the curve that it is drawn on."""
 
     curve: str
     factors: Factors
@@ -55,7 +64,96 @@ def built(net: Network, base: Network) -> Factors:
     Raises:
         InputError: another number of stages than the base has.
     """
-    raise NotImplementedError
+    if len(net.stages) != len(base.stages):
+        raise InputError(
+            f"{net.name} has {len(net.stages)} stages, its base {base.name} {len(base.stages)}; "
+            "factors need the same number"
+        )
+    blocks, of_base = (sum(stage.depth for stage in n.stages) for n in (net, base))
+    ratios = [a.width / b.width for a, b in zip(net.stages, base.stages, strict=True)]
+    width = float(np.exp(np.mean(np.log(ratios))))
+    return Factors(blocks / of_base, width, net.resolution / base.resolution)
+
+
+@cache
+def points() -> tuple[Point, ...]:
+    """Published errors of scaled EN-B0; one that is drawn on several curves (B0) stands once."""
+    drawn = [
+        (p.strategy, printed.network(p.base, p.strategy, p.scale), p.top1_error_percent)
+        for p in reference.figure_points()
+        if p.base == BASE
+    ]
+    drawn += [
+        ("EfficientNet", get(f"EN-{p.model}"), p.top1_error_percent)
+        for p in reference.original_curve()
+    ]
+    base, found = get(BASE), {}
+    for curve, net, error in drawn:
+        factors = built(net, base)
+        found.setdefault((factors, float(error)), Point(curve, factors, float(error)))
+    return tuple(found.values())
+
+
+@cache
+def printed_spread() -> float:
+    """Spread of one network's error, points: root mean square of those printed at 200 epochs."""
+    spreads = [float(r.spread_2x) for r in reference.table_rows() if r.spread_2x is not None]
+    return float(np.sqrt(np.mean(np.square(spreads))))
+
+
+# ---------------------------------------------------------------------------- forms
+
+
+def _logs(form: Form, weights: Array, logs: Array) -> Array:
+    """Logarithm of the error by a form's weights, from logarithms of factors (n, 3)."""
+    if form == "quadratic":
+        return np.asarray(_terms(logs) @ weights)
+    floor = np.exp(weights[0])
+    if form == "product":
+        return np.asarray(np.log(floor + np.exp(weights[1] - logs @ np.exp(weights[2:]))))
+    parts = weights[1:4] - logs * np.exp(weights[4:7])  # logarithms of a_i x_i^-p_i
+    q = np.exp(weights[7]) if form == "norm" else 1.0
+    return np.asarray(np.log(floor + np.exp(np.logaddexp.reduce(q * parts, axis=1) / q)))
+
+
+def _terms(logs: Array) -> Array:
+    """1, logarithms, and their products in pairs: (n, 3) give (n, 10)."""
+    pairs = [logs[:, i] * logs[:, j] for i, j in combinations_with_replacement(range(3), 2)]
+    return np.column_stack([np.ones(len(logs)), logs, *pairs])
+
+
+STARTS: dict[Form, list[list[float]]] = {
+    "norm": [[2.5, 1, 1, 1, -0.5, -0.5, -0.5, q] for q in (-1.0, 0.0, 1.0)],
+    "product": [[2.5, 2, -0.5, -0.5, -0.5]],
+    "additive": [[2.5, 1, 1, 1, -0.5, -0.5, -0.5]],
+}
+"""Logarithms of: floor; amounts a; powers p of depth, width, resolution; power q of the norm."""
+
+
+def _fitted(
+    form: Form, logs: Array, errors: Array, start: Array | None = None, curves: Array | None = None
+) -> Array:
+    """Weights of a form by least squares: of the error, or of its logarithm where quadratic.
+
+    Args:
+        start: of the search for the least, where one is known. curves: weight of each point.
+    """
+    root = np.sqrt(np.ones(len(errors)) if curves is None else curves)
+    if form == "quadratic":
+        least = np.linalg.lstsq(root[:, None] * _terms(logs), root * np.log(errors), rcond=None)
+        return np.asarray(least[0])
+    starts = [start] if start is not None else [np.array(s, dtype=float) for s in STARTS[form]]
+
+    def off(weights: Array) -> Array:
+        with np.errstate(all="ignore"):
+            away = root * (np.exp(_logs(form, weights, logs)) - errors)
+        return np.nan_to_num(away, nan=1e3, posinf=1e3)
+
+    found = [least_squares(off, s, method="lm", max_nfev=2000) for s in starts]
+    return np.asarray(min(found, key=lambda fit: fit.cost).x)
+
+
+# ---------------------------------------------------------------------------- surface
 
 
 @dataclass(frozen=True)
@@ -63,11 +161,11 @@ class Surface:
     """Top-1 error of EfficientNet-B0 by its factors as built, fitted to published points.
 
     Attributes:
-        form: see `FORMS`. weights: its parameters.
-        points: what it is fitted to.
+        form: see `FORMS`. weights: its parameters. points: what it is fitted to.
         residual: root mean square of what the fit leaves, in percentage points.
         held_out: the same for whole curves that the fit has not seen, one left out at a time.
-        worst: the largest of these errors. one_out: `held_out` for single networks left out.
+        worst: the largest of these errors.
+        one_out: as `held_out`, for single networks left out.
     """
 
     form: Form
@@ -85,13 +183,17 @@ class Surface:
         Raises:
             InputError: an unknown form.
         """
-        raise NotImplementedError
+        if form not in FORMS:
+            near = did_you_mean(str(form), FORMS)
+            raise InputError(f"unknown form {form!r}.{near} Forms: {', '.join(FORMS)}")
+        return _surface(form)
 
     def inside(
         self, depth: ArrayLike, width: ArrayLike, resolution: ArrayLike
     ) -> NDArray[np.bool_]:
         """Whether factors lie in the convex hull, in logarithms, of the published networks'."""
-        raise NotImplementedError
+        logs, shape = _log_factors(depth, width, resolution)
+        return np.asarray(_hull().find_simplex(logs, tol=1e-9) >= 0).reshape(shape)
 
     def error(
         self,
@@ -103,32 +205,102 @@ class Surface:
         """Top-1 error in percent; factors may be arrays, which are broadcast.
 
         Args:
-            extrapolate: answer outside of the hull too; say there which answers these are
-                (`inside`).
+            extrapolate: answer outside of the hull too; which answers those are, `inside` says.
 
         Raises:
             InputError: factors outside of the hull, or not finite and positive.
         """
-        raise NotImplementedError
+        logs, shape = _log_factors(depth, width, resolution)
+        if not extrapolate:
+            outside = _hull().find_simplex(logs, tol=1e-9) < 0
+            if outside.any():
+                d, w, r = np.exp(logs[np.argmax(outside)])
+                raise InputError(
+                    f"depth x {d:.3g}, width x {w:.3g}, resolution x {r:.3g} is outside of what "
+                    "was published of EN-B0; extrapolate=True answers nevertheless"
+                )
+        return np.exp(_logs(self.form, np.array(self.weights), logs)).reshape(shape)
 
     def of(self, net: Network, extrapolate: bool = False) -> float:
-        """Top-1 error of a scaled EfficientNet-B0 (or -X-B0, as far as the surface can tell)."""
-        raise NotImplementedError
+        """Top-1 error of a scaled EN-B0, or as far as the surface can tell of its relatives."""
+        return float(self.error(*built(net, get(BASE)), extrapolate=extrapolate))
 
     def bootstrap(self, seed: int, n: int) -> tuple[Surface, ...]:
-        """Surfaces that the published points could as well have given.
+        """Surfaces that other trainings of other curves could have given.
 
         What is independent is drawn anew: each curve's weight in the fit, exponentially (the
-        Bayesian bootstrap: no curve is ever wholly absent, without which a direction would be
-        undetermined), and each network's error, with the paper's printed spread. `residual`,
-        `held_out`, `worst` and `one_out` stay those of this fit.
+        Bayesian bootstrap: no curve is ever wholly absent, and so no direction undetermined), and
+        each point's error, with the printed spread. Held-out errors stay those of this fit.
         """
-        raise NotImplementedError
+        draw = np.random.default_rng(seed)
+        logs, errors = _arrays(self.points)
+        names, curve = np.unique([p.curve for p in self.points], return_inverse=True)
+        start, found = np.array(self.weights), []
+        for _ in range(n):
+            weights = draw.exponential(size=len(names))[curve]
+            trained = errors + draw.normal(0, printed_spread(), len(errors))
+            fit = _fitted(self.form, logs, trained, start, weights)
+            drawn = (p._replace(error=e) for p, e in zip(self.points, trained.tolist(), strict=True))
+            found.append(replace(self, weights=tuple(fit.tolist()), points=tuple(drawn)))
+        return tuple(found)
+
+
+def _log_factors(*factors: ArrayLike) -> tuple[Array, tuple[int, ...]]:
+    """Logarithms of broadcast factors as (n, 3), and the shape they had."""
+    values = np.broadcast_arrays(*(np.asarray(f, dtype=float) for f in factors))
+    flat = np.stack([v.ravel() for v in values], axis=1)
+    bad = ~(np.isfinite(flat) & (flat > 0))
+    if bad.any():
+        raise InputError(f"factor {flat[bad][0]:g} is not allowed; finite positive ones are")
+    return np.log(flat), values[0].shape
+
+
+def _arrays(of: Sequence[Point]) -> tuple[Array, Array]:
+    """Logarithms of factors (n, 3), and errors (n,)."""
+    return np.log([p.factors for p in of]), np.array([p.error for p in of])
+
+
+@cache
+def _hull() -> Delaunay:
+    return Delaunay(np.unique(_arrays(points())[0], axis=0))
+
+
+@cache
+def _surface(form: Form) -> Surface:
+    logs, errors = _arrays(points())
+    weights = _fitted(form, logs, errors)
+
+    def rest(groups: Sequence[object]) -> Array:
+        """What fits leave that have not seen a group, for every group in turn."""
+        away = np.empty_like(errors)
+        for group in set(groups):
+            out = np.array([g == group for g in groups])
+            unseen = _fitted(form, logs[~out], errors[~out], weights)
+            away[out] = np.exp(_logs(form, unseen, logs[out])) - errors[out]
+        return away
+
+    curves = rest([p.curve for p in points()])
+    return Surface(
+        form,
+        tuple(weights.tolist()),
+        points(),
+        residual=_rms(np.exp(_logs(form, weights, logs)) - errors),
+        held_out=_rms(curves),
+        worst=float(abs(curves).max()),
+        one_out=_rms(rest([p.factors for p in points()])),
+    )
+
+
+def _rms(values: Array) -> float:
+    return float(np.sqrt(np.mean(values**2)))
+
+
+# ---------------------------------------------------------------------------- scale law
 
 
 @dataclass(frozen=True)
 class ScaleLaw:
-    """Error of a base scaled by a strategy: floor + (base error - floor) s^-k, s real flops' ratio.
+    """Error of a base scaled by a strategy: floor + (base error - floor) s^-k, s flops' ratio.
 
     Attributes:
         floor: the error that no scale passes, percent.
@@ -144,13 +316,118 @@ class ScaleLaw:
 
     @classmethod
     def fit(cls) -> ScaleLaw:
-        """The fit to all published points of scaled networks; made once."""
-        raise NotImplementedError
+        """The fit to all published points of scaled networks, of four bases; made once."""
+        return _scale_law()
 
     def error(self, base_error: float, strategy: str, ratio: ArrayLike) -> Array:
-        """Top-1 error in percent of a base of known error, at real flops' ratios.
+        """Top-1 error in percent of a base of known error, at the flops' real ratios, 1 or more.
 
         Raises:
-            InputError: an unknown strategy, an error not above the floor, or a ratio not positive.
+            InputError: an unknown strategy, an error not above the floor, or a ratio below 1.
         """
-        raise NotImplementedError
+        if strategy not in self.exponents:
+            near = did_you_mean(strategy, self.exponents)
+            known = ", ".join(self.exponents)
+            raise InputError(f"no exponent of strategy {strategy!r} is known.{near} Known: {known}")
+        if not self.floor < base_error < 100:
+            raise InputError(
+                f"error {base_error:g} is not allowed; between {self.floor:.2f}, below which this "
+                "law knows nothing, and 100"
+            )
+        ratios = np.asarray(ratio, dtype=float)
+        if wrong := [r for r in ratios.ravel().tolist() if not 1 <= r < np.inf]:
+            raise InputError(f"flops ratio {wrong[0]:g} is not allowed; 1 or more is")
+        return np.asarray(
+            self.floor + (base_error - self.floor) * ratios ** -self.exponents[strategy]
+        )
+
+
+class _Scaled(NamedTuple):
+    base: str
+    strategy: str
+    ratio: float
+    base_error: float
+    error: float
+
+
+def _scaled_points() -> Iterator[_Scaled]:
+    """Published points beyond their base, with the real ratio of their flops."""
+    drawn = reference.figure_points()
+    bases = {p.base: float(p.top1_error_percent) for p in drawn if p.scale == 1}
+    for p in drawn:
+        if p.scale > 1:
+            nets = printed.network(p.base, p.strategy, p.scale), get(p.base)
+            more, less = (complexity(net).flops for net in nets)
+            error = float(p.top1_error_percent)
+            yield _Scaled(p.base, p.strategy, more / less, bases[p.base], error)
+
+
+@cache
+def _scale_law() -> ScaleLaw:
+    scaled = tuple(_scaled_points())
+    names = sorted({p.strategy for p in scaled})
+
+    def predicted(weights: Array, of: Sequence[_Scaled]) -> Array:
+        k = np.exp(weights[1:])[[names.index(p.strategy) for p in of]]
+        base = np.array([p.base_error for p in of])
+        ratios = np.array([p.ratio for p in of])
+        return np.asarray(weights[0] + (base - weights[0]) * ratios**-k)
+
+    def away(weights: Array, of: Sequence[_Scaled]) -> Array:
+        return predicted(weights, of) - [p.error for p in of]
+
+    def fit(of: Sequence[_Scaled]) -> Array:
+        start = np.array([15.0, *[-0.7] * len(names)])
+        return np.asarray(least_squares(away, start, args=(of,)).x)
+
+    weights = fit(scaled)
+    held_out = {}
+    for base in dict.fromkeys(p.base for p in scaled):
+        others = [p for p in scaled if p.base != base]
+        held_out[base] = _rms(away(fit(others), [p for p in scaled if p.base == base]))
+    exponents = dict(zip(names, np.exp(weights[1:]).tolist(), strict=True))
+    return ScaleLaw(float(weights[0]), exponents, _rms(away(weights, scaled)), held_out)
+
+
+# ---------------------------------------------------------------------------- a reader's own
+
+
+def accuracy_file(path: str | Path) -> Accuracy:
+    """A reader's own errors, from a CSV file with columns ``network`` (a name) and ``error``.
+
+    Returns:
+        The error in percent of a network of the file, found by its description; `InputError` for
+        any other.
+
+    Raises:
+        InputError: no such file, other columns, an unknown network, an error outside of 0 to 100,
+            or one network with two errors; names file and line.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise InputError(f"accuracy file {str(path)!r} cannot be read: {error}") from None
+    reader = csv.DictReader(text.splitlines())
+    if missing := {"network", "error"} - set(reader.fieldnames or ()):
+        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; network, error needed")
+    known: dict[Network, float] = {}
+    for row in reader:
+        where = f"{path}, line {reader.line_num}"
+        try:
+            net = replace(get(row["network"] or ""), name="")
+            error = float(row["error"] or "")
+        except InputError as problem:
+            raise InputError(f"{where}: {problem}") from None
+        except ValueError:
+            error = float("nan")
+        if not 0 < error < 100:
+            raise InputError(f"{where}: error {row['error']!r} is no percentage between 0 and 100")
+        if known.setdefault(net, error) != error:
+            raise InputError(f"{where}: {row['network']} has two errors, {known[net]:g}, {error:g}")
+
+    def accuracy(net: Network) -> float:
+        if (found := known.get(replace(net, name=""))) is None:
+            raise InputError(f"{path} has no error of {net.name}")
+        return found
+
+    return accuracy
