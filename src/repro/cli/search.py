@@ -5,20 +5,12 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from repro.errors import InputError
 from repro.text import aligned
-
-if TYPE_CHECKING:
-    from repro.arch import Network
-    from repro.search.budgets import Budget
-    from repro.search.evolve import Fitness, Found
-    from repro.search.latency import Additive
-    from repro.search.space import Codes, Floats, Space
-
 
 def _opt(text: str, metavar: str | None = None, **limits: Any) -> Any:
     return typer.Option(metavar=metavar, help=text, **limits)
@@ -71,19 +63,86 @@ def search(
       repro search efficientnet --device cpu --batch 1 --budget 20ms --shared mine.journal
     """
     from repro.search.budgets import read_budget
+    from repro.search.problem import Problem
     from repro.search.space import SPACES
     from repro.search.space import space as find
 
     if space is None:
-        raise InputError(f"give a SPACE: {', '.join(SPACES)}")
+        raise InputError(f"give a SPACE ({', '.join(SPACES)}) and a --budget, or --score FILE")
     where = find(space)
     if budget is None:
         raise InputError("give a --budget, such as 5ms, 400MF, 7Macts, 5Mparams or 1x")
     if out is not None and not out.parent.is_dir():
         raise InputError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}")
-    wanted = read_budget(budget)
-    task = _Task(where, wanted, device, batch, accuracy, reward, evaluations, seed)
-    result = task.shared(shared) if shared else task.cheap()
+    limit = read_budget(budget)
+    problem = Problem(where, limit, device, batch, accuracy, reward, evaluations, seed)
+    result = _searched(problem, shared)
     if out is not None:
         _write(out, json.dumps(result, indent=1) + "\n")
-    print(json.dumps(result) if as_json else _text(result))
+    print(json.dumps(result) if as_json else _text(result, problem))
+
+
+def _searched(problem: Any, shared: Path | None) -> dict[str, Any]:
+    """Search with a progress bar, which a search of two seconds never shows."""
+    from tqdm import tqdm
+
+    bar = tqdm(
+        total=problem.evaluations, unit="network", delay=2, disable=None, file=sys.stderr
+    )
+    with bar:
+        if shared is None:
+            return dict(problem.cheap(bar.update))
+        try:
+            return dict(problem.shared(shared, lambda made: bar.update(made - bar.n)))
+        except KeyboardInterrupt:
+            tqdm.write(f"stopped; the same command goes on with {shared}", file=sys.stderr)
+            raise
+
+
+def _write(path: Path, text: str) -> None:
+    """All of a file or nothing."""
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _text(result: dict[str, Any], problem: Any) -> str:
+    """What a search prints for reading."""
+    base, best = result["networks"]
+    where = f" on {result['device']}, batch {result['batch']}" if result["device"] else ""
+    rows = [
+        (
+            row["network"] + note,
+            "-" if row["top1"] is None else f"{row['top1']:.2f}",
+            "-" if row["ms"] is None else f"{row['ms']:.3g}",
+            *(f"{row[name] / unit:,.3f}" for name, unit in _COUNTS.values()),
+        )
+        for row, note in ((base, " (the space's own)"), (best, ""))
+    ]
+    limit = problem.shown(result["limit"])
+    lines = [
+        f"{result['space']}: {result['evaluations']:,} of {result['size']:.3g} networks looked at, "
+        f"seed {result['seed']}; {result['reward']} budget {limit}{where}",
+        "",
+        aligned(("<network", "top-1", "ms", *_COUNTS), rows),
+        "",
+    ]
+    if (off := result["top1_error"]) is not None:
+        lines.append(
+            f"Top-1 in percent is predicted, under a short schedule, and off by {off:.2f} points on\n"
+            "average for networks not seen."
+        )
+        if result["tied"] is not None:
+            lines[-1] += f" {result['tied']:,} others that were looked at are within that."
+    if not result["binds"]:
+        lines.append("The budget decides nothing: no network that was looked at needs more.")
+    if (phi := result["phi"]) is not None:
+        lines.append(f"A flop is {phi:.0%} of the best network's bill ({problem.cost.name}).")
+    return "\n".join(lines)
+
+
+_COUNTS = {
+    "flops (G)": ("flops", 1e9),
+    "params (M)": ("params", 1e6),
+    "acts (M)": ("acts", 1e6),
+}
