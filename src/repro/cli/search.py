@@ -1,137 +1,165 @@
-"""``repro search``: networks of a space, scored.
-
-Nothing here imports numpy before a network is scored.
-"""
+"""``repro search``: the best network of a space within a budget."""
 
 from __future__ import annotations
 
-import csv
+import json
+import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
-from repro.cli.text import json_lines
-from repro.errors import InputError, did_you_mean
+from repro.errors import InputError
 from repro.text import aligned
 
-COLUMNS = ("e", "k", "l", "se")
+def _opt(text: str, metavar: str | None = None, **limits: Any) -> Any:
+    return typer.Option(metavar=metavar, help=text, **limits)
 
 
 def search(
+    space: Annotated[
+        str | None, typer.Argument(metavar="[SPACE]", help="efficientnet or accelerator.")
+    ] = None,
+    budget: Annotated[str | None, _opt("5ms, 400MF, 7Macts, 5Mparams, 1.5x.", "B")] = None,
+    device: Annotated[
+        str | None, _opt("Whose time: its roofline. With --shared: cpu or cuda, measured.", "D")
+    ] = None,
+    batch: Annotated[int, _opt("Images at once.", "N", min=1)] = 128,
+    accuracy: Annotated[
+        str, _opt("table: learned from 4,638 trained networks. Or your own.", "table|FILE.csv")
+    ] = "table",
+    reward: Annotated[
+        Literal["hard", "soft"], _opt("hard keeps to the budget; soft is the second paper's.")
+    ] = "hard",
+    evaluations: Annotated[int, _opt("How many networks to look at.", "N", min=1)] = 20_000,
+    seed: Annotated[int, _opt("A search is repeated by its seed.", "K", min=0)] = 0,
+    out: Annotated[Path | None, _opt("Also write the result there, as JSON.", "FILE")] = None,
+    shared: Annotated[
+        Path | None, _opt("Time each network here; a search that many can work on.", "FILE")
+    ] = None,
     score: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Score the networks of a CSV file: columns e, k, l, se."),
+        _opt("Search nothing: score the networks of a file, columns e, k, l, se.", "FILE.csv"),
     ] = None,
-    device: Annotated[
-        str, typer.Option(metavar="D", help="Times on one device, such as A100, or on all.")
-    ] = "all",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")] = False,
 ) -> None:
-    """Score networks of EfficientNet-B0's own search space.
+    """Search a space of base networks for the most accurate one within a budget.
 
-    A row's e, k, l, se are seven digits each, one for each stage: expansion 1, 4, 6; kernel
-    3, 5; repeats 1 to 3, in the sixth stage to 4; squeeze-excite 0, 1. Top-1 and time are
-    predicted by models of thousands of such networks, trained under a short schedule and
-    timed by others (Accel-NASBench).
+    efficientnet is EfficientNet-B0's own space: expansion, kernel, repeats and
+    squeeze-excite of each stage. accelerator is the second paper's around
+    EfficientNet-X-B0; nobody published what its networks reach, so it needs your
+    --accuracy, a file with columns network and error (top-1, percent), and the
+    search is among the networks of the file.
+
+    A budget of time is for one batch on the device's roofline, which ranks networks
+    about as measuring does; 1.5x is a multiple of what the space's base network needs.
+    soft maximises accuracy * (cost / budget)^-0.09 instead: the budget is then only a
+    unit, and does not change what is found.
+
+    With --shared every network is timed on this machine, which takes seconds; any number of
+    processes can work on the same file, and a search that was killed goes on from there.
+
+    --score predicts top-1 and milliseconds an image of networks of EfficientNet-B0's own
+    space, on the devices where thousands of them were timed. A row's e, k, l, se are seven
+    digits each, one for each stage: expansion 1, 4, 6; kernel 3, 5; repeats 1 to 3, in the
+    sixth stage to 4; squeeze-excite 0, 1.
 
     \b
     Examples:
-      repro search --score networks.csv
-      repro search --score networks.csv --device A100 --json
+      repro search efficientnet --device V100 --budget 1x
+      repro search efficientnet --budget 400MF --json
+      repro search accelerator --device TPUv3 --budget 5ms --accuracy mine.csv
+      repro search efficientnet --device cpu --batch 1 --budget 20ms --shared mine.journal
+      repro search --score networks.csv --device all --json
     """
-    if score is None:
-        raise InputError("give --score FILE, a CSV file with columns e, k, l, se")
-    rows = score_rows(score, device)
-    print(json_lines(rows) if as_json else score_text(rows))
+    if score is not None:
+        from repro.cli.score import print_scores
+
+        if space is not None or budget is not None:
+            raise InputError("--score cannot be combined with a SPACE and a --budget")
+        print_scores(score, device or "all", as_json)
+        return
+    from repro.search.budgets import read_budget
+    from repro.search.problem import Problem
+    from repro.search.space import SPACES
+    from repro.search.space import space as find
+
+    if space is None:
+        raise InputError(f"give a SPACE ({', '.join(SPACES)}) and a --budget, or --score FILE")
+    where = find(space)
+    if budget is None:
+        raise InputError("give a --budget, such as 5ms, 400MF, 7Macts, 5Mparams or 1x")
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}")
+    limit = read_budget(budget)
+    problem = Problem(where, limit, device, batch, accuracy, reward, evaluations, seed)
+    result = _searched(problem, shared)
+    if out is not None:
+        _write(out, json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result) if as_json else _text(result, problem))
 
 
-def score_rows(path: str, device: str = "all") -> list[dict[str, Any]]:
-    """Predictions for the networks of a file, in its order.
+def _searched(problem: Any, shared: Path | None) -> dict[str, Any]:
+    """Search with a progress bar, which a search of two seconds never shows."""
+    from tqdm import tqdm
 
-    Returns:
-        For each row ``top1``, percent, and ``ms``, milliseconds an image by device.
-
-    Raises:
-        InputError: a file, column, row or device that cannot be used; names file and line.
-    """
-    from repro.search.table import table
-    from repro.search.throughput import DEVICES, throughput
-
-    devices = DEVICES if device == "all" else (_device(device, DEVICES),)
-    points = read_points(path)
-    top1 = table().top1(points).tolist()
-    times = {name: throughput(name).ms(points).tolist() for name in devices}
-    return [
-        {"top1": value, "ms": {name: times[name][i] for name in devices}}
-        for i, value in enumerate(top1)
-    ]
-
-
-def _device(text: str, devices: Any) -> str:
-    plain = {name.replace(" ", "").lower(): name for name in devices}
-    if found := plain.get(text.replace(" ", "").lower()):
-        return found
-    near = did_you_mean(text, devices)
-    raise InputError(f"unknown device {text!r}.{near} Allowed: all, {', '.join(devices)}")
-
-
-def read_points(path: str) -> Any:
-    """The networks of a CSV file as codes of the space; other columns than e, k, l, se may stand.
-
-    Zeros that a spreadsheet dropped from the front of se are put back: no other column has any.
-    """
-    from repro.search.table import codes
-
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with a null character
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"score file {path!r} cannot be read: {reason}") from None
-    reader = csv.reader(text.splitlines())
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        for name in COLUMNS:
-            if header.count(name) != 1:
-                many = "two columns" if name in header else "no column"
-                raise InputError(f"{path}: {many} {name}; {', '.join(COLUMNS)} are needed, once")
-        places = [header.index(name) for name in COLUMNS]
-        found = []
-        for cells in reader:
-            if not cells:
-                continue  # an empty line
-            where = f"{path}, line {reader.line_num}"
-            if len(cells) != len(header):
-                raise InputError(f"{where}: {len(cells)} cells, the header has {len(header)}")
-            *row, se = (cells[place].strip() for place in places)
-            try:
-                found.append(codes([(*row, se.zfill(7) if se else se)]))
-            except InputError as error:
-                raise InputError(f"{where}: {error}") from None
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from None
-    if not found:
-        raise InputError(f"{path} holds no network; a row after its header is needed")
-    import numpy as np
-
-    return np.concatenate(found)
-
-
-def score_text(rows: list[dict[str, Any]]) -> str:
-    """The table of `repro search --score`, with how far such predictions are off."""
-    from repro.search.table import table
-    from repro.search.throughput import throughput
-
-    devices = list(rows[0]["ms"])
-    cells = [
-        (str(i), f"{row['top1']:.2f}", *(f"{row['ms'][name]:.4f}" for name in devices))
-        for i, row in enumerate(rows, 1)
-    ]
-    off = ", ".join(f"{name} {100 * throughput(name).held_out.median:.1f} %" for name in devices)
-    return (
-        f"{aligned(('row', 'top-1', *(f'{name} ms' for name in devices)), cells)}\n\n"
-        f"Predicted. Top-1 in percent, under the table's short schedule; off by "
-        f"{table().held_out.mae:.2f} points on\naverage for networks not seen. Milliseconds an "
-        f"image at the table's (unstated) batch and number format;\nmedian error for networks not "
-        f"seen: {off}."
+    bar = tqdm(
+        total=problem.evaluations, unit="network", delay=2, disable=None, file=sys.stderr
     )
+    with bar:
+        if shared is None:
+            return dict(problem.cheap(bar.update))
+        try:
+            return dict(problem.shared(shared, lambda made: bar.update(made - bar.n)))
+        except KeyboardInterrupt:
+            tqdm.write(f"stopped; the same command goes on with {shared}", file=sys.stderr)
+            raise
+
+
+def _write(path: Path, text: str) -> None:
+    """All of a file or nothing."""
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _text(result: dict[str, Any], problem: Any) -> str:
+    """What a search prints for reading."""
+    base, best = result["networks"]
+    where = f" on {result['device']}, batch {result['batch']}" if result["device"] else ""
+    rows = [
+        (
+            row["network"] + note,
+            "-" if row["top1"] is None else f"{row['top1']:.2f}",
+            "-" if row["ms"] is None else f"{row['ms']:.3g}",
+            *(f"{row[name] / unit:,.3f}" for name, unit in _COUNTS.values()),
+        )
+        for row, note in ((base, " (the space's own)"), (best, ""))
+    ]
+    limit = problem.shown(result["limit"])
+    lines = [
+        f"{result['space']}: {result['evaluations']:,} of {result['size']:.3g} networks looked at, "
+        f"seed {result['seed']}; {result['reward']} budget {limit}{where}",
+        "",
+        aligned(("<network", "top-1", "ms", *_COUNTS), rows),
+        "",
+    ]
+    if (off := result["top1_error"]) is not None:
+        lines.append(
+            f"Top-1 in percent is predicted, under a short schedule, and off by {off:.2f} points on\n"
+            "average for networks not seen."
+        )
+        if result["tied"] is not None:
+            lines[-1] += f" {result['tied']:,} others that were looked at are within that."
+    if not result["binds"]:
+        lines.append("The budget decides nothing: no network that was looked at needs more.")
+    if (phi := result["phi"]) is not None:
+        lines.append(f"A flop is {phi:.0%} of the best network's bill ({problem.cost.name}).")
+    return "\n".join(lines)
+
+
+_COUNTS = {
+    "flops (G)": ("flops", 1e9),
+    "params (M)": ("params", 1e6),
+    "acts (M)": ("acts", 1e6),
+}

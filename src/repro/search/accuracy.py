@@ -5,19 +5,17 @@ of one recipe.
 
 `Surface` says the error of EfficientNet-B0 with other depth, width and resolution. Its factors are
 those of the network **as built**: the builder rounds repeats up in every stage, so that a nominal
-depth of 1.1 makes 23 blocks of 16. `accuracy_file` reads a reader's own errors.
+depth of 1.1 makes 23 blocks of 16.
 
     Surface.fit("norm").error(1.4, 1.2, 1.1)
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations_with_replacement
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -34,8 +32,6 @@ Array = NDArray[np.float64]
 Form = Literal["quadratic", "norm", "product", "additive"]
 FORMS: tuple[Form, ...] = ("quadratic", "norm", "product", "additive")
 """Shown together: the first two fit best, the third dissents, the last is there to fail."""
-Accuracy = Callable[[Network], float]
-"""A network's top-1 error in percent: any function, such as a reader's own."""
 BASE = "EN-B0"
 
 
@@ -291,47 +287,3 @@ def _surface(form: Form) -> Surface:
 def rms(values: Array) -> float:
     """Root mean square."""
     return float(np.sqrt(np.mean(values**2)))
-
-
-# ---------------------------------------------------------------------------- a reader's own
-
-
-def accuracy_file(path: str | Path) -> Accuracy:
-    """A reader's own errors, from a CSV file with columns ``network`` (a name) and ``error``.
-
-    Returns:
-        The error in percent of a network of the file, found by its description; `InputError` for
-        any other.
-
-    Raises:
-        InputError: no such file, other columns, an unknown network, an error outside of 0 to 100,
-            or one network with two errors; names file and line.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise InputError(f"accuracy file {str(path)!r} cannot be read: {error}") from None
-    reader = csv.DictReader(text.splitlines())
-    if missing := {"network", "error"} - set(reader.fieldnames or ()):
-        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; network, error needed")
-    known: dict[Network, float] = {}
-    for row in reader:
-        where = f"{path}, line {reader.line_num}"
-        try:
-            net = replace(get(row["network"] or ""), name="")
-            error = float(row["error"] or "")
-        except InputError as problem:
-            raise InputError(f"{where}: {problem}") from None
-        except ValueError:
-            error = float("nan")
-        if not 0 < error < 100:
-            raise InputError(f"{where}: error {row['error']!r} is no percentage between 0 and 100")
-        if known.setdefault(net, error) != error:
-            raise InputError(f"{where}: {row['network']} has two errors, {known[net]:g}, {error:g}")
-
-    def accuracy(net: Network) -> float:
-        if (found := known.get(replace(net, name=""))) is None:
-            raise InputError(f"{path} has no error of {net.name}")
-        return found
-
-    return accuracy

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from repro import reference
-from repro.cli.search import read_points
+from repro.cli.score import read_points
 
 HEADER = "e,k,l,se\n"
 B0 = "1666666,3353553,1223341,1111111\n"
@@ -93,5 +93,6 @@ def test_no_file_no_device_nothing_to_do(fails, write, tmp_path):
     assert "cannot be read" in fails("search", "--score", write("e,k,l,sé", encoding="latin-1"))
     err = fails("search", "--score", write(HEADER + B0), "--device", "A10")
     assert "unknown device 'A10'. Did you mean 'A100'? Allowed: all, A100" in err
-    assert "give --score FILE" in fails("search")
+    err = fails("search", "efficientnet", "--score", write(HEADER + B0))
+    assert "--score cannot be combined with a SPACE" in err
 
