@@ -37,6 +37,10 @@ def search(
     shared: Annotated[
         Path | None, _opt("Time each network here; a search that many can work on.", "FILE")
     ] = None,
+    score: Annotated[
+        str | None,
+        _opt("Search nothing: score the networks of a file, columns e, k, l, se.", "FILE.csv"),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")] = False,
 ) -> None:
     """Search a space of base networks for the most accurate one within a budget.
@@ -55,13 +59,26 @@ def search(
     With --shared every network is timed on this machine, which takes seconds; any number of
     processes can work on the same file, and a search that was killed goes on from there.
 
+    --score predicts top-1 and milliseconds an image of networks of EfficientNet-B0's own
+    space, on the devices where thousands of them were timed. A row's e, k, l, se are seven
+    digits each, one for each stage: expansion 1, 4, 6; kernel 3, 5; repeats 1 to 3, in the
+    sixth stage to 4; squeeze-excite 0, 1.
+
     \b
     Examples:
       repro search efficientnet --device V100 --budget 1x
       repro search efficientnet --budget 400MF --json
       repro search accelerator --device TPUv3 --budget 5ms --accuracy mine.csv
       repro search efficientnet --device cpu --batch 1 --budget 20ms --shared mine.journal
+      repro search --score networks.csv --device all --json
     """
+    if score is not None:
+        from repro.cli.score import print_scores
+
+        if space is not None or budget is not None:
+            raise InputError("--score cannot be combined with a SPACE and a --budget")
+        print_scores(score, device or "all", as_json)
+        return
     from repro.search.budgets import read_budget
     from repro.search.problem import Problem
     from repro.search.space import SPACES
