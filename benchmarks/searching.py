@@ -147,7 +147,9 @@ def speeds() -> None:
     problem = Problem(EFFICIENTNET, read_budget("1x"), "V100")
     problem.top1(problem.base[None])
     print(f"{'efficientnet':<14}{'the table is fitted':<40}{time.perf_counter() - start:>9.3f} s")
-    print(f"{'efficientnet':<14}{'20,000 evaluations searched':<40}{fastest(problem.cheap):>9.3f} s")
+    print(
+        f"{'efficientnet':<14}{'20,000 evaluations searched':<40}{fastest(problem.cheap):>9.3f} s"
+    )
 
 
 def main() -> None:

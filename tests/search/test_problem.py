@@ -78,7 +78,7 @@ def test_what_cannot_be_asked():
         problem("5ms")
     with pytest.raises(InputError, match="nobody published what networks of the space accelerator"):
         problem("1GF", space=ACCELERATOR)
-    with pytest.raises(InputError, match="unknown device 'V1000'. Did you mean 'V100'?"):
+    with pytest.raises(InputError, match=r"unknown device 'V1000'\. Did you mean 'V100'\?"):
         problem("5ms", "V1000").cheap()
     for budget, device in (("5ms", "V100"), ("1GF", "cpu")):
         with pytest.raises(InputError, match="--shared times networks here"):

@@ -12,6 +12,7 @@ import typer
 from repro.errors import InputError
 from repro.text import aligned
 
+
 def _opt(text: str, metavar: str | None = None, **limits: Any) -> Any:
     return typer.Option(metavar=metavar, help=text, **limits)
 
@@ -103,9 +104,7 @@ def _searched(problem: Any, shared: Path | None) -> dict[str, Any]:
     """Search with a progress bar, which a search of two seconds never shows."""
     from tqdm import tqdm
 
-    bar = tqdm(
-        total=problem.evaluations, unit="network", delay=2, disable=None, file=sys.stderr
-    )
+    bar = tqdm(total=problem.evaluations, unit="network", delay=2, disable=None, file=sys.stderr)
     with bar:
         if shared is None:
             return dict(problem.cheap(bar.update))

@@ -1,6 +1,6 @@
 """A search for a base network, put together: a space, what is reached, what it costs, the budget.
 
-    Problem(EFFICIENTNET, read_budget("1x"), "V100").cheap()
+Problem(EFFICIENTNET, read_budget("1x"), "V100").cheap()
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ class Problem:
         )
         return self.answer(found)
 
-    def shared(self, path: Path, progress: Callable[[int], None] = lambda n: None) -> dict[str, Any]:
+    def shared(
+        self, path: Path, progress: Callable[[int], None] = lambda n: None
+    ) -> dict[str, Any]:
         """Search by predicted accuracy and time measured here; see `repro.search.shared`.
 
         Raises:
@@ -247,16 +249,16 @@ def read_accuracies(path: str, space: Space) -> tuple[Codes, Floats]:
         where = f"{path}, line {reader.line_num}"
         name, written = row["network"] or "", row["error"] or ""
         try:
-            code, error = space.parse(name), float(written)
+            code, wrong = space.parse(name), float(written)
         except InputError as problem:
             raise InputError(f"{where}: {problem}") from None
         except ValueError:
-            error = float("nan")
-        if not 0 <= error <= 100:
+            wrong = float("nan")
+        if not 0 <= wrong <= 100:
             raise InputError(f"{where}: error {written!r} is no percentage between 0 and 100")
         if name in points:
             raise InputError(f"{where}: {name} stands twice")
-        points[name] = code, 100 - error
+        points[name] = code, 100 - wrong
     if not points:
         raise InputError(f"{path} holds no network")
     codes, reached = zip(*points.values(), strict=True)
