@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from repro.paths import root
 from repro.search.space import EFFICIENTNET
 
 B0 = EFFICIENTNET.base
@@ -34,6 +35,19 @@ def test_json_is_one_object_and_repeats_itself(run, tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ["found.json"]
 
 
+def test_the_recorded_answer(run):
+    """`repro search efficientnet --device V100 --budget 1x --out FILE` made the record."""
+    recorded = json.loads((root() / "data" / "searches" / "efficientnet-V100.json").read_text())
+    found = json.loads(
+        run("search", "efficientnet", "--device", "V100", "--budget", "1x", "--json")[1]
+    )
+    assert found.keys() == recorded.keys()
+    for one, other in zip(found.pop("networks"), recorded.pop("networks"), strict=True):
+        assert one == pytest.approx(other, rel=1e-6)
+    assert found.pop("tied") == pytest.approx(recorded.pop("tied"), rel=0.05)
+    assert found == pytest.approx(recorded, rel=1e-6)
+
+
 def test_text_says_what_decides_and_how_sure_it_is(run):
     status, out, err = run("search", "efficientnet", "--device", "V100", "--budget", "4ms", *QUICK)
     assert (status, err) == (0, "")
@@ -41,7 +55,7 @@ def test_text_says_what_decides_and_how_sure_it_is(run):
     assert lines[0].startswith("efficientnet: 600 of 1.04e+11 networks looked at, seed 0; hard")
     assert lines[0].endswith("budget 4 ms on V100, batch 128")
     assert lines[3].startswith(f"{B0} (the space's own)")
-    assert "points on" in out and "are within that" in out
+    assert "points\non average" in out and "are within that" in out
     assert lines[-1].startswith("A flop is ") and lines[-1].endswith("bill (V100).")
 
 

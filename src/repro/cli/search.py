@@ -32,7 +32,9 @@ def search(
     reward: Annotated[
         Literal["hard", "soft"], _opt("hard keeps to the budget; soft is the second paper's.")
     ] = "hard",
-    evaluations: Annotated[int, _opt("How many networks to look at.", "N", min=1)] = 20_000,
+    evaluations: Annotated[
+        int | None, _opt("Networks to look at. [default: 20,000; shared: 100]", "N", min=1)
+    ] = None,
     seed: Annotated[int, _opt("A search is repeated by its seed.", "K", min=0)] = 0,
     out: Annotated[Path | None, _opt("Also write the result there, as JSON.", "FILE")] = None,
     shared: Annotated[
@@ -93,7 +95,8 @@ def search(
     if out is not None and not out.parent.is_dir():
         raise InputError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}")
     limit = read_budget(budget)
-    problem = Problem(where, limit, device, batch, accuracy, reward, evaluations, seed)
+    looks = evaluations or (100 if shared else 20_000)
+    problem = Problem(where, limit, device, batch, accuracy, reward, looks, seed)
     result = _searched(problem, shared)
     if out is not None:
         _write(out, json.dumps(result, indent=1) + "\n")
@@ -145,8 +148,8 @@ def _text(result: dict[str, Any], problem: Any) -> str:
     ]
     if (off := result["top1_error"]) is not None:
         lines.append(
-            f"Top-1 in percent is predicted, under a short schedule, and off by {off:.2f} points on\n"
-            "average for networks not seen."
+            f"Top-1 in percent is predicted, under a short schedule, and off by {off:.2f} points\n"
+            "on average for networks not seen."
         )
         if result["tied"] is not None:
             lines[-1] += f" {result['tied']:,} others that were looked at are within that."

@@ -10,14 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from repro.arch import Network
 from repro.complexity import complexity
 from repro.errors import InputError
-from repro.records import Protocol
+from repro.records import Device, Protocol
 from repro.runtime.roofline import known_devices
 from repro.search import latency
 from repro.search.budgets import Budget
@@ -136,6 +136,8 @@ class Problem:
                 another search.
         """
         from repro.runtime.device import machine
+        from repro.runtime.jobs import resolved
+        from repro.runtime.protocol import check
         from repro.search.shared import Results, Shared
 
         if self.budget.what != "time" or self.device not in HERE or self.listed:
@@ -143,7 +145,9 @@ class Problem:
                 "--shared times networks here: it needs --device cpu or cuda, a --budget of time "
                 "such as 5ms, and the table's accuracy"
             )
-        protocol = Protocol(device=self.device, batch=self.batch)
+        device = cast(Device, self.device)
+        protocol = resolved(Protocol(device=device, batch=self.batch))
+        check(protocol)
         seconds = latency.measured(protocol)
 
         def evaluate(net: Network) -> Results:
@@ -155,7 +159,7 @@ class Problem:
             return float(self.fitness(top1, cost)[0])
 
         about = {
-            "machine": machine(self.device).device_name,
+            "machine": machine(device).device_name,
             "protocol": protocol.model_dump(mode="json", exclude_none=True),
             "budget": self.budget.text,
             "reward": self.rule,
