@@ -31,7 +31,7 @@ from repro.evidence import printed
 Array = NDArray[np.float64]
 Form = Literal["quadratic", "norm", "product", "additive"]
 FORMS: tuple[Form, ...] = ("quadratic", "norm", "product", "additive")
-"""Shown together: the first two fit best, the third dissents, the last is there to fail."""
+"""The first two fit best and are shown together; the simpler two dissent."""
 BASE = "EN-B0"
 
 
@@ -70,7 +70,7 @@ def built(net: Network, base: Network) -> Factors:
 
 @cache
 def points() -> tuple[Point, ...]:
-    """Published errors of scaled EN-B0; one that is drawn on several curves (B0) stands once."""
+    """Published errors of scaled EN-B0; B0 itself, drawn on every curve, stands once, as "base"."""
     drawn = [
         (p.strategy, printed.network(p.base, p.strategy, p.scale), p.top1_error_percent)
         for p in reference.figure_points()
@@ -82,8 +82,9 @@ def points() -> tuple[Point, ...]:
     ]
     base, found = get(BASE), {}
     for curve, net, error in drawn:
-        factors = built(net, base)
-        found.setdefault((factors, float(error)), Point(curve, factors, float(error)))
+        factors, value = built(net, base), float(error)
+        own = "base" if factors == (1, 1, 1) else curve
+        found.setdefault((factors, value), Point(own, factors, value))
     return tuple(found.values())
 
 
@@ -123,6 +124,10 @@ STARTS: dict[Form, list[list[float]]] = {
 """Logarithms of: floor; amounts a; powers p of depth, width, resolution; power q of the norm."""
 
 
+TETHER = 0.01
+"""Points of error that a weight of 1 counts as: where points determine none, none runs away."""
+
+
 def _fitted(
     form: Form, logs: Array, errors: Array, start: Array | None = None, curves: Array | None = None
 ) -> Array:
@@ -140,7 +145,7 @@ def _fitted(
     def off(weights: Array) -> Array:
         with np.errstate(all="ignore"):
             away = root * (np.exp(_logs(form, weights, logs)) - errors)
-        return np.nan_to_num(away, nan=1e3, posinf=1e3)
+        return np.nan_to_num(np.append(away, TETHER * weights), nan=1e3, posinf=1e3)
 
     found = [least_squares(off, s, method="lm", max_nfev=2000) for s in starts]
     return np.asarray(min(found, key=lambda fit: fit.cost).x)
@@ -156,7 +161,8 @@ class Surface:
     Attributes:
         form: see `FORMS`. weights: its parameters. points: what it is fitted to.
         residual: root mean square of what the fit leaves, in percentage points.
-        held_out: the same for whole curves that the fit has not seen, one left out at a time.
+        held_out: the same for whole curves that the fit has not seen, one left out at a time; B0,
+            which is on all of them, stays.
         worst: the largest of these errors.
         one_out: as `held_out`, for single networks left out.
     """
@@ -263,16 +269,17 @@ def _surface(form: Form) -> Surface:
     logs, errors = _arrays(points())
     weights = _fitted(form, logs, errors)
 
-    def rest(groups: Sequence[object]) -> Array:
-        """What fits leave that have not seen a group, for every group in turn."""
-        away = np.empty_like(errors)
-        for group in set(groups):
-            out = np.array([g == group for g in groups])
-            unseen = _fitted(form, logs[~out], errors[~out], weights)
-            away[out] = np.exp(_logs(form, unseen, logs[out])) - errors[out]
-        return away
+    def unseen(groups: Sequence[object]) -> Array:
+        """What fits leave of a group that they have not seen, for each group but the base."""
+        away = []
+        for group in dict.fromkeys(groups):
+            if group != "base":
+                out = np.array([g == group for g in groups])
+                others = _fitted(form, logs[~out], errors[~out], weights)
+                away.append(np.exp(_logs(form, others, logs[out])) - errors[out])
+        return np.concatenate(away)
 
-    curves = rest([p.curve for p in points()])
+    curves = unseen([p.curve for p in points()])
     return Surface(
         form,
         tuple(weights.tolist()),
@@ -280,7 +287,7 @@ def _surface(form: Form) -> Surface:
         residual=rms(np.exp(_logs(form, weights, logs)) - errors),
         held_out=rms(curves),
         worst=float(abs(curves).max()),
-        one_out=rms(rest([p.factors for p in points()])),
+        one_out=rms(unseen([p.factors for p in points()])),
     )
 
 

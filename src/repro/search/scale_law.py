@@ -78,13 +78,13 @@ class _Scaled(NamedTuple):
 def _scaled_points() -> Iterator[_Scaled]:
     """Published points beyond their base, with the real ratio of their flops."""
     drawn = reference.figure_points()
-    bases = {p.base: float(p.top1_error_percent) for p in drawn if p.scale == 1}
+    bases = {p[:3]: float(p.top1_error_percent) for p in drawn if p.scale == 1}  # by curve
     for p in drawn:
         if p.scale > 1:
             nets = printed.network(p.base, p.strategy, p.scale), get(p.base)
             more, less = (complexity(net).flops for net in nets)
             error = float(p.top1_error_percent)
-            yield _Scaled(p.base, p.strategy, more / less, bases[p.base], error)
+            yield _Scaled(p.base, p.strategy, more / less, bases[p[:3]], error)
 
 
 @cache

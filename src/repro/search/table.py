@@ -31,7 +31,7 @@ from repro.search.space import EFFICIENTNET, Codes, Floats
 FOLDS = 5
 FEWEST = 500
 """Networks to learn from; fewer tell nothing of 887 pairs."""
-PENALTIES = np.geomspace(1.0, 300.0, 9)
+PENALTIES = np.geomspace(30.0, 3000.0, 5)
 """On pairs."""
 OWN_PENALTY = 0.05
 """On choices, over that on pairs."""
@@ -133,19 +133,21 @@ class Quadratic:
         return np.asarray(self.constant + x @ self.own + ((x @ self.pairs) * x).sum(axis=1))
 
 
-class Ridge:
-    """Ridge regression of many targets at once on a constant, choices and pairs.
+def folds(points: Codes) -> NDArray[np.int64]:
+    """A fold for each row, the same for all rows of one network."""
+    same = np.unique(points, axis=0, return_inverse=True)[1].ravel()
+    return np.random.default_rng(SEED).permutation(same.max() + 1)[same] % FOLDS
 
-    Folds leave out whole networks: a network that stands in two rows is in one fold.
-    """
+
+class Ridge:
+    """Ridge regression of many targets at once on a constant, choices and pairs."""
 
     def __init__(self, points: Codes) -> None:
         x, (first, second) = columns(points), _pairs()
         self.own = x.shape[1]
         self.x = np.column_stack([np.ones(len(x)), x, x[:, first] * x[:, second]])
         self.held_back = np.repeat([0.0, OWN_PENALTY, 1.0], [1, self.own, len(first)])
-        same = np.unique(points, axis=0, return_inverse=True)[1].ravel()
-        self.folds = np.random.default_rng(SEED).permutation(same.max() + 1)[same] % FOLDS
+        self.folds = folds(points)
         self.parts = [self.x[self.folds == fold] for fold in range(FOLDS)]
         self.grams = [part.T @ part for part in self.parts]
 
