@@ -21,6 +21,7 @@ with interrupt.leaving_at_once():
 
     from repro.cli import chapters as cli_chapters
     from repro.cli import claims as cli_claims
+    from repro.cli import lacs as cli_lacs
     from repro.cli import timing as cli_time
     from repro.cli import training as cli_train
     from repro.errors import InputError
@@ -168,6 +169,7 @@ def complexity(
 
 app.command()(cli_time.time)
 app.command()(cli_time.compare)
+app.command()(cli_lacs.lacs)
 app.command()(cli_train.train)
 app.command()(cli_train.sweep)
 # Its own --help also lists the chapters, or the parameters of one.
