@@ -198,7 +198,7 @@ def test_rounding_up_by_hand():
 
 
 def test_factors_that_cannot_be():
-    with pytest.raises(InputError, match="a factor is too large: EN-B0 d1e[+]30 w1 r1 cannot be"):
+    with pytest.raises(InputError, match=r"a factor is too large: EN-B0 d1e[+]30 w1 r1 cannot be"):
         scale_by(get("EN-B0"), Multipliers(1e30, 1, 1, 1))
     with pytest.raises(InputError, match="is a piece of a network"):
         scale_by(get("MBConv-c8@7"), Multipliers(1, 1, 1, 1))

@@ -241,7 +241,9 @@ def test_depth_leads_lacs_as_a_multiplier_and_width_in_flops():
 
 def test_compound_rules_have_names():
     assert parse_strategy("LACS-GPU") is COMPOUND["LACS-GPU"] is paper_strategy("LACS-GPU")
-    assert parse_strategy(COMPOUND["EfficientNet"].grammar).shares == COMPOUND["EfficientNet"].shares
+    assert (
+        parse_strategy(COMPOUND["EfficientNet"].grammar).shares == COMPOUND["EfficientNet"].shares
+    )
     assert paper_strategy("2/3").shares == pytest.approx((1 / 6, 2 / 3, 1 / 6))
-    with pytest.raises(InputError, match="factors 0.9, 1, 1 must be 1 or more"):
+    with pytest.raises(InputError, match=r"factors 0.9, 1, 1 must be 1 or more"):
         by_factors("smaller", 0.9, 1, 1)

@@ -19,7 +19,9 @@ def test_the_best_networks_of_a_budget(run):
 
 def test_what_decides_is_said(run):
     status, out, _ = run("lacs", "EN-B0", "--target", "8", "--device", "V100", "--accuracy", "norm")
-    assert status == 0 and out.startswith("EN-B0 within 8 ms for 128 images on V100; error in percent")
+    assert status == 0 and out.startswith(
+        "EN-B0 within 8 ms for 128 images on V100; error in percent"
+    )
     assert out.splitlines()[-1].startswith("a flop is ") and "% of EN-B0's bill on V100" in out
     assert "quadratic" not in out
 

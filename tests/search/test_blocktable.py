@@ -103,8 +103,8 @@ def test_a_piece_has_no_constant(made):
 
 
 def test_errors_are_held_out(made):
-    """One network that is slower than its blocks is off by itself, and moves no other's constant."""
-    whole = [i for i, r in enumerate(made) if not r.subject.description.get("stem") == "none"]
+    """One network that is slower than its blocks is off alone: no other's constant moves."""
+    whole = [i for i, r in enumerate(made) if r.subject.description.get("stem") != "none"]
     slow = made[whole[0]]
     changed = made.copy()
     net = described(slow.subject.description, slow.subject.name)
@@ -120,14 +120,15 @@ def test_tables_that_must_be_refused(made):
     other = record(net, 1.0, machine=CPU.model_copy(update={"device_name": "Another"}))
     back = record(net, 1.0, protocol=PROTOCOL.model_copy(update={"allocator": "system"}))
     longer = record(net, 1.0, protocol=PROTOCOL.model_copy(update={"batch": 8}))
-    for records, words in {
-        (): "no block was timed; `repro time --blocks-of SPACE` does it",
-        (whole,): "no block was timed",
-        (piece,): "without a whole network",
-        (piece, other): "on Another, 1 thread and Made-up CPU, 1 thread: of several machines",
-        (piece, back): "1 thread and Made-up CPU, 1 thread, memory given back: of several",
-        (piece, longer): "under 2 protocols",
-    }.items():
+    refused = [
+        ([], "no block was timed; `repro time --blocks-of SPACE` does it"),
+        ([whole], "no block was timed"),
+        ([piece], "without a whole network"),
+        ([piece, other], "on Another, 1 thread and Made-up CPU, 1 thread: of several machines"),
+        ([piece, back], "1 thread and Made-up CPU, 1 thread, memory given back: of several"),
+        ([piece, longer], "under 2 protocols"),
+    ]
+    for records, words in refused:
         with pytest.raises(InputError, match=words):
             BlockTable.of(records)
     with pytest.raises(InputError, match="on Made-up CPU, 1 thread: none of 'mine'"):

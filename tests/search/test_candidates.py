@@ -36,7 +36,9 @@ def test_arrays_agree_with_each_network(base, rounding, d, w, r):
 
 def test_any_function_of_a_network_is_a_latency():
     some = Scaler(get("EN-B0"), "nearest").candidates([1, 2], 1, 1.5)
-    assert some.cost(lambda net: len(net.name)).tolist() == [len(some.network(i).name) for i in (0, 1)]
+    assert some.cost(lambda net: len(net.name)).tolist() == [
+        len(some.network(i).name) for i in (0, 1)
+    ]
     assert np.isnan(some.charged(lambda net: 1.0)[1]).all()
 
 

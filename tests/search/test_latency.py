@@ -70,9 +70,9 @@ def test_prices_by_hand():
 
 
 def test_what_is_unknown_is_named():
-    with pytest.raises(InputError, match="unknown budget 'flop'. Did you mean 'flops'"):
+    with pytest.raises(InputError, match=r"unknown budget 'flop'. Did you mean 'flops'"):
         budget("flop")
-    with pytest.raises(InputError, match="unknown device 'V10'. Did you mean 'V100'"):
+    with pytest.raises(InputError, match=r"unknown device 'V10'. Did you mean 'V100'"):
         on_device("V10")
     with pytest.raises(InputError, match="no sourced peak rate of TPUv3 in fp32"):
         roofline("TPUv3", dtype="fp32")

@@ -76,10 +76,10 @@ def test_search_follows_the_latency_it_is_given():
         return net.stem_width * net.resolution
 
     wide, deep = (
-        search.lacs(1.6 * latency(get("EN-X-B0")), latency, NORM, X, steps=6).coefficients
+        search.lacs(2 * latency(get("EN-X-B0")), latency, NORM, X, steps=6).coefficients
         for latency in (blocks_alone, channels_alone)
     )
-    assert wide.width > 1.5 * deep.width and deep.depth > 1.5 * wide.depth
+    assert wide.width > 2 * deep.width and deep.depth > 2 * wide.depth
 
 
 def test_a_price_of_acts_alone_gives_width_one_of_flops_depth():
@@ -114,9 +114,9 @@ def test_a_strategy_s_largest_network_by_hand():
         if s:  # one step more is too much
             m = PAPER["dWr"].multipliers(1.05 * s)
             assert B0.candidates(m.d, m.w, m.r).cost(cost)[0] > 8e8
-    with pytest.raises(InputError, match="budget 1e[+]08 is below EN-B0 itself, which needs 3.9"):
+    with pytest.raises(InputError, match=r"budget 1e[+]08 is below EN-B0 itself, which needs 3.86"):
         search.largest(B0, PAPER["d"], 1e8, cost)
-    with pytest.raises(InputError, match="budget 1e[+]15 is more than d takes at 64 times"):
+    with pytest.raises(InputError, match=r"budget 1e[+]15 is more than d takes at 64 times"):
         search.largest(B0, PAPER["d"], 1e15, cost)
 
 
@@ -128,7 +128,9 @@ def test_regret_of_what_is_best_is_none():
     candidates = search.grid(B0, NORM)
     found = search.regret(candidates, rules, target, NORM, cost, NORM.bootstrap(0, 5))
     assert found.draws.shape == (5, 2) and found.inside.tolist()[0]
-    errors = [float(NORM.error(*(x[0] for x in net.built), extrapolate=True)) for net in found.networks]
+    errors = [
+        float(NORM.error(*(x[0] for x in net.built), extrapolate=True)) for net in found.networks
+    ]
     best = float(NORM.error(*(x[0] for x in found.best.built)))
     assert found.values.tolist() == pytest.approx([e - best for e in errors])
     assert found.values[1] > found.values[0] + 0.5  # resolution alone, against dWr
@@ -136,10 +138,7 @@ def test_regret_of_what_is_best_is_none():
 
 def test_a_recorded_answer_stays():
     found = search.lacs(roofline("V100")(get("EN-X-GPU-B3")), roofline("V100"), NORM, X)
-    assert found.coefficients == RECORDED
-
-
-RECORDED = None
+    assert found.coefficients == pytest.approx((1.7310, 1.3579, 224), abs=1e-4)
 
 
 def test_two_thousand_triplets_take_less_than_a_second():
@@ -156,7 +155,9 @@ def test_nothing_near_the_target():
         search.lacs(1e-9, flops, NORM, X, steps=3)
     with pytest.raises(InputError, match="steps 1 is not allowed"):
         search.lacs(1e-3, flops, NORM, X, steps=1)
-    with pytest.raises(InputError, match="no candidate costs as little as 1; the least is 3.9e[+]08"):
+    with pytest.raises(
+        InputError, match=r"no candidate costs as little as 1; the least is 3.86e[+]08"
+    ):
         search.affordable(search.grid(B0, NORM, 4), 1, NORM, budget("flops"))
     with pytest.raises(InputError, match="RegNetY-4GF has not EN-B0's depths and widths"):
         search.of_b0(get("RegNetY-4GF"))

@@ -66,7 +66,9 @@ def lacs(
     if target is not None and not 0 < target < float("inf"):
         raise InputError(f"target {target:g} {unit} is not allowed; a positive number is")
     limit = target * size if target is not None else cost(get(str(like)))
-    surfaces = [Surface.fit(f) for f in ([accuracy] if accuracy else ("quadratic", "norm", "product"))]
+    surfaces = [
+        Surface.fit(f) for f in ([accuracy] if accuracy else ("quadratic", "norm", "product"))
+    ]
     rows = _rows(scaler, limit, cost, surfaces, size)
     phi = cost.phi(scaler.base)
     where = f" for {batch} images on {cost.name}" if device else ""
@@ -108,7 +110,9 @@ def _rows(scaler: Any, limit: float, cost: Any, surfaces: list[Any], size: float
                 "within": surface.residual,
                 "alike": {k: [float(v.min()), float(v.max())] for k, v in alike._asdict().items()},
                 "regrets": dict(zip(RIVALS, map(float, lost.values), strict=True)),
-                "extrapolated": [n for n, known in zip(RIVALS, lost.inside, strict=True) if not known],
+                "extrapolated": [
+                    n for n, known in zip(RIVALS, lost.inside, strict=True) if not known
+                ],
             }
         )
     return rows
@@ -129,7 +133,11 @@ def _text(rows: list[Any], title: str, unit: str) -> str:
     ]
     shares = ("d", "w", "r")
     alike = [
-        (row["surface"], f"{row['within']:.2f}", *("-".join(f"{x:.2f}" for x in v) for v in row["alike"].values()))
+        (
+            row["surface"],
+            f"{row['within']:.2f}",
+            *("-".join(f"{x:.2f}" for x in v) for v in row["alike"].values()),
+        )
         for row in rows
     ]
     outside = sorted({name for row in rows for name in row["extrapolated"]}, key=RIVALS.index)

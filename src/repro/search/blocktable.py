@@ -1,8 +1,8 @@
 """A network's time as the sum of its blocks', each measured alone once, and a constant.
 
-``repro time --blocks-of SPACE --out FILE.jsonl`` times every block that a search space can make, and
-some whole networks of it, which give the constant (stem, head, classifier) and say how far off such
-sums are.
+``repro time --blocks-of SPACE --out FILE.jsonl`` times every block that a search space can make,
+and some whole networks of it, which give the constant (stem, head, classifier) and say how far off
+such sums are.
 
     table = BlockTable.of(stored(Path("data/records/block-table-cpu.jsonl")))
     table(EFFICIENTNET.network(code)), table.error
@@ -85,7 +85,7 @@ def to_time(space: Space, seed: int = 0) -> list[Network]:
     whole = [space.network(space.parse(space.base)), *map(space.network, codes)]
     pieces = [one.network() for one in blocks_of(space)]
     step = -(-len(pieces) // len(whole))
-    mixed = (pieces[i * step : (i + 1) * step] + [net] for i, net in enumerate(whole))
+    mixed = ([*pieces[i * step : (i + 1) * step], net] for i, net in enumerate(whole))
     return [net for some in mixed for net in some]
 
 

@@ -40,8 +40,8 @@ QUANTITIES: tuple[Quantity, ...] = ("flops", "acts", "params", "memory")
 BATCH = 128
 """Images at once, as the second paper times."""
 KEPT, STATE = 4.5, 12
-"""Training keeps about so many times the acts, and so many bytes a parameter: weights, gradients and
-momentum in single precision; as `repro.runtime.estimates` has it."""
+"""Training keeps about so many times the acts, and so many bytes a parameter: weights, gradients
+and momentum in single precision; as `repro.runtime.estimates` has it."""
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,9 @@ def on_device(name: str, batch: int = BATCH) -> Additive:
     if name in known_devices():
         return roofline(name, batch)
     known = ", ".join(known_devices())
-    raise InputError(f"unknown device {name!r}.{did_you_mean(name, known_devices())} Known: {known}")
+    raise InputError(
+        f"unknown device {name!r}.{did_you_mean(name, known_devices())} Known: {known}"
+    )
 
 
 def measured(protocol: Protocol, out: Path | None = None) -> Latency:

@@ -254,8 +254,8 @@ def _at_target(
     cost = tried.cost(latency)
     good = (cost <= target) & (cost >= (1 - NEAR) * target) & accuracy.inside(*tried.built)
     errors = accuracy.error(*tried[good].built, extrapolate=True)
-    rows = zip(pairs[good], low[good], cost[good], errors, strict=True)
+    found = zip(pairs[good].tolist(), low[good].tolist(), cost[good].tolist(), errors, strict=True)
+    rows = [(w, d, r, c, float(e)) for (d, w), r, c, e in found]
     return [
-        Found(Coefficients(float(w), float(d), int(r)), float(c), float(e), reward(100 - e, c, target))
-        for (d, w), r, c, e in rows
+        Found(Coefficients(w, d, r), c, e, reward(100 - e, c, target)) for w, d, r, c, e in rows
     ]

@@ -53,7 +53,9 @@ def rule_shares() -> pd.DataFrame:
 
     Of the second paper's builder, whose levels follow no one rule, each level by itself.
     """
-    rows = [("first paper", name, *PAPER[name].shares) for name in ("w", "dWr", "dw", "dwr", "d", "r")]
+    rows = [
+        ("first paper", name, *PAPER[name].shares) for name in ("w", "dWr", "dw", "dwr", "d", "r")
+    ]
     rows += [("first paper", "2/3", *paper_strategy("2/3").shares)]
     rows += [("second paper", name, *rule.shares) for name, rule in COMPOUND.items()]
     for family in ("EN-X", "EN-X-GPU", "EN-X-TPU"):
@@ -79,7 +81,9 @@ def minutes() -> pd.DataFrame:
     rows = []
     for q in reference.figure_points():
         known, flops = q.epoch_minutes_8xv100, float(q.gflops)
-        found = float(known) if known is not None else _between(drawn.get((q.base, q.strategy)), flops)
+        found = (
+            float(known) if known is not None else _between(drawn.get((q.base, q.strategy)), flops)
+        )
         error = float(q.top1_error_percent)
         rows.append((q.base, q.strategy, q.scale, flops, error, found, known is None))
     for o in reference.original_curve():
@@ -128,7 +132,9 @@ def judged(forms: Sequence[str] = FORMS, fusion: str = "all") -> pd.DataFrame:
             known = bool(next(iter(fits.values())).inside(*factors))
             ms = {d: 1e3 * cost(net) for d, cost in times.items()}
             phi = {f"phi, {d}": cost.phi(net) for d, cost in times.items()}
-            rows.append({"level": f"B{level}", "family": family, "inside": known} | errors | ms | phi)
+            rows.append(
+                {"level": f"B{level}", "family": family, "inside": known} | errors | ms | phi
+            )
     return pd.DataFrame(rows)
 
 
@@ -216,9 +222,7 @@ def phase(
     return pd.DataFrame(rows, columns=names)
 
 
-def device_phi(
-    networks: Sequence[str], charges: Mapping[str, Additive]
-) -> pd.DataFrame:
+def device_phi(networks: Sequence[str], charges: Mapping[str, Additive]) -> pd.DataFrame:
     """The share of networks' time that flops are charged for, on devices."""
     rows = [(d, n, cost.phi(get(n))) for d, cost in charges.items() for n in networks]
     return pd.DataFrame(rows, columns=["device", "network", "phi"])
