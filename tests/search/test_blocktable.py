@@ -97,7 +97,9 @@ def test_a_piece_has_no_constant(made):
     piece = next(r for r in made if r.subject.description["stem"] == "none")
     net = described(piece.subject.description, "piece")
     assert table(net) == pytest.approx(law(net))
-    with pytest.raises(InputError, match=r"block .*MBConv-c32.*@112 of EN-X-B0 is not in the block"):
+    with pytest.raises(
+        InputError, match=r"block .*MBConv-c32.*@112 of EN-X-B0 is not in the block"
+    ):
         table(get("EN-X-B0"))
     assert one not in table.seconds
 

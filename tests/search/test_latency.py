@@ -5,10 +5,20 @@ import pytest
 from repro.arch import NAMES, BlockChoice, get
 from repro.complexity import complexity
 from repro.errors import InputError
+from repro.prices.counts import counts_of
+from repro.prices.law import milliseconds, published
 from repro.records import Protocol
 from repro.runtime import roofline as floor
 from repro.runtime.roofline import device_peaks, layers
-from repro.search.latency import Layers, budget, measured, on_device, priced, roofline
+from repro.search.latency import (
+    Layers,
+    budget,
+    fitted,
+    measured,
+    on_device,
+    priced,
+    roofline,
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -69,11 +79,25 @@ def test_prices_by_hand():
     assert law.phi(net) == pytest.approx(4 * 2e-12 * count.flops / seconds)
 
 
+@pytest.mark.parametrize("name", ["EN-B0", "ResNet-50", "RegNetZ-4GF"])
+def test_fitted_prices_are_those_of_the_project(name):
+    net, device = get(name), "rtx4090"
+    prices = [p for p in published("two prices") if (p.device, p.mode) == (device, "infer")]
+    best = min((p for p in prices if not p.compiled), key=lambda p: p.errors["all"])
+    ms = milliseconds(best, counts_of(net))
+    assert fitted(device, batch=8)(net) == pytest.approx(8e-3 * ms)
+    assert on_device(device, 8).name == best.setting == fitted(best.setting).name
+    # only compiled timings of this CPU are public
+    assert "inductor" in fitted("cpu_i7_12700h").name
+
+
 def test_what_is_unknown_is_named():
     with pytest.raises(InputError, match=r"unknown budget 'flop'. Did you mean 'flops'"):
         budget("flop")
     with pytest.raises(InputError, match=r"unknown device 'V10'. Did you mean 'V100'"):
         on_device("V10")
+    with pytest.raises(InputError, match=r"unknown device 'rtx3091'. Did you mean 'rtx3090'"):
+        fitted("rtx3091")
     with pytest.raises(InputError, match="no sourced peak rate of TPUv3 in fp32"):
         roofline("TPUv3", dtype="fp32")
 

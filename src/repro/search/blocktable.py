@@ -52,9 +52,7 @@ class Placed(NamedTuple):
     def network(self) -> Network:
         """The block alone."""
         piece = alone(self.block, self.size)
-        return replace(
-            piece, name=self.name, rules=self.rules, activation=self.block.activation
-        )
+        return replace(piece, name=self.name, rules=self.rules, activation=self.block.activation)
 
 
 def placed(net: Network) -> Iterator[tuple[Placed, int]]:

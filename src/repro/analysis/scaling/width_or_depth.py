@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,13 @@ from repro import reference
 from repro.arch import PAPER, get
 from repro.arch.efficientnet_x import coefficients
 from repro.arch.strategy import COMPOUND, paper_strategy
-from repro.search.accuracy import Surface, built
-from repro.search.candidates import Scaler
+from repro.runtime.roofline import Fusion
+from repro.search.accuracy import Form, Surface, built
+from repro.search.candidates import Rule, Scaler
 from repro.search.latency import Additive, budget, priced, roofline
 from repro.search.scaling import affordable, grid, of_b0, regret, shares
 
-FORMS = ("quadratic", "norm", "product")
+FORMS: tuple[Form, ...] = ("quadratic", "norm", "product")
 RULES = ("w", "dWr", "2/3", "dw", "dwr", "EfficientNet", "LACS-GPU", "LACS-TPU", "d", "r")
 """In the order of tables."""
 LEVELS = ("B2", "B3", "B4")
@@ -32,9 +34,9 @@ DRAWS, SEED = 200, 0
 INTERVAL = (5, 95)
 
 
-def scaler(base: str = "EN-B0", rounding: str | None = None) -> Scaler:
+def scaler(base: str = "EN-B0", rounding: Rule | None = None) -> Scaler:
     """EN-B0, or a relative, to be scaled."""
-    return of_b0(get(base), rounding)  # type: ignore[arg-type]
+    return of_b0(get(base), rounding)
 
 
 @cache
@@ -101,14 +103,18 @@ def _between(curve: Iterable[tuple[float, float]] | None, flops: float) -> float
     return float(np.exp(np.interp(np.log(flops), *np.log(points).T)))
 
 
-def at_equal(budgets: Mapping[str, float], what: str = "minutes") -> pd.DataFrame:
-    """Error of every curve at so many minutes (or flops, G), by base; between published points."""
-    rows = []
-    for (base, strategy), curve in minutes().groupby(["base", "strategy"], sort=False):
-        limit, curve = budgets.get(str(base)), curve.sort_values(what)
-        if limit and curve[what].iloc[0] <= limit <= curve[what].iloc[-1]:
-            error = float(np.interp(np.log(limit), np.log(curve[what]), curve.error))
-            rows.append((base, strategy, limit, error))
+def at_equal(what: Literal["minutes", "flops"] = "minutes") -> pd.DataFrame:
+    """Error of every curve at equal minutes (or flops, G), by base; between published points.
+
+    At the most of it that all curves of a base reach, on a logarithmic axis.
+    """
+    rows, frame = [], minutes()
+    curves = frame[frame.groupby(["base", "strategy"]).transform("size") > 1]
+    most = curves.groupby(["base", "strategy"])[what].max().groupby("base").min()
+    for (base, strategy), curve in curves.groupby(["base", "strategy"], sort=False):
+        points, limit = curve.sort_values(what), float(most[base])
+        error = float(np.interp(np.log(limit), np.log(points[what]), points.error))
+        rows.append((base, strategy, limit, error))
     frame = pd.DataFrame(rows, columns=["base", "strategy", what, "error"])
     return frame.sort_values(["base", "error"], kind="stable").reset_index(drop=True)
 
@@ -116,18 +122,18 @@ def at_equal(budgets: Mapping[str, float], what: str = "minutes") -> pd.DataFram
 # ---------------------------------------------------------------------------- one judges the other
 
 
-def judged(forms: Sequence[str] = FORMS, fusion: str = "all") -> pd.DataFrame:
+def judged(forms: Sequence[Form] = FORMS, fusion: Fusion = "all") -> pd.DataFrame:
     """The second paper's families by the first paper's surfaces, and on rooflines.
 
     V100, TPUv3: least milliseconds for 128 images; inside: the surfaces know such a network.
     """
     base, rows = get("EN-X-B0"), []
-    times = {d: roofline(d, fusion=fusion) for d in ("V100", "TPUv3")}  # type: ignore[arg-type]
+    times = {d: roofline(d, fusion=fusion) for d in ("V100", "TPUv3")}
     for level in range(8):
         for family in ("EN-X", "EN-X-GPU", "EN-X-TPU"):
             net = get(f"{family}-B{level}")
             factors = built(net, base)
-            fits = {f: Surface.fit(f) for f in forms}  # type: ignore[arg-type]
+            fits = {f: Surface.fit(f) for f in forms}
             errors = {f: float(s.error(*factors, extrapolate=True)) for f, s in fits.items()}
             known = bool(next(iter(fits.values())).inside(*factors))
             ms = {d: 1e3 * cost(net) for d, cost in times.items()}
@@ -142,26 +148,27 @@ def judged(forms: Sequence[str] = FORMS, fusion: str = "all") -> pd.DataFrame:
 
 
 def regrets(
-    base: str = "EN-B0",
+    rounding: Rule | None = None,
     rules: Sequence[str] = RULES,
     levels: Sequence[str] = LEVELS,
     charges: Mapping[str, Additive] | None = None,
-    forms: Sequence[str] = FORMS,
+    forms: Sequence[Form] = FORMS,
     draws: int = DRAWS,
 ) -> pd.DataFrame:
     """What each rule loses against the best known network at equal cost, in points.
 
     One row a cost, level, surface and rule: the budget is what EfficientNet of the level costs.
-    low, high: of the bootstrap; gap, gap_low, gap_high: the same of the difference from dWr.
+    low, high: of the bootstrap; gap, gap_low, gap_high: the same of the difference from dWr. used:
+    the part of the budget that the rule's largest network takes; d, w, r: its factors as built.
     """
-    start, rows = scaler(base), []
+    start, rows = scaler(rounding=rounding), []
     strategies = [paper_strategy(name) for name in rules]
     for form in forms:
-        surface = Surface.fit(form)  # type: ignore[arg-type]
+        surface = Surface.fit(form)
         candidates, drawn = grid(start, surface), surface.bootstrap(SEED, draws)
         for name, cost in (charges or costs()).items():
             for level in levels:
-                target = cost(get(f"{base[:-1]}{level[1:]}"))
+                target = cost(get(f"EN-{level}"))
                 lost = regret(candidates, strategies, target, surface, cost, drawn)
                 reference_column = list(rules).index("dWr")
                 gaps = lost.draws - lost.draws[:, [reference_column]]
@@ -182,6 +189,7 @@ def regrets(
                             "gap_low": gap_low[i],
                             "gap_high": gap_high[i],
                             "inside": bool(lost.inside[i]),
+                            "used": float(lost.networks[i].cost(cost)[0]) / target,
                             "d": float(lost.networks[i].built.depth[0]),
                             "w": float(lost.networks[i].built.width[0]),
                             "r": float(lost.networks[i].built.resolution[0]),
@@ -196,7 +204,7 @@ def regrets(
 def phase(
     level: str = "B3",
     balances: Sequence[float] = tuple(np.geomspace(1e-4, 10, 26)),
-    forms: Sequence[str] = FORMS,
+    forms: Sequence[Form] = FORMS,
     draws: int = 0,
 ) -> pd.DataFrame:
     """The best shares where an act costs one and a flop so much, without rounding.
@@ -206,7 +214,7 @@ def phase(
     """
     start, rows = scaler(rounding="none"), []
     for form in forms:
-        surface = Surface.fit(form)  # type: ignore[arg-type]
+        surface = Surface.fit(form)
         surfaces = (surface, *surface.bootstrap(SEED, draws))
         candidates = grid(start, surface, 60)
         for flop in balances:
@@ -232,13 +240,13 @@ def flat(
     level: str = "B4",
     device: str = "V100",
     within: float = 0.12,
-    forms: Sequence[str] = FORMS,
-    rounding: str | None = None,
+    forms: Sequence[Form] = FORMS,
+    rounding: Rule | None = None,
 ) -> pd.DataFrame:
     """The best network at a level's cost, and the ranges of those within so many points of it."""
     start, cost, rows = scaler(rounding=rounding), roofline(device), []
     for form in forms:
-        surface = Surface.fit(form)  # type: ignore[arg-type]
+        surface = Surface.fit(form)
         target = cost(get(f"EN-{level}"))
         some, errors = affordable(grid(start, surface), target, surface, cost)
         alike = some[errors <= errors[0] + within].built
@@ -253,7 +261,7 @@ def flat(
 
 
 def by_rounding(
-    levels: Sequence[str] = ("B1", *LEVELS), device: str = "V100", form: str = "norm"
+    levels: Sequence[str] = ("B1", *LEVELS), device: str = "V100", form: Form = "norm"
 ) -> pd.DataFrame:
     """The best network of each level under each rounding rule: what rounding up does to depth."""
     frames = [
