@@ -74,7 +74,7 @@ def test_budgets_that_are_too_small_or_too_large():
 
 
 def test_what_cannot_be_asked():
-    with pytest.raises(InputError, match="budget '5ms' needs a --device; known: V100"):
+    with pytest.raises(InputError, match="budget '5ms' needs a --device, such as V100"):
         problem("5ms")
     with pytest.raises(InputError, match="nobody published what networks of the space accelerator"):
         problem("1GF", space=ACCELERATOR)

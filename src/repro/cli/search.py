@@ -23,7 +23,7 @@ def search(
     ] = None,
     budget: Annotated[str | None, _opt("5ms, 400MF, 7Macts, 5Mparams, 1.5x.", "B")] = None,
     device: Annotated[
-        str | None, _opt("Whose time: its roofline. With --shared: cpu or cuda, measured.", "D")
+        str | None, _opt("Whose time. With --shared: cpu or cuda, measured here.", "D")
     ] = None,
     batch: Annotated[int, _opt("Images at once.", "N", min=1)] = 128,
     accuracy: Annotated[
@@ -54,8 +54,9 @@ def search(
     --accuracy, a file with columns network and error (top-1, percent), and the
     search is among the networks of the file.
 
-    A budget of time is for one batch on the device's roofline, which ranks networks
-    about as measuring does; 1.5x is a multiple of what the space's base network needs.
+    A budget of time is for one batch: on the roofline of a device, which ranks networks about
+    as measuring does, or by prices fitted to one that others timed. 1.5x is a multiple of
+    what the space's own network needs.
     soft maximises accuracy * (cost / budget)^-0.09 instead: the budget is then only a
     unit, and does not change what is found.
 

@@ -18,7 +18,6 @@ from repro.arch import Network
 from repro.complexity import complexity
 from repro.errors import InputError
 from repro.records import Device, Protocol
-from repro.runtime.roofline import known_devices
 from repro.search import latency
 from repro.search.budgets import Budget
 from repro.search.evolve import Fitness, Found, evolve, reward, within
@@ -57,8 +56,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         if self.budget.what in ("time", "times") and self.device is None:
-            known = ", ".join(known_devices())
-            raise InputError(f"budget {self.budget.text!r} needs a --device; known: {known}")
+            raise InputError(f"budget {self.budget.text!r} needs a --device, such as V100")
         if self.accuracy == TABLE and self.space.name != EFFICIENTNET.name:
             raise InputError(
                 f"nobody published what networks of the space {self.space.name} reach; "
@@ -72,7 +70,7 @@ class Problem:
 
     @cached_property
     def time(self) -> Additive | None:
-        """Seconds of a batch on the device's roofline."""
+        """Seconds of a batch on the device, by its roofline or by prices fitted to it."""
         return None if self.device is None else latency.on_device(self.device, self.batch)
 
     @cached_property
