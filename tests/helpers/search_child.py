@@ -8,8 +8,10 @@ from pathlib import Path
 
 from repro.search.space import EFFICIENTNET
 
-SMALL = EFFICIENTNET.fixed("k", "e", "l1", "l2", "l3", "l4")
-"""Squeeze-excite of all stages, repeats of the last three: 128 * 36 points."""
+SMALL = EFFICIENTNET.fixed(
+    "k", "e", *(f"{field}{stage}" for field in ("l", "se") for stage in range(1, 5))
+)
+"""Repeats and squeeze-excite of the last three stages: 36 * 8 points."""
 ABOUT = {"what": "a made-up score"}
 
 

@@ -120,3 +120,15 @@ def test_bad_files_of_a_readers_own(own, tmp_path):
         read_accuracies(str(tmp_path / "none.csv"), EFFICIENTNET)
     codes, reached = read_accuracies(own(f"{B0},23", f"{BIG},20"), EFFICIENTNET)
     assert codes.shape == (2, 28) and np.allclose(reached, [77, 80])
+
+
+def test_it_finds_the_best_of_a_part_of_the_space():
+    """Three stages free, by the table and a roofline: 46,656 networks, all looked at, or 4,000."""
+    three = EFFICIENTNET.fixed(
+        *(f"{field}{stage}" for field in ("e", "k", "l", "se") for stage in (1, 2, 6, 7))
+    )
+    every, few = (
+        problem("1x", "V100", space=three, evaluations=n).cheap() for n in (three.size, 4_000)
+    )
+    assert (every["evaluations"], few["evaluations"]) == (36**3, 4_000)
+    assert every["networks"] == few["networks"]

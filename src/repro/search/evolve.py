@@ -104,7 +104,7 @@ class _Seen:
         self.rows: set[bytes] = set()
 
     def new(self, codes: Codes, most: int) -> Codes:
-        fresh = []
+        fresh: list[int] = []
         for place, row in enumerate(codes):
             if (key := row.tobytes()) not in self.rows and len(fresh) < most:
                 self.rows.add(key)

@@ -23,12 +23,12 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
-from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.storages import JournalStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
@@ -39,7 +39,6 @@ from repro.search.space import Codes, Space
 
 Results = dict[str, float]
 """What an evaluation found, by name."""
-Sampler = Literal["tpe", "nsga2", "random"]
 JOURNAL, ASK, TRIALS = 0, 1, 2
 """Bytes of the claims: for writing the journal, for suggesting, and from here on for each trial."""
 BEGINNING = b'{"op_code"'
@@ -108,14 +107,14 @@ class _JournalLock(JournalFileOpenLock):
 
 
 class _Distinct(BaseSampler):
-    """Suggests a point that the search has not had, each from a seed of its own.
+    """Suggests by TPE, and only points that the search has not had; the space's own comes first.
 
     Sampling anew from (seed, place in the search) makes a suggestion depend on the journal alone,
     and not on what a process suggested before it was killed.
     """
 
-    def __init__(self, space: Space, kind: Sampler, seed: int) -> None:
-        self.space, self.kind, self.seed = space, kind, seed
+    def __init__(self, space: Space, seed: int) -> None:
+        self.space, self.seed = space, seed
         self.taken: set[bytes] = set()
 
     def infer_relative_search_space(
@@ -132,7 +131,7 @@ class _Distinct(BaseSampler):
         code = self.space.parse(self.space.base)
         if self.taken:
             seeds = np.random.SeedSequence([self.seed, len(self.taken)])
-            sampler = _sampler(self.kind, int(seeds.generate_state(1)[0]))
+            sampler = TPESampler(seed=int(seeds.generate_state(1)[0]), constant_liar=True)
             near = sampler.infer_relative_search_space(study, trial)
             values = sampler.sample_relative(study, trial, near)
             for name, distribution in search_space.items():
@@ -164,21 +163,12 @@ def code_of(space: Space, params: dict[str, Any]) -> Codes:
     return space.encode({c.name: c.values[0] for c in space.choices} | params)
 
 
-def _sampler(kind: Sampler, seed: int) -> BaseSampler:
-    if kind == "random":
-        return RandomSampler(seed=seed)
-    if kind == "nsga2":
-        return NSGAIISampler(seed=seed, population_size=50)
-    return TPESampler(seed=seed, constant_liar=True)
-
-
 class Shared:
     """A search in a file, as one process sees it.
 
     Args:
         path: the journal; one that exists is continued.
         about: what is evaluated, under which conditions: only the same search goes on in a file.
-        sampler: of Optuna's, see `_sampler`.
 
     Raises:
         InputError: the file cannot be used, or holds another search.
@@ -190,11 +180,10 @@ class Shared:
         space: Space,
         about: dict[str, Any],
         seed: int = 0,
-        sampler: Sampler = "tpe",
     ) -> None:
-        self.space, self.sampler = space, _Distinct(space, sampler, seed)
+        self.space, self.sampler = space, _Distinct(space, seed)
         choices = {c.name: list(c.values) for c in space.choices}
-        own = {"space": space.name, "choices": choices, "seed": seed, "sampler": sampler, **about}
+        own = {"space": space.name, "choices": choices, "seed": seed, **about}
         own = json.loads(json.dumps(own))
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         try:

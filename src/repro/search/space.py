@@ -150,8 +150,7 @@ class Space:
 
     def valid(self, codes: Codes) -> NDArray[np.bool_]:
         """Which rows are points of this space."""
-        inside: NDArray[np.bool_] = (codes >= 0) & (codes < self.counts)
-        return inside.all(axis=-1)
+        return np.asarray(((codes >= 0) & (codes < self.counts)).all(axis=-1))
 
     def sample(self, rng: np.random.Generator, n: int) -> Codes:
         """Points drawn alike from all of the space; some may be drawn twice."""
