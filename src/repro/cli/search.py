@@ -12,6 +12,7 @@ import typer
 from repro.errors import InputError
 from repro.text import aligned
 
+
 def _opt(text: str, metavar: str | None = None, **limits: Any) -> Any:
     return typer.Option(metavar=metavar, help=text, **limits)
 
