@@ -14,6 +14,7 @@ FLOORS = (
     ("book",),
     ("analysis", "claims"),
     ("search",),
+    ("prices",),
     ("evidence",),
     ("training", "runtime", "counters"),
     ("models",),

@@ -21,6 +21,8 @@ with interrupt.leaving_at_once():
 
     from repro.cli import chapters as cli_chapters
     from repro.cli import claims as cli_claims
+    from repro.cli import lacs as cli_lacs
+    from repro.cli import predicting as cli_predict
     from repro.cli import search as cli_search
     from repro.cli import timing as cli_time
     from repro.cli import training as cli_train
@@ -167,8 +169,10 @@ def complexity(
     print(json.dumps(row) if as_json else console.network_text(row, parts))
 
 
+app.command()(cli_predict.predict)
 app.command()(cli_time.time)
 app.command()(cli_time.compare)
+app.command()(cli_lacs.lacs)
 app.command()(cli_train.train)
 app.command()(cli_train.sweep)
 # Its own --help also lists the chapters, or the parameters of one.

@@ -23,7 +23,7 @@ def search(
     ] = None,
     budget: Annotated[str | None, _opt("5ms, 400MF, 7Macts, 5Mparams, 1.5x.", "B")] = None,
     device: Annotated[
-        str | None, _opt("Whose time: its roofline. With --shared: cpu or cuda, measured.", "D")
+        str | None, _opt("Whose time. With --shared: cpu or cuda, measured here.", "D")
     ] = None,
     batch: Annotated[int, _opt("Images at once.", "N", min=1)] = 128,
     accuracy: Annotated[
@@ -32,7 +32,9 @@ def search(
     reward: Annotated[
         Literal["hard", "soft"], _opt("hard keeps to the budget; soft is the second paper's.")
     ] = "hard",
-    evaluations: Annotated[int, _opt("How many networks to look at.", "N", min=1)] = 20_000,
+    evaluations: Annotated[
+        int | None, _opt("Networks to look at. [default: 20,000; shared: 100]", "N", min=1)
+    ] = None,
     seed: Annotated[int, _opt("A search is repeated by its seed.", "K", min=0)] = 0,
     out: Annotated[Path | None, _opt("Also write the result there, as JSON.", "FILE")] = None,
     shared: Annotated[
@@ -52,8 +54,9 @@ def search(
     --accuracy, a file with columns network and error (top-1, percent), and the
     search is among the networks of the file.
 
-    A budget of time is for one batch on the device's roofline, which ranks networks
-    about as measuring does; 1.5x is a multiple of what the space's base network needs.
+    A budget of time is for one batch: on the roofline of a device, which ranks networks about
+    as measuring does, or by prices fitted to one that others timed. 1.5x is a multiple of
+    what the space's own network needs.
     soft maximises accuracy * (cost / budget)^-0.09 instead: the budget is then only a
     unit, and does not change what is found.
 
@@ -93,7 +96,8 @@ def search(
     if out is not None and not out.parent.is_dir():
         raise InputError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}")
     limit = read_budget(budget)
-    problem = Problem(where, limit, device, batch, accuracy, reward, evaluations, seed)
+    looks = evaluations or (100 if shared else 20_000)
+    problem = Problem(where, limit, device, batch, accuracy, reward, looks, seed)
     result = _searched(problem, shared)
     if out is not None:
         _write(out, json.dumps(result, indent=1) + "\n")
@@ -104,9 +108,7 @@ def _searched(problem: Any, shared: Path | None) -> dict[str, Any]:
     """Search with a progress bar, which a search of two seconds never shows."""
     from tqdm import tqdm
 
-    bar = tqdm(
-        total=problem.evaluations, unit="network", delay=2, disable=None, file=sys.stderr
-    )
+    bar = tqdm(total=problem.evaluations, unit="network", delay=2, disable=None, file=sys.stderr)
     with bar:
         if shared is None:
             return dict(problem.cheap(bar.update))
@@ -147,8 +149,8 @@ def _text(result: dict[str, Any], problem: Any) -> str:
     ]
     if (off := result["top1_error"]) is not None:
         lines.append(
-            f"Top-1 in percent is predicted, under a short schedule, and off by {off:.2f} points on\n"
-            "average for networks not seen."
+            f"Top-1 in percent is predicted, under a short schedule, and off by {off:.2f} points\n"
+            "on average for networks not seen."
         )
         if result["tied"] is not None:
             lines[-1] += f" {result['tied']:,} others that were looked at are within that."

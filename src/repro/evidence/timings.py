@@ -13,6 +13,8 @@ from repro.errors import InputError
 from repro.records import Protocol, TimingRecord, changed_code
 from repro.stored import machine_name, stored
 
+IMAGENET_IMAGES = 1_281_167
+"""Training images of ImageNet, for times of an epoch."""
 LARGEST = {"device": "cuda", "mode": "step", "batch": "max", "memory_gb": 32.0, "dtype": "bf16"}
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "gpu training": LARGEST,  # as in the paper: the largest batch that 32 GB hold

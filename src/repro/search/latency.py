@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 
 from repro.arch import Network
 from repro.errors import InputError, did_you_mean
+from repro.prices.law import UNITS, published
+from repro.prices.law import Mode as PriceMode
 from repro.records import Dtype, Mode, Protocol
 from repro.runtime.roofline import (
     BYTES,
@@ -40,8 +42,8 @@ QUANTITIES: tuple[Quantity, ...] = ("flops", "acts", "params", "memory")
 BATCH = 128
 """Images at once, as the second paper times."""
 KEPT, STATE = 4.5, 12
-"""Training keeps about so many times the acts, and so many bytes a parameter: weights, gradients and
-momentum in single precision; as `repro.runtime.estimates` has it."""
+"""Training keeps about so many times the acts, and so many bytes a parameter: weights, gradients
+and momentum in single precision; as `repro.runtime.estimates` has it."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +83,15 @@ class Layers:
         return np.asarray(weights + self._biases + 2 * norm * written / pixels)
 
     @property
+    def outputs(self) -> Array:
+        """Of layers with weights: convs and the classifier."""
+        return np.asarray(self.counts[3] * (self.counts[1] > 0))
+
+    @property
     def acts(self) -> Array:
-        """Outputs of layers with weights; where a max-pool follows a conv, its outputs too."""
-        _, weights, _, written, norm, _, fused, _ = self.counts
-        pooled = np.maximum(fused - written, 0) * norm
-        return np.asarray(written * (weights > 0) + pooled)
+        """As the first paper counts them: outputs, those of a max-pool after a conv too."""
+        _, _, _, written, norm, _, fused, _ = self.counts
+        return np.asarray(self.outputs + np.maximum(fused - written, 0) * norm)
 
     @property
     def _biases(self) -> Array:
@@ -158,15 +164,37 @@ def roofline(
     return Additive(peaks.name, "s", bill)
 
 
-def priced(
-    name: str, flop: float, act: float, constant: float = 0.0, batch: int = 1, unit: str = "s"
-) -> Additive:
-    """Seconds of a batch by prices: of a flop, of an act, and of an image whatever it is."""
+def priced(name: str, flop: float, act: float, constant: float = 0.0, batch: int = 1) -> Additive:
+    """Seconds of a batch by prices: of a flop, of an act (pooling apart), and of an image."""
 
     def bill(layers: Layers) -> tuple[Array, Array]:
-        return batch * flop * layers.flops, batch * act * layers.acts
+        return batch * flop * layers.flops, batch * act * layers.outputs
 
-    return Additive(name, unit, bill, batch * constant)
+    return Additive(name, "s", bill, batch * constant)
+
+
+def fitted(
+    device: str, batch: int = BATCH, mode: PriceMode = "infer", compiled: bool = False
+) -> Additive:
+    """Seconds of a batch by the two prices fitted to what others have timed.
+
+    Args:
+        device: or a setting by its full name, as in `repro.prices.published`. Of several settings
+            the one of least held-out error; compiled, or not, where there is no other.
+
+    Raises:
+        InputError: nothing is fitted for it.
+    """
+    prices = published("two prices")
+    fits = [p for p in prices if device == p.setting] or [
+        p for p in prices if (device, mode) == (p.device, p.mode)
+    ]
+    if not fits:
+        known = dict.fromkeys(p.device for p in prices)
+        raise InputError(f"unknown device {device!r}.{did_you_mean(device, known)}")
+    best = min(fits, key=lambda p: (p.compiled != compiled, p.errors["all"]))
+    ms = {name: 1e-3 * best.ms[name].value / UNITS[name] for name in best.ms}
+    return priced(best.setting, ms["flops"], ms["acts"], ms["constant"], batch)
 
 
 def budget(what: Quantity, batch: int = 1, dtype: Dtype = "fp32") -> Additive:
@@ -192,15 +220,21 @@ def budget(what: Quantity, batch: int = 1, dtype: Dtype = "fp32") -> Additive:
 
 
 def on_device(name: str, batch: int = BATCH) -> Additive:
-    """Seconds of a batch on a device: by its roofline.
+    """Seconds of a batch on a device: by its roofline, or by the prices fitted to it.
 
     Raises:
-        InputError: unknown device; the message names those that are known.
+        InputError: neither is known; the message names all.
     """
     if name in known_devices():
         return roofline(name, batch)
-    known = ", ".join(known_devices())
-    raise InputError(f"unknown device {name!r}.{did_you_mean(name, known_devices())} Known: {known}")
+    priced_ones = dict.fromkeys(p.device for p in published("two prices"))
+    if name in priced_ones:
+        return fitted(name, batch)
+    near = did_you_mean(name, [*priced_ones, *known_devices()])
+    raise InputError(
+        f"unknown device {name!r}.{near} Rooflines: {', '.join(known_devices())}; "
+        f"fitted prices: {', '.join(priced_ones)}"
+    )
 
 
 def measured(protocol: Protocol, out: Path | None = None) -> Latency:

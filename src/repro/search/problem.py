@@ -1,6 +1,6 @@
 """A search for a base network, put together: a space, what is reached, what it costs, the budget.
 
-    Problem(EFFICIENTNET, read_budget("1x"), "V100").cheap()
+Problem(EFFICIENTNET, read_budget("1x"), "V100").cheap()
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 
 from repro.arch import Network
 from repro.complexity import complexity
 from repro.errors import InputError
-from repro.records import Protocol
-from repro.runtime.roofline import known_devices
+from repro.records import Device, Protocol
 from repro.search import latency
 from repro.search.budgets import Budget
 from repro.search.evolve import Fitness, Found, evolve, reward, within
@@ -57,8 +56,7 @@ class Problem:
 
     def __post_init__(self) -> None:
         if self.budget.what in ("time", "times") and self.device is None:
-            known = ", ".join(known_devices())
-            raise InputError(f"budget {self.budget.text!r} needs a --device; known: {known}")
+            raise InputError(f"budget {self.budget.text!r} needs a --device, such as V100")
         if self.accuracy == TABLE and self.space.name != EFFICIENTNET.name:
             raise InputError(
                 f"nobody published what networks of the space {self.space.name} reach; "
@@ -72,7 +70,7 @@ class Problem:
 
     @cached_property
     def time(self) -> Additive | None:
-        """Seconds of a batch on the device's roofline."""
+        """Seconds of a batch on the device, by its roofline or by prices fitted to it."""
         return None if self.device is None else latency.on_device(self.device, self.batch)
 
     @cached_property
@@ -126,7 +124,9 @@ class Problem:
         )
         return self.answer(found)
 
-    def shared(self, path: Path, progress: Callable[[int], None] = lambda n: None) -> dict[str, Any]:
+    def shared(
+        self, path: Path, progress: Callable[[int], None] = lambda n: None
+    ) -> dict[str, Any]:
         """Search by predicted accuracy and time measured here; see `repro.search.shared`.
 
         Raises:
@@ -134,6 +134,8 @@ class Problem:
                 another search.
         """
         from repro.runtime.device import machine
+        from repro.runtime.jobs import resolved
+        from repro.runtime.protocol import check
         from repro.search.shared import Results, Shared
 
         if self.budget.what != "time" or self.device not in HERE or self.listed:
@@ -141,7 +143,9 @@ class Problem:
                 "--shared times networks here: it needs --device cpu or cuda, a --budget of time "
                 "such as 5ms, and the table's accuracy"
             )
-        protocol = Protocol(device=self.device, batch=self.batch)
+        device = cast(Device, self.device)
+        protocol = resolved(Protocol(device=device, batch=self.batch))
+        check(protocol)
         seconds = latency.measured(protocol)
 
         def evaluate(net: Network) -> Results:
@@ -153,7 +157,7 @@ class Problem:
             return float(self.fitness(top1, cost)[0])
 
         about = {
-            "machine": machine(self.device).device_name,
+            "machine": machine(device).device_name,
             "protocol": protocol.model_dump(mode="json", exclude_none=True),
             "budget": self.budget.text,
             "reward": self.rule,
@@ -247,16 +251,16 @@ def read_accuracies(path: str, space: Space) -> tuple[Codes, Floats]:
         where = f"{path}, line {reader.line_num}"
         name, written = row["network"] or "", row["error"] or ""
         try:
-            code, error = space.parse(name), float(written)
+            code, wrong = space.parse(name), float(written)
         except InputError as problem:
             raise InputError(f"{where}: {problem}") from None
         except ValueError:
-            error = float("nan")
-        if not 0 <= error <= 100:
+            wrong = float("nan")
+        if not 0 <= wrong <= 100:
             raise InputError(f"{where}: error {written!r} is no percentage between 0 and 100")
         if name in points:
             raise InputError(f"{where}: {name} stands twice")
-        points[name] = code, 100 - error
+        points[name] = code, 100 - wrong
     if not points:
         raise InputError(f"{path} holds no network")
     codes, reached = zip(*points.values(), strict=True)

@@ -11,17 +11,18 @@ little: `regret` says by how much a rule is worse, `affordable` what cannot be t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from repro.arch import Strategy
-from repro.arch.efficientnet_x import Coefficients, scaled
+from repro.arch import Network, Strategy, XStage, get
+from repro.arch.efficientnet_x import Coefficients
 from repro.errors import InputError
-from repro.search.accuracy import Factors, Surface
-from repro.search.candidates import Candidates, Scaler
+from repro.search.accuracy import BASE, Factors, Surface
+from repro.search.candidates import Candidates, Rule, Scaler
 from repro.search.latency import Array, Latency
 
 EXPONENT = -0.09
@@ -175,12 +176,26 @@ class Found(NamedTuple):
     reward: float
 
 
-def x_scaler() -> Scaler:
-    """EfficientNet-X-B0 by its builder's rounding.
+def of_b0(net: Network, rounding: Rule | None = None) -> Scaler:
+    """EfficientNet-B0 or one of its relatives, to be scaled: what a `Surface` can judge.
 
-    Its squeeze-excite is that of the levels above B1: B0's own is four times as wide.
+    Rounded as its authors do, unless said otherwise. An EfficientNet-X has the squeeze-excite of
+    the levels above B1, which B0's own is four times as wide as.
+
+    Raises:
+        InputError: a network of other depths or widths.
     """
-    return Scaler(scaled(Coefficients(1.0, 1.0, 224)), "up")
+    b0 = get(BASE)
+    if [(s.depth, s.width) for s in net.stages] != [(s.depth, s.width) for s in b0.stages]:
+        raise InputError(
+            f"{net.name} has not {BASE}'s depths and widths, and errors are published of {BASE}'s "
+            "alone; allowed: EN-B0, EN-TF-B0, EN-X-B0 and its variants"
+        )
+    if all(isinstance(stage, XStage) for stage in net.stages):
+        stages: Any = net.stages
+        plain = tuple(replace(s, se_ratio=min(s.se_ratio, b0.se_ratio)) for s in stages)
+        net = replace(net, stages=plain, se_ratio=b0.se_ratio)
+    return Scaler(net, rounding or ("nearest" if net.rules == "pycls" else "up"))
 
 
 def lacs(
@@ -239,8 +254,8 @@ def _at_target(
     cost = tried.cost(latency)
     good = (cost <= target) & (cost >= (1 - NEAR) * target) & accuracy.inside(*tried.built)
     errors = accuracy.error(*tried[good].built, extrapolate=True)
-    rows = zip(pairs[good], low[good], cost[good], errors, strict=True)
+    found = zip(pairs[good].tolist(), low[good].tolist(), cost[good].tolist(), errors, strict=True)
+    rows = [(w, d, r, c, float(e)) for (d, w), r, c, e in found]
     return [
-        Found(Coefficients(float(w), float(d), int(r)), float(c), float(e), reward(100 - e, c, target))
-        for (d, w), r, c, e in rows
+        Found(Coefficients(w, d, r), c, e, reward(100 - e, c, target)) for w, d, r, c, e in rows
     ]

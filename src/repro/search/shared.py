@@ -30,7 +30,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from repro.arch import Network
@@ -83,8 +83,8 @@ class Claims:
         fcntl.lockf(self.file, fcntl.LOCK_UN, 1, byte)
 
 
-class _JournalLock(BaseJournalFileLock):
-    """Optuna's own lock of the journal is a file, which a killed process would leave behind."""
+class _JournalLock(JournalFileOpenLock):
+    """In place of Optuna's, a file that a killed process leaves behind for half a minute."""
 
     def __init__(self, claims: Claims, journal: Path) -> None:
         self.claims, self.journal = claims, journal

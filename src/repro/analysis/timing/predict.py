@@ -11,12 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
-from sklearn.linear_model import LinearRegression
-from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
 
 from repro.analysis.timing.sets import COUNTS, V100, Timings, network_of
+from repro.prices import fit as prices
 from repro.records import Dtype, PeakRecord
 from repro.runtime.roofline import Fusion, Peaks, device_peaks, recorded_peaks, roofline
 from repro.stored import machine_name, stored
@@ -26,7 +24,6 @@ FEATURE_SETS: tuple[tuple[str, ...], ...] = (
     *(("roofline",), ("flops", "acts"), COUNTS),
 )
 """Counts alone, as in the paper; the roofline's time; the two that it is made of; all four."""
-NO_DISCOUNTS = {"positive": True, "fit_intercept": False}
 UNKNOWN_BATCH = 64
 """Of one device, where none is published; it decides little but the traffic of weights."""
 
@@ -43,18 +40,10 @@ class Fit:
         return points[list(self.costs)].dot(pd.Series(self.costs)) + self.constant
 
 
-def _design(points: pd.DataFrame, counts: Sequence[str]) -> np.ndarray:
-    """Counts and a column of ones: the constant is a price like any other, so not negative."""
-    return np.column_stack([points[list(counts)].to_numpy(float), np.ones(len(points))])
-
-
 def fit(points: pd.DataFrame, target: str, counts: Sequence[str] = COUNTS) -> Fit:
-    """Fit times, positive, to counts by non-negative least squares on relative errors."""
-    times = points[target].to_numpy(float)
-    model = LinearRegression(**NO_DISCOUNTS)
-    # relative errors are made small: a network of 3 minutes counts as one of 300
-    model.fit(_design(points, counts), times, sample_weight=times**-2.0)
-    *costs, constant = (float(c) for c in model.coef_)
+    """Fit times, positive, to counts by the law of prices."""
+    found = prices.fit(points[list(counts)].to_numpy(float), points[target].to_numpy(float))
+    *costs, constant = map(float, found)
     return Fit(dict(zip(counts, costs, strict=True)), constant)
 
 
@@ -65,14 +54,10 @@ def fitted(timings: Timings, counts: Sequence[str] = COUNTS) -> Fit:
 
 def held_out(points: pd.DataFrame, target: str, counts: Sequence[str], groups: str) -> pd.Series:
     """Times predicted for each value of the column ``groups``, two at least, by a fit to others."""
-    times = points[target].to_numpy(float)
-    predicted = cross_val_predict(
-        LinearRegression(**NO_DISCOUNTS),
-        _design(points, counts),
-        times,
-        groups=points[groups].astype(str),
-        cv=LeaveOneGroupOut(),
-        params={"sample_weight": times**-2.0},
+    predicted = prices.held_out(
+        points[list(counts)].to_numpy(float),
+        points[target].to_numpy(float),
+        list(points[groups].astype(str)),
     )
     return pd.Series(predicted, index=points.index, name="predicted")
 
