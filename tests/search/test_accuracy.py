@@ -10,7 +10,6 @@ from repro.search import accuracy as search
 from repro.search.accuracy import FORMS, Factors, Surface, built
 
 
-
 def test_factors_are_those_of_the_network_as_built():
     base = get("EN-B0")
     assert built(base, base) == (1, 1, 1)
@@ -29,9 +28,16 @@ def test_published_points_stand_once():
     points = search.points()
     assert len(points) == 38 and len({p.factors for p in points}) == 34
     assert sum(p.factors == (1, 1, 1) for p in points) == 1
-    assert {p.curve for p in points} == {"d", "w", "r", "dw", "dwr", "2/3", "dWr", "EfficientNet"} | {
-        "base"
-    }
+    assert {p.curve for p in points} == {
+        "d",
+        "w",
+        "r",
+        "dw",
+        "dwr",
+        "2/3",
+        "dWr",
+        "EfficientNet",
+    } | {"base"}
 
 
 def test_forms_by_hand():
@@ -68,12 +74,14 @@ def test_a_form_finds_its_own_weights_again(form):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_a_surface_is_as_good_as_it_says(form):
+    """At B0, which is one point of 38 and not pinned, adding up is off by half a point."""
     surface = Surface.fit(form)
     logs, errors = search._arrays(surface.points)
     away = surface.error(*np.exp(logs.T)) - errors
     assert search.rms(away) == pytest.approx(surface.residual)
     assert surface.residual < surface.one_out < surface.held_out < surface.worst
-    assert surface.error(1, 1, 1) == pytest.approx(22.72, abs=0.4)  # EN-B0, as plotted
+    b0 = abs(surface.error(1, 1, 1) - 22.72)  # as plotted
+    assert b0 > 0.5 if form == "additive" else b0 < 0.4
     assert surface.of(get("EN-B4")) == pytest.approx(17.435, abs=0.5)
     assert surface is Surface.fit(form)
 
@@ -91,7 +99,8 @@ def test_the_hull_is_not_the_box():
     surface = Surface.fit()
     assert surface.inside(*np.exp(search._arrays(surface.points)[0].T)).all()
     deepest, widest, largest = (max(p.factors[i] for p in surface.points) for i in range(3))
-    assert surface.inside(deepest, 1, 1) and surface.inside(1, widest, 1)
+    assert surface.inside(deepest, 1, 1) and surface.inside(1, 1, largest)  # ends of curves
+    assert not surface.inside(1, widest, 1)  # that end is drawn with more depth and resolution
     assert not surface.inside(deepest, widest, largest)
     assert not surface.inside(0.9, 1, 1)
     assert surface.inside([1, deepest * 1.01], 1, 1).tolist() == [True, False]
@@ -108,7 +117,7 @@ def test_factors_that_cannot_be(factor):
 
 
 def test_unknown_form():
-    with pytest.raises(InputError, match="unknown form 'quadratc'. Did you mean 'quadratic'"):
+    with pytest.raises(InputError, match=r"unknown form 'quadratc'\. Did you mean 'quadratic'"):
         Surface.fit("quadratc")
 
 

@@ -82,6 +82,13 @@ def test_noise_of_the_training_does_not_bias_the_best():
     assert learned.held_out.mae < 0.3
 
 
+def test_the_level_without_bias_is_found_from_above():
+    """By chance a level that is far too low may have none either."""
+    assert search._without_bias([0.1, -0.1, -0.2, -0.05, 0.1, 0.3]) == 3
+    assert search._without_bias([0.2, 0.1, 0.3]) == 1
+    assert search._without_bias([-0.2, -0.1]) == 1
+
+
 def test_rows_of_one_network_are_never_on_both_sides():
     points = np.repeat(sample(700), 2, axis=0)
     folds = search.folds(points)

@@ -35,8 +35,12 @@ def score_rows(path: str, device: str = "all") -> list[dict[str, Any]]:
     points = read_points(path)
     top1 = table().top1(points).tolist()
     times = {name: throughput(name).ms(points).tolist() for name in devices}
+    # to more digits than are known, and to fewer than depend on a row's place in the file
     return [
-        {"top1": value, "ms": {name: times[name][i] for name in devices}}
+        {
+            "top1": round(value, 4),
+            "ms": {name: float(f"{times[name][i]:.6g}") for name in devices},
+        }
         for i, value in enumerate(top1)
     ]
 

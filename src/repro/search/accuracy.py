@@ -80,7 +80,8 @@ def points() -> tuple[Point, ...]:
         ("EfficientNet", get(f"EN-{p.model}"), p.top1_error_percent)
         for p in reference.original_curve()
     ]
-    base, found = get(BASE), {}
+    base = get(BASE)
+    found: dict[tuple[Factors, float], Point] = {}
     for curve, net, error in drawn:
         factors, value = built(net, base), float(error)
         own = "base" if factors == (1, 1, 1) else curve
@@ -239,7 +240,9 @@ class Surface:
             weights = draw.exponential(size=len(names))[curve]
             trained = errors + draw.normal(0, printed_spread(), len(errors))
             fit = _fitted(self.form, logs, trained, start, weights)
-            drawn = (p._replace(error=e) for p, e in zip(self.points, trained.tolist(), strict=True))
+            drawn = (
+                p._replace(error=e) for p, e in zip(self.points, trained.tolist(), strict=True)
+            )
             found.append(replace(self, weights=tuple(fit.tolist()), points=tuple(drawn)))
         return tuple(found)
 

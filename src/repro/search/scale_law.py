@@ -23,6 +23,7 @@ from repro.errors import InputError, did_you_mean
 from repro.evidence import printed
 from repro.search.accuracy import Array, rms
 
+
 @dataclass(frozen=True)
 class ScaleLaw:
     """Error of a base scaled by a strategy: floor + (base error - floor) s^-k, s flops' ratio.

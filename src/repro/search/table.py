@@ -31,7 +31,7 @@ from repro.search.space import EFFICIENTNET, Codes, Floats
 FOLDS = 5
 FEWEST = 500
 """Networks to learn from; fewer tell nothing of 887 pairs."""
-PENALTIES = np.geomspace(30.0, 3000.0, 5)
+PENALTIES = (100.0, 300.0, 3000.0)
 """On pairs."""
 OWN_PENALTY = 0.05
 """On choices, over that on pairs."""
@@ -158,7 +158,7 @@ class Ridge:
         """For each penalty the predictions of every row by a fit without its fold; y (n, m)."""
         targets = [p.T @ y[self.folds == fold] for fold, p in enumerate(self.parts)]
         gram, target = np.sum(self.grams, axis=0), np.sum(targets, axis=0)
-        for penalty in PENALTIES.tolist():
+        for penalty in PENALTIES:
             predicted = np.empty_like(y)
             for fold, part in enumerate(self.parts):
                 without = gram - self.grams[fold], target - targets[fold]
@@ -212,17 +212,24 @@ def fit(points: Codes, top1: NDArray[np.float64]) -> Table:
     found = []
     for penalty, logs in ridge.out_of_fold(np.log(levels - top1[:, None])):
         unseen = levels - np.exp(logs)
-        level = int(np.argmin([abs(_best_bias(p, top1, 0.1)) for p in unseen.T]))
+        level = _without_bias([_best_bias(p, top1, 0.1) for p in unseen.T])
         found.append((errors(unseen[:, level], top1), float(levels[level]), penalty))
     held_out, most, penalty = min(found, key=lambda each: each[0].mae)
     return Table(most, ridge.fit(np.log(most - top1), penalty), penalty, held_out)
+
+
+def _without_bias(bias: list[float]) -> int:
+    """Which level has none: coming from the highest, at which accuracy hardly saturates, the first
+    where predictions are not too high; the one of least bias where there is no such."""
+    low = [level for level, b in enumerate(bias) if b <= 0]
+    return low[-1] if low else int(np.argmin(np.abs(bias)))
 
 
 @cache
 def table() -> Table:
     """The model of the published networks; made once."""
     rows = reference.b0_space()
-    return fit(codes(rows), np.array([float(row.top1) for row in rows]))
+    return fit(codes(row[:4] for row in rows), np.array([float(row.top1) for row in rows]))
 
 
 class Retrained(NamedTuple):
@@ -251,8 +258,10 @@ def retrained() -> Retrained:
         np.array([[float(getattr(row, f"{name}_{seed}")) for seed in (1, 2, 3)] for row in rows])
         for name in ("short", "long")
     )
-    predicted = table().top1(codes(rows))
-    spread = [float(np.sqrt(np.mean(np.var(runs, axis=1, ddof=1)))) for runs in (short, long)]
+    predicted = table().top1(codes(row[:4] for row in rows))
+    seeds, seeds_long = (
+        float(np.sqrt(np.mean(np.var(runs, axis=1, ddof=1)))) for runs in (short, long)
+    )
     another = errors(short[:, 0], short[:, 1:].mean(axis=1))
     tau = float(kendalltau(short.mean(axis=1), long.mean(axis=1)).statistic)
-    return Retrained(errors(predicted, short.mean(axis=1)), *spread, another, tau)
+    return Retrained(errors(predicted, short.mean(axis=1)), seeds, seeds_long, another, tau)

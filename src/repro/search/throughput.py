@@ -45,7 +45,7 @@ DEVICES = {
 LAWS = ("flops", "acts", "flops and acts", "roofline", "blocks", "blocks and pairs")
 
 
-class Errors(NamedTuple):
+class TimeErrors(NamedTuple):
     """How far predicted times are from measured ones, of networks that were not seen.
 
     Attributes:
@@ -59,11 +59,11 @@ class Errors(NamedTuple):
     tau: float
 
 
-def errors(predicted: Floats, measured: Floats) -> Errors:
+def time_errors(predicted: Floats, measured: Floats) -> TimeErrors:
     """Errors of predicted times."""
     off = abs(predicted / measured - 1)
     median, p95 = np.quantile(off, [0.5, 0.95]).tolist()
-    return Errors(len(off), median, p95, float(kendalltau(predicted, measured).statistic))
+    return TimeErrors(len(off), median, p95, float(kendalltau(predicted, measured).statistic))
 
 
 def measured(device: str) -> tuple[Codes, Floats]:
@@ -77,7 +77,8 @@ def measured(device: str) -> tuple[Codes, Floats]:
         raise InputError(f"unknown device {device!r}.{near} Devices: {', '.join(DEVICES)}")
     column = DEVICES[device].column
     rows = [row for row in reference.b0_space() if getattr(row, column) is not None]
-    return codes(rows), np.array([1000 / float(getattr(row, column)) for row in rows])
+    ms = [1000 / float(getattr(row, column)) for row in rows]
+    return codes(row[:4] for row in rows), np.array(ms)
 
 
 def block_counts(points: Codes) -> Floats:
@@ -110,7 +111,7 @@ class Throughput:
     device: str
     blocks: Floats
     correction: Quadratic
-    held_out: Errors
+    held_out: TimeErrors
 
     def ms(self, points: Codes) -> Floats:
         """Milliseconds an image; (n, 28) gives (n,)."""
@@ -130,7 +131,7 @@ def throughput(device: str) -> Throughput:
     sums = np.column_stack([counts @ prices(counts[rows], ms[rows]) for rows in kept])
     own = np.arange(len(ms)), ridge.folds  # of each row, the fit without its fold
     found = [
-        (errors(sums[own] * np.exp(logs[own]), ms), penalty)
+        (time_errors(sums[own] * np.exp(logs[own]), ms), penalty)
         for penalty, logs in ridge.out_of_fold(np.log(ms[:, None] / sums))
     ]
     held_out, penalty = min(found, key=lambda each: each[0].median)
@@ -140,7 +141,7 @@ def throughput(device: str) -> Throughput:
 
 
 @cache
-def laws(device: str) -> dict[str, Errors]:
+def laws(device: str) -> dict[str, TimeErrors]:
     """Held-out errors of every law of `LAWS`, each fitted without the fold that it is judged on.
 
     Raises:
@@ -164,5 +165,5 @@ def laws(device: str) -> dict[str, Errors]:
         for fold in range(FOLDS):
             out = fold_of == fold
             predicted[out] = counts[out] @ prices(counts[~out], ms[~out])
-        found[law] = errors(predicted, ms)
+        found[law] = time_errors(predicted, ms)
     return {**found, "blocks and pairs": throughput(device).held_out}
