@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from repro.arch import get
 from repro.complexity import complexity
@@ -83,6 +84,34 @@ def test_what_cannot_be_asked():
     for budget, device in (("5ms", "V100"), ("1GF", "cpu")):
         with pytest.raises(InputError, match="--shared times networks here"):
             problem(budget, device).shared("nowhere")
+
+
+def test_a_shared_search_times_here_and_goes_on(tmp_path, monkeypatch):
+    timed = []
+
+    def measured(protocol):
+        """A CPU's roofline in place of a measurement."""
+
+        def seconds(net):
+            timed.append((protocol.device, protocol.batch, net.name))
+            return latency.on_device("CPU", protocol.batch)(net)
+
+        return seconds
+
+    monkeypatch.setattr(latency, "measured", measured)
+    made, path = [], tmp_path / "search.journal"
+    for evaluations in (8, 12, 12):
+        wanted = problem("9ms", "cpu", 4, evaluations=evaluations)
+        found = wanted.shared(path, made.append)
+    assert made == list(range(1, 13)) and len(set(timed)) == len(timed) == 12
+    assert timed[0] == ("cpu", 4, B0) and found["phi"] is None
+    base, best = found["networks"]
+    assert base["network"] == B0 and best["top1"] >= base["top1"] and best["ms"] <= 9
+    with pytest.raises(InputError, match="is another one: its budget is '9ms', here '8ms'"):
+        problem("8ms", "cpu", 4).shared(path)
+    if not torch.cuda.is_available():
+        with pytest.raises(InputError, match="device 'cuda' is not here"):
+            problem("9ms", "cuda").shared(path)
 
 
 def test_the_accelerator_space_by_a_readers_own_accuracy(own):

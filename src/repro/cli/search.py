@@ -60,8 +60,8 @@ def search(
     soft maximises accuracy * (cost / budget)^-0.09 instead: the budget is then only a
     unit, and does not change what is found.
 
-    With --shared every network is timed on this machine, which takes seconds; any number of
-    processes can work on the same file, and a search that was killed goes on from there.
+    With --shared every network is timed on this machine, which takes seconds. Machines of one
+    kind can work on the same file together, and a search that was killed goes on from there.
 
     --score predicts top-1 and milliseconds an image of networks of EfficientNet-B0's own
     space, on the devices where thousands of them were timed. A row's e, k, l, se are seven
