@@ -112,6 +112,14 @@ class _Seen:
         return codes[fresh]
 
 
+def _children(space: Space, rng: np.random.Generator, pool: Codes, fit: Floats) -> Codes:
+    """As many as the population, of parents that win tournaments."""
+    picked = rng.integers(0, len(pool), (2, POPULATION, PARENTS))
+    winners = fit[picked].argmax(axis=-1)[..., None]
+    one, other = np.take_along_axis(picked, winners, axis=-1)[..., 0]
+    return space.mutate(rng, space.cross(rng, pool[one], pool[other]))
+
+
 def evolve(
     space: Space,
     score: Score,
@@ -137,17 +145,10 @@ def evolve(
     rng, seen = np.random.default_rng(seed), _Seen()
     base = space.parse(space.base)[None]
     codes = np.concatenate([base, space.sample(rng, 2 * POPULATION)])
-    made = 0
-    pool, parts = codes[:0], []
-    values = np.empty((0, 2))
+    pool, values, parts, made = codes[:0], np.empty((0, 2)), [], 0
     while made < evaluations:
         if made:
-            fit = fitness(*values.T)
-            picked = rng.integers(0, len(pool), (2, POPULATION, PARENTS))
-            one, other = np.take_along_axis(
-                picked, fit[picked].argmax(axis=-1)[..., None], axis=-1
-            )[..., 0]
-            codes = space.mutate(rng, space.cross(rng, pool[one], pool[other]))
+            codes = _children(space, rng, pool, fitness(*values.T))
         fresh = seen.new(codes, min(POPULATION, evaluations - made))
         if not len(fresh):  # a small space, nearly used up
             fresh = seen.new(space.sample(rng, 10 * POPULATION), evaluations - made)

@@ -252,8 +252,8 @@ class Shared:
 
     def _points(self) -> list[FrozenTrial]:
         """Trials whose suggestion was not cut short by a kill."""
-        trials = self.study.get_trials(deepcopy=False)
-        return [t for t in trials if len(t.params) == len(distributions(self.space))]
+        choices = len(distributions(self.space))
+        return [t for t in self.study.get_trials(deepcopy=False) if len(t.params) == choices]
 
     def _code(self, trial: FrozenTrial) -> Codes:
         return code_of(self.space, trial.params)
@@ -262,9 +262,10 @@ class Shared:
         """A trial that is this process's until it drops the claim: a left one, else a new one."""
         with self.claims.held(ASK):
             points = self._points()
+            whole = {trial.number for trial in points}
             for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
                 if self.claims.take(TRIALS + trial.number):
-                    if trial in points:
+                    if trial.number in whole:
                         return trial
                     self.study.tell(trial.number, state=TrialState.FAIL)
                     self.claims.drop(TRIALS + trial.number)
