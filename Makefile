@@ -23,7 +23,7 @@ help:
 	@echo "make setup      the environment alone, in $(VENV)"
 	@echo "make refresh    execute every chapter and store its outputs"
 	@echo "make documents  renew prices, the README's picture, and command outputs shown in text pages"
-	@echo "make bench      counting and timing beside other tools, side by side in one run"
+	@echo "make bench      counting and timing beside other tools, and searching"
 	@echo "make clean      remove what was built, keep the environment"
 
 # A page that raised a warning would be taken from the cache next time, without the warning:
@@ -58,6 +58,7 @@ documents: $(STAMP)
 bench: $(STAMP)
 	$(BIN)/python benchmarks/counting.py
 	$(BIN)/python benchmarks/timing.py
+	$(BIN)/python benchmarks/searching.py
 	$(BIN)/python benchmarks/predicting.py
 
 clean:

@@ -34,6 +34,8 @@ LOADERS = {
     "efficientnet_x_figure2_points.csv": (reference.drawn_intensities, 4),
     "efficientnet_x_figure3.csv": (reference.speedup_bars, 36),
     "efficientnet_x_figure4.csv": (reference.generation_bars, 18),
+    "accel_nasbench.csv": (reference.b0_space, 4638),
+    "accel_nasbench_schedules.csv": (reference.b0_schedules, 117),
     "public_accuracy.csv": (reference.public_accuracy, 958),
 }
 

@@ -16,6 +16,8 @@ from repro.arch import (
     scale,
     to_config,
 )
+from repro.arch.scaling import scale_by
+from repro.arch.strategy import Multipliers
 from repro.errors import InputError
 
 TYPES = ["d", "w", "g", "r", "dw", "wr", "dr", "dwr", "dwgr", "w1_g1", "d1_w8_g8_r1", "d1_w8_r1"]
@@ -179,3 +181,24 @@ def test_a_scale_beyond_exact_arithmetic_is_refused(strategy):
 def test_a_network_too_small_for_its_strides_is_named():
     with pytest.raises(InputError, match=r"EN-B0 r x0\.01: resolution 24 is too small.* 32 pixels"):
         scale(get("EN-B0"), "r", 0.01)
+
+
+def test_rounding_up_by_hand():
+    net = Network("tiny", (MBStage(3, 24, 6, 5, 2),), stem_width=16, head_width=64)
+    m = Multipliers(d=1.1, w=1.2, g=1.2, r=1.05)
+    up, nearest = (scale_by(net, m, rule) for rule in ("up", "nearest"))
+    # 3.3 blocks; 28.8, 19.2 and 76.8 channels; 235.2 pixels
+    assert (up.stages, nearest.stages) == ((MBStage(4, 32, 6, 5, 2),), (MBStage(3, 32, 6, 5, 2),))
+    assert (up.stem_width, up.head_width, up.resolution) == (24, 80, 235)
+    assert (nearest.stem_width, nearest.head_width, nearest.resolution) == (16, 80, 236)
+    # half of 16 and 24 is up by the builder and to even by the scaler: 20
+    m = Multipliers(1, 20 / 24, 1, 1)
+    assert scale_by(net, m, "up").stages[0].width == 24 and scale_by(net, m).stages[0].width == 16
+    assert scale_by(net, m).name == "tiny d1 w0.8333 r1"
+
+
+def test_factors_that_cannot_be():
+    with pytest.raises(InputError, match=r"a factor is too large: EN-B0 d1e[+]30 w1 r1 cannot be"):
+        scale_by(get("EN-B0"), Multipliers(1e30, 1, 1, 1))
+    with pytest.raises(InputError, match="is a piece of a network"):
+        scale_by(get("MBConv-c8@7"), Multipliers(1, 1, 1, 1))

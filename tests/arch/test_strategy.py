@@ -7,7 +7,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from repro import reference
 from repro.arch import PAPER, Strategy, alpha_strategy, parse_strategy
+from repro.arch.strategy import COMPOUND, by_factors, paper_strategy
 from repro.errors import InputError
 
 
@@ -210,3 +212,38 @@ def test_a_group_width_beyond_every_number_is_an_error():
 def test_alpha_of_a_strategy_that_scales_nothing():
     assert Strategy("nothing").alpha == 0
     assert Strategy("nothing").grammar == "d0"
+
+
+def test_shares_of_the_log_flops():
+    assert PAPER["dWr"].shares == pytest.approx((0.1, 0.8, 0.1))
+    assert PAPER["dwr"].shares == pytest.approx((1 / 3, 1 / 3, 1 / 3))
+    assert PAPER["r"].shares == (0, 0, 1) and Strategy("none").shares == (0, 0, 0)
+
+
+def test_compound_rules_are_those_of_table_2():
+    """At the scale that their factors multiply flops by, they give these factors back."""
+    rows = reference.x_bases()
+    assert [row.scaling for row in rows] == ["accuracy only", "LACS GPU", "LACS TPU"]
+    for row, rule in zip(rows, COMPOUND.values(), strict=True):
+        m = rule.multipliers(float(row.depth * row.width**2 * row.resolution**2))
+        assert (m.d, m.w, m.g, m.r) == pytest.approx(
+            tuple(map(float, (row.depth, row.width, row.width, row.resolution))), rel=1e-4
+        )
+
+
+def test_depth_leads_lacs_as_a_multiplier_and_width_in_flops():
+    for name in ("LACS-GPU", "LACS-TPU"):
+        m = COMPOUND[name].multipliers(2)
+        assert m.d > m.w > m.r
+        d, w, r = COMPOUND[name].shares
+        assert w > d > r
+
+
+def test_compound_rules_have_names():
+    assert parse_strategy("LACS-GPU") is COMPOUND["LACS-GPU"] is paper_strategy("LACS-GPU")
+    assert (
+        parse_strategy(COMPOUND["EfficientNet"].grammar).shares == COMPOUND["EfficientNet"].shares
+    )
+    assert paper_strategy("2/3").shares == pytest.approx((1 / 6, 2 / 3, 1 / 6))
+    with pytest.raises(InputError, match=r"factors 0.9, 1, 1 must be 1 or more"):
+        by_factors("smaller", 0.9, 1, 1)

@@ -1,4 +1,4 @@
-"""Scaling strategies: the authors' grammar, the paper's own eight, and the alpha family.
+"""Scaling strategies: the authors' grammar, the papers' own, and the alpha family.
 
 A strategy is a set of weights; each says what share of the log-flops a dimension receives.
 In the grammar a bare ``w`` leaves group width alone. In the paper's text and tables group width
@@ -21,7 +21,8 @@ from repro.errors import InputError
 
 GRAMMAR = (
     "letters of d, w, g, r, each at most once (dwgr), or letters with weights joined by "
-    "underscores (d1_w8_g8_r1), or the alias dWr; a bare w leaves group width alone"
+    "underscores (d1_w8_g8_r1), or one of dWr, EfficientNet, LACS-GPU, LACS-TPU; a bare w leaves "
+    "group width alone"
 )
 
 
@@ -52,9 +53,15 @@ class Strategy:
         return "_".join(f"{k}{v:f}" for k, v in weights.items() if v) or "d0"
 
     @property
+    def shares(self) -> tuple[float, float, float]:
+        """Of the log-flops, for depth, width and resolution; (0.1, 0.8, 0.1) for dWr."""
+        total = (self.d + self.w + self.r) or 1.0
+        return self.d / total, self.w / total, self.r / total
+
+    @property
     def alpha(self) -> float:
         """Width's share of the log-flops (paper, section 5): 1 for w, 1/3 for dwr, 0 for dr."""
-        return self.w / ((self.d + self.w + self.r) or 1.0)
+        return self.shares[1]
 
     def multipliers(self, s: float) -> Multipliers:
         """Factors on d, w, g, r that multiply flops by about ``s``.
@@ -130,9 +137,35 @@ PAPER: dict[str, Strategy] = {
 """The paper's strategies by the paper's short names; group width follows width in all of them."""
 
 
+def by_factors(name: str, depth: float, width: float, resolution: float) -> Strategy:
+    """The strategy that multiplies depth, width and resolution so, at some scale.
+
+    A compound rule is printed by its factors; in shares of the log-flops the second paper's, too,
+    gives width the most, because width and resolution enter flops squared.
+
+    Raises:
+        InputError: a factor below 1.
+    """
+    if min(depth, width, resolution) < 1:
+        raise InputError(f"factors {depth:g}, {width:g}, {resolution:g} must be 1 or more")
+    d, w, r = (round(math.log(x), 4) for x in (depth, width**2, resolution**2))
+    return Strategy(name, d=d, w=w, g=w, r=r)
+
+
+COMPOUND: dict[str, Strategy] = {
+    "EfficientNet": by_factors("EfficientNet", 1.2, 1.1, 1.15),
+    "LACS-GPU": by_factors("LACS-GPU", 1.28, 1.17, 1.07),
+    "LACS-TPU": by_factors("LACS-TPU", 1.25, 1.17, 1.09),
+}
+"""Compound rules by the factors that Table 2 of the second paper prints."""
+NAMED: dict[str, Strategy] = {"dWr": PAPER["dWr"], **COMPOUND}
+"""What the grammar has names for."""
+
+
 def paper_strategy(name: str) -> Strategy:
-    """A strategy as the paper's figures name it: ``dWr``, or ``2/3`` for an alpha."""
-    return PAPER[name] if name in PAPER else alpha_strategy(name)
+    """A strategy as the papers name it: ``dWr``, ``LACS-GPU``, or ``2/3`` for an alpha."""
+    known = PAPER | COMPOUND
+    return known[name] if name in known else alpha_strategy(name)
 
 
 _LETTERS = re.compile(r"[dwgr]+")
@@ -140,13 +173,13 @@ _PART = re.compile(r"([dwgr])([0-9]+(?:\.[0-9]+)?)")
 
 
 def parse_strategy(text: str) -> Strategy:
-    """Read the authors' grammar: ``wr``, ``d1_w8_g8_r1``, ``d0.1_w0.8`` ..., or the alias ``dWr``.
+    """Read the authors' grammar: ``wr``, ``d1_w8_g8_r1``, ``d0.1_w0.8`` ..., or one of `NAMED`.
 
     Raises:
         InputError: the text is not in the grammar.
     """
-    if text == "dWr":
-        return PAPER["dWr"]
+    if text in NAMED:
+        return NAMED[text]
     if _LETTERS.fullmatch(text):
         pairs = [(letter, 1.0) for letter in text]
     else:

@@ -14,6 +14,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 from repro.arch import efficientnet_x, pieces
+from repro.arch.b0 import B0
 from repro.arch.network import MBStage, Network, ResStage
 from repro.arch.regnet import regnet_stages
 from repro.arch.rounding import tf_depth, tf_width
@@ -59,16 +60,6 @@ _RECOVERED_REGNETY = {
     "500MF": ((1, 4, 9, 3), (32, 88, 248, 688), 4, 224),
     "4GF": ((2, 6, 16, 2), (96, 192, 512, 1216), 32, 240),
 }
-# B0's stages: depth, width, expansion, kernel, stride.
-_B0 = (
-    (1, 16, 1, 3, 1),
-    (2, 24, 6, 3, 2),
-    (2, 40, 6, 5, 2),
-    (3, 80, 6, 3, 2),
-    (3, 112, 6, 5, 1),
-    (4, 192, 6, 5, 2),
-    (1, 320, 6, 3, 1),
-)
 _RESNET_DEPTHS = {
     "50": (3, 4, 6, 3),
     "101": (3, 4, 23, 3),
@@ -83,7 +74,7 @@ def _efficientnet(level: str) -> Network:
         f"EN-{level}",
         tuple(
             MBStage(tf_depth(d * depth), tf_width(w * width), e, k, s)
-            for depth, width, e, k, s in _B0
+            for depth, width, e, k, s in B0
         ),
         resolution=r,
         stem_width=tf_width(w * 32),

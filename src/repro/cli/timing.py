@@ -48,6 +48,9 @@ def time(
     ] = False,
     grid: Annotated[Text, _opt("A JSON list, as for `repro complexity --grid`.", "FILE")] = None,
     sweep: Annotated[Text, _opt("A named sweep, see above, or a file.", "NAME")] = None,
+    blocks_of: Annotated[
+        Text, _opt("Every block of a search space, and some networks: a block table.", "SPACE")
+    ] = None,
     chunk: Annotated[Text, _opt("Only part I of N parts that take equally long.", "I/N")] = None,
     minutes: Annotated[
         Number, _opt("Begin nothing that would end later than this.", "M", min=0)
@@ -106,6 +109,7 @@ def time(
       repro time EN-X-B0 timm/efficientnet_b0 --device cpu
       repro time --sweep laptop --out mine.jsonl
       repro time --sweep laptop --chunk 1/3 --dry-run
+      repro time --blocks-of efficientnet --threads 1 --out blocks.jsonl
     """
     from repro.records import Protocol
     from repro.runtime import jobs as j
@@ -113,10 +117,11 @@ def time(
 
     given = {**context.params, "batch": _batch(batch)}
     changes = {key: given[key] for key in Protocol.model_fields if given.get(key) is not None}
-    if sweep is not None:
-        if names or strategy or scale or grid:
-            raise InputError("--sweep brings its own networks; leave out NAME, --strategy, --grid")
-        tasks = j.named_sweep(sweep, changes)
+    if sweep is not None or blocks_of is not None:
+        if names or strategy or scale or grid or (sweep and blocks_of):
+            option = "--sweep" if blocks_of is None else "--blocks-of"
+            raise InputError(f"{option} brings its own networks; leave out all others")
+        tasks = j.named_sweep(sweep, changes) if sweep else _block_table(str(blocks_of), changes)
     else:
         first = [j.PeakJob] * peaks + [j.TrapJob] * traps
         ways = strategy or [], scale or []
@@ -188,6 +193,18 @@ def _tasks(
     if not tasks:
         raise InputError("give a NAME (`repro list` prints them), --grid FILE or --sweep NAME")
     return tasks
+
+
+def _block_table(name: str, changes: dict[str, Any]) -> list[Any]:
+    """The jobs of a block table: short ones, because there are hundreds."""
+    from repro.records import Protocol, checked
+    from repro.runtime.jobs import job, resolved
+    from repro.search.blocktable import to_time
+    from repro.search.space import space
+
+    short = {"min_time": 0.1, "rounds": 2}
+    protocol = resolved(checked(Protocol, {**short, **changes}, "protocol"))
+    return [job(net, protocol=protocol) for net in to_time(space(name), protocol.seed)]
 
 
 def plan_text(tasks: list[Any]) -> str:

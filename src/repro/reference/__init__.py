@@ -104,6 +104,8 @@ drawn_intensities = _loader("efficientnet_x_figure2_points.csv", DrawnIntensity)
 speedup_bars = _loader("efficientnet_x_figure3.csv", SpeedupBar)
 generation_bars = _loader("efficientnet_x_figure4.csv", GenerationBar)
 efficientnet_x_counts = _loader("efficientnet_x_complexity.csv", EfficientNetXRow)
+b0_space = _loader("accel_nasbench.csv", B0SpaceRow)
+b0_schedules = _loader("accel_nasbench_schedules.csv", B0ScheduleRow)
 public_accuracy = _loader("public_accuracy.csv", PublicAccuracy)
 
 

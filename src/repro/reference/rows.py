@@ -302,6 +302,54 @@ class GenerationBar(NamedTuple):
     speedup: Decimal
 
 
+class B0SpaceRow(NamedTuple):
+    """A network of EfficientNet-B0's own search space, trained once under a short schedule.
+
+    ``e``, ``k``, ``l``, ``se``: a digit for each of the seven stages: expansion, kernel, repeats,
+    squeeze-excite. Accuracies in percent; ``*_img_s`` images per second, ``*_ms`` milliseconds.
+    """
+
+    e: str
+    k: str
+    l: str  # noqa: E741 (the file's own name of it)
+    se: str
+    top1: Decimal
+    top5: Decimal
+    mmacs_as_counted_there: Decimal
+    mparams: Decimal
+    a100_img_s: Decimal | None
+    rtx3090_img_s: Decimal | None
+    tpuv2_img_s: Decimal | None
+    tpuv3_img_s: Decimal | None
+    zcu102_ms: Decimal | None
+    vck190_ms: Decimal | None
+
+
+class B0ScheduleRow(NamedTuple):
+    """A network of the same space, trained three times under each of two schedules.
+
+    ``long_1``: top-1 percent of the first seed; ``long_1_train_s``: seconds of its training.
+    """
+
+    e: str
+    k: str
+    l: str  # noqa: E741
+    se: str
+    mparams: Decimal
+    long_1: Decimal
+    long_1_train_s: Decimal
+    long_2: Decimal
+    long_2_train_s: Decimal
+    long_3: Decimal
+    long_3_train_s: Decimal
+    short_1: Decimal
+    short_1_train_s: Decimal
+    short_2: Decimal
+    short_2_train_s: Decimal
+    short_3: Decimal
+    short_3_train_s: Decimal
+
+
 class ScaledModel(NamedTuple):
     """A network as the authors' own scaling code makes and counts it.
 

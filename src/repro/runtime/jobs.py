@@ -28,6 +28,7 @@ import psutil
 import yaml
 
 from repro.arch import PAPER, Network, Strategy, alpha_strategy, get, parse_strategy, scale
+from repro.arch.strategy import COMPOUND
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
@@ -206,8 +207,8 @@ def _set_fields(item: Any) -> dict[str, Any]:
 
 @cache
 def _short_names() -> dict[str, Strategy]:
-    """The paper's strategies by their grammar, alpha 2/3 among them."""
-    known = [*PAPER.values(), alpha_strategy("2/3", "alpha=2/3")]
+    """The papers' strategies by their grammar, alpha 2/3 among them."""
+    known = [*PAPER.values(), *COMPOUND.values(), alpha_strategy("2/3", "alpha=2/3")]
     return {strategy.grammar: strategy for strategy in known}
 
 

@@ -67,6 +67,13 @@ def _copy(elements: int) -> Layer:
 
 def layers(net: Network) -> Iterator[Layer]:
     """Every conv and linear layer in order, squeeze-excite's two as one, and copies."""
+    for repeats, part in parts(net):
+        for _ in range(repeats):
+            yield from part
+
+
+def parts(net: Network) -> Iterator[tuple[int, list[Layer]]]:
+    """Layers by the stem, each kind of block, and what follows; with how often they run."""
 
     def conv(
         width_in: int,
@@ -97,45 +104,47 @@ def layers(net: Network) -> Iterator[Layer]:
         pooled = width * (size**2 + out_size(size, 2) ** 2) if net.stem == "conv7_pool" else 0
         kernel = 3 if net.stem == "conv3" else 7
         extra, more = (pooled, pooled), int(pooled > 0)
-        yield conv(net.in_channels, width, inner, size, kernel, extra=extra, more=more)
+        yield 1, [conv(net.in_channels, width, inner, size, kernel, extra=extra, more=more)]
         if pooled:
             size = out_size(size, 2)
     for b, repeats in blocks(net):
-        for _ in range(repeats):
-            if b.space_to_depth:
-                inner, size = size, out_size(size, 2)
-                yield conv(b.in_width, b.space_to_depth, inner, size, 2)
-            if b.space_to_batch > 1:
-                yield _copy(b.in_width * size**2)
-            inner, size = size, out_size(size, b.stride)
-            mid, out = b.mid_width * size**2, b.out_width * size**2
-            if b.expand:
-                yield conv(b.in_width, b.mid_width, inner, inner)
-            # Squeeze-excite: read to pool; and, unless fused, read and write to multiply.
-            extra, more = ((mid, 3 * mid), 2) if b.se_width else ((0, 0), 0)
-            yield conv(
-                b.spatial_in, b.mid_width, inner, size, b.kernel, b.groups, extra=extra, more=more
-            )
-            if b.se_width:
-                weights, vectors = 2 * b.mid_width * b.se_width, b.mid_width + b.se_width
-                yield Layer(weights, weights, vectors, vectors, operations=4)
-            if b.skip == "projection":
-                yield conv(b.in_width, b.out_width, inner, size, act=False)
-            # The addition: read the shortcut; and, unless fused, read and write the branch.
-            extra, more = ((out, 3 * out), 1) if b.skip != "none" else ((0, 0), 0)
-            last = not b.linear
-            yield conv(b.mid_width, b.out_width, size, size, act=last, extra=extra, more=more)
-            if b.space_to_batch > 1:
-                yield _copy(out)
+        part = []
+        if b.space_to_depth:
+            inner, size = size, out_size(size, 2)
+            part.append(conv(b.in_width, b.space_to_depth, inner, size, 2))
+        if b.space_to_batch > 1:
+            part.append(_copy(b.in_width * size**2))
+        inner, size = size, out_size(size, b.stride)
+        mid, out = b.mid_width * size**2, b.out_width * size**2
+        if b.expand:
+            part.append(conv(b.in_width, b.mid_width, inner, inner))
+        # Squeeze-excite: read to pool; and, unless fused, read and write to multiply.
+        extra, more = ((mid, 3 * mid), 2) if b.se_width else ((0, 0), 0)
+        part.append(
+            conv(b.spatial_in, b.mid_width, inner, size, b.kernel, b.groups, extra=extra, more=more)
+        )
+        if b.se_width:
+            weights, vectors = 2 * b.mid_width * b.se_width, b.mid_width + b.se_width
+            part.append(Layer(weights, weights, vectors, vectors, operations=4))
+        if b.skip == "projection":
+            part.append(conv(b.in_width, b.out_width, inner, size, act=False))
+        # The addition: read the shortcut; and, unless fused, read and write the branch.
+        extra, more = ((out, 3 * out), 1) if b.skip != "none" else ((0, 0), 0)
+        last = not b.linear
+        part.append(conv(b.mid_width, b.out_width, size, size, act=last, extra=extra, more=more))
+        if b.space_to_batch > 1:
+            part.append(_copy(out))
+        yield repeats, part  # those after the first have its map: their stride is 1
         width = b.out_width
     if net.is_piece:
         return
+    head = []
     if net.head_width:
-        yield conv(width, net.head_width, size, size)
+        head.append(conv(width, net.head_width, size, size))
         width = net.head_width
     features = width * size**2
     weights, extra = width * net.num_classes, (features, features)
-    yield Layer(weights, weights, width, net.num_classes, extra=extra, operations=2)
+    yield 1, [*head, Layer(weights, weights, width, net.num_classes, extra=extra, operations=2)]
 
 
 def kernel_count(net: Network) -> int:
@@ -151,7 +160,10 @@ class Cost(NamedTuple):
 
 
 def layer_cost(layer: Layer, batch: int, dtype: Dtype, mode: Mode, fusion: Fusion) -> Cost:
-    """One layer's operations and bytes for a whole batch, by the model at the top of this file."""
+    """One layer's operations and bytes for a whole batch, by the model at the top of this file.
+
+    Works on a `Layer` of arrays, too: many layers at once.
+    """
     training = mode != "infer"
     maps = layer.read + layer.written
     passes = layer.extra[0] if fusion == "all" else layer.extra[1]
@@ -163,7 +175,7 @@ def layer_cost(layer: Layer, batch: int, dtype: Dtype, mode: Mode, fusion: Fusio
         maps += 2 * (layer.read + layer.written)
         passes = 3 * passes + layer.written * layer.norm
     element = BYTES[dtype]
-    traffic = float(element * (maps * batch + passes * batch + layer.weights))
+    traffic = 1.0 * element * (maps * batch + passes * batch + layer.weights)
     if training:
         traffic += layer.weights * (element + 4)
     if mode == "step":

@@ -1,0 +1,272 @@
+"""Which dimension to scale first: both papers' rules in one set of coordinates, and their regrets.
+
+Sources: Fast and Accurate Model Scaling, sections 5 and 6 (errors, minutes); Searching for Fast
+Model Families on Datacenter Accelerators, Tables 2, 3 and 6. Errors are ImageNet top-1 in percent;
+one multiply-add is one flop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from repro import reference
+from repro.arch import PAPER, get
+from repro.arch.efficientnet_x import coefficients
+from repro.arch.strategy import COMPOUND, paper_strategy
+from repro.runtime.roofline import Fusion
+from repro.search.accuracy import Form, Surface, built
+from repro.search.candidates import Rule, Scaler
+from repro.search.latency import Additive, budget, priced, roofline
+from repro.search.scaling import affordable, grid, of_b0, regret, shares
+
+FORMS: tuple[Form, ...] = ("quadratic", "norm", "product")
+RULES = ("w", "dWr", "2/3", "dw", "dwr", "EfficientNet", "LACS-GPU", "LACS-TPU", "d", "r")
+"""In the order of tables."""
+LEVELS = ("B2", "B3", "B4")
+"""Whose costs the regrets are at: beyond them the best networks lie outside of what is known."""
+DEVICES = ("V100", "TPUv3", "A100", "H100", "CPU")
+DRAWS, SEED = 200, 0
+INTERVAL = (5, 95)
+
+
+def scaler(base: str = "EN-B0", rounding: Rule | None = None) -> Scaler:
+    """EN-B0, or a relative, to be scaled."""
+    return of_b0(get(base), rounding)
+
+
+@cache
+def costs(devices: tuple[str, ...] = DEVICES, batch: int = 128) -> dict[str, Additive]:
+    """What a network is charged: flops, acts, and seconds on the rooflines of devices."""
+    return {what: budget(what) for what in ("flops", "acts")} | {
+        device: roofline(device, batch) for device in devices
+    }
+
+
+# ---------------------------------------------------------------------------- rules
+
+
+def rule_shares() -> pd.DataFrame:
+    """Shares of the log-flops that every rule gives to depth, width and resolution.
+
+    Of the second paper's builder, whose levels follow no one rule, each level by itself.
+    """
+    rows = [
+        ("first paper", name, *PAPER[name].shares) for name in ("w", "dWr", "dw", "dwr", "d", "r")
+    ]
+    rows += [("first paper", "2/3", *paper_strategy("2/3").shares)]
+    rows += [("second paper", name, *rule.shares) for name, rule in COMPOUND.items()]
+    for family in ("EN-X", "EN-X-GPU", "EN-X-TPU"):
+        for level in range(1, 8):
+            c = coefficients(f"{family}-B{level}")
+            factors = (c.depth, c.width, c.resolution / 224)
+            rows.append(("builder", f"{family}-B{level}", *shares(factors)))
+    return pd.DataFrame(rows, columns=["source", "rule", "d", "w", "r"])
+
+
+# ---------------------------------------------------------------------------- published points
+
+
+def minutes() -> pd.DataFrame:
+    """Published errors with the minutes of an epoch; where not drawn, between Figure 2's points.
+
+    estimated: the minutes are interpolated, on logarithmic axes, by flops along the same curve.
+    """
+    drawn: dict[tuple[str, str], list[tuple[float, float]]] = {}
+    for p in reference.runtime_points():
+        curve = drawn.setdefault((p.base, p.strategy), [])
+        curve.append((float(p.gflops), float(p.epoch_minutes_8xv100)))
+    rows = []
+    for q in reference.figure_points():
+        known, flops = q.epoch_minutes_8xv100, float(q.gflops)
+        found = (
+            float(known) if known is not None else _between(drawn.get((q.base, q.strategy)), flops)
+        )
+        error = float(q.top1_error_percent)
+        rows.append((q.base, q.strategy, q.scale, flops, error, found, known is None))
+    for o in reference.original_curve():
+        error, found = float(o.top1_error_percent), float(o.epoch_minutes_8xv100)
+        rows.append(("EN-B0", "EfficientNet", np.nan, float(o.gflops), error, found, False))
+    names = ["base", "strategy", "s", "flops", "error", "minutes", "estimated"]
+    frame = pd.DataFrame(rows, columns=names).dropna(subset=["minutes"])
+    return frame.groupby(["base", "strategy", "flops"], sort=False, as_index=False).first()
+
+
+def _between(curve: Iterable[tuple[float, float]] | None, flops: float) -> float:
+    points = sorted(curve or ())
+    if not points or not points[0][0] <= flops * 1.001 <= points[-1][0] * 1.002:
+        return float("nan")
+    return float(np.exp(np.interp(np.log(flops), *np.log(points).T)))
+
+
+def at_equal(what: Literal["minutes", "flops"] = "minutes") -> pd.DataFrame:
+    """Error of every curve at equal minutes (or flops, G), by base; between published points.
+
+    At the most of it that all curves of a base reach, on a logarithmic axis.
+    """
+    rows, frame = [], minutes()
+    curves = frame[frame.groupby(["base", "strategy"]).transform("size") > 1]
+    most = curves.groupby(["base", "strategy"])[what].max().groupby("base").min()
+    for (base, strategy), curve in curves.groupby(["base", "strategy"], sort=False):
+        points, limit = curve.sort_values(what), float(most[base])
+        error = float(np.interp(np.log(limit), np.log(points[what]), points.error))
+        rows.append((base, strategy, limit, error))
+    frame = pd.DataFrame(rows, columns=["base", "strategy", what, "error"])
+    return frame.sort_values(["base", "error"], kind="stable").reset_index(drop=True)
+
+
+# ---------------------------------------------------------------------------- one judges the other
+
+
+def judged(forms: Sequence[Form] = FORMS, fusion: Fusion = "all") -> pd.DataFrame:
+    """The second paper's families by the first paper's surfaces, and on rooflines.
+
+    V100, TPUv3: least milliseconds for 128 images; inside: the surfaces know such a network.
+    """
+    base, rows = get("EN-X-B0"), []
+    times = {d: roofline(d, fusion=fusion) for d in ("V100", "TPUv3")}
+    for level in range(8):
+        for family in ("EN-X", "EN-X-GPU", "EN-X-TPU"):
+            net = get(f"{family}-B{level}")
+            factors = built(net, base)
+            fits = {f: Surface.fit(f) for f in forms}
+            errors = {f: float(s.error(*factors, extrapolate=True)) for f, s in fits.items()}
+            known = bool(next(iter(fits.values())).inside(*factors))
+            ms = {d: 1e3 * cost(net) for d, cost in times.items()}
+            phi = {f"phi, {d}": cost.phi(net) for d, cost in times.items()}
+            rows.append(
+                {"level": f"B{level}", "family": family, "inside": known} | errors | ms | phi
+            )
+    return pd.DataFrame(rows)
+
+
+# ---------------------------------------------------------------------------- regret
+
+
+def regrets(
+    rounding: Rule | None = None,
+    rules: Sequence[str] = RULES,
+    levels: Sequence[str] = LEVELS,
+    charges: Mapping[str, Additive] | None = None,
+    forms: Sequence[Form] = FORMS,
+    draws: int = DRAWS,
+) -> pd.DataFrame:
+    """What each rule loses against the best known network at equal cost, in points.
+
+    One row a cost, level, surface and rule: the budget is what EfficientNet of the level costs.
+    low, high: of the bootstrap; gap, gap_low, gap_high: the same of the difference from dWr. used:
+    the part of the budget that the rule's largest network takes; d, w, r: its factors as built.
+    """
+    start, rows = scaler(rounding=rounding), []
+    strategies = [paper_strategy(name) for name in rules]
+    for form in forms:
+        surface = Surface.fit(form)
+        candidates, drawn = grid(start, surface), surface.bootstrap(SEED, draws)
+        for name, cost in (charges or costs()).items():
+            for level in levels:
+                target = cost(get(f"EN-{level}"))
+                lost = regret(candidates, strategies, target, surface, cost, drawn)
+                reference_column = list(rules).index("dWr")
+                gaps = lost.draws - lost.draws[:, [reference_column]]
+                bands = (np.percentile(x, INTERVAL, axis=0) for x in (lost.draws, gaps))
+                (low, high), (gap_low, gap_high) = bands
+                for i, rule in enumerate(rules):
+                    gap = lost.values[i] - lost.values[reference_column]
+                    rows.append(
+                        {
+                            "cost": name,
+                            "level": level,
+                            "surface": form,
+                            "rule": rule,
+                            "regret": lost.values[i],
+                            "low": low[i],
+                            "high": high[i],
+                            "gap": gap,
+                            "gap_low": gap_low[i],
+                            "gap_high": gap_high[i],
+                            "inside": bool(lost.inside[i]),
+                            "used": float(lost.networks[i].cost(cost)[0]) / target,
+                            "d": float(lost.networks[i].built.depth[0]),
+                            "w": float(lost.networks[i].built.width[0]),
+                            "r": float(lost.networks[i].built.resolution[0]),
+                        }
+                    )
+    return pd.DataFrame(rows)
+
+
+# ---------------------------------------------------------------------------- what decides
+
+
+def phase(
+    level: str = "B3",
+    balances: Sequence[float] = tuple(np.geomspace(1e-4, 10, 26)),
+    forms: Sequence[Form] = FORMS,
+    draws: int = 0,
+) -> pd.DataFrame:
+    """The best shares where an act costs one and a flop so much, without rounding.
+
+    The budget is what EfficientNet of the level costs. phi: share of the cost that flops are
+    charged for, of the base and of the best; edge: the best lies on the hull of what is known.
+    """
+    start, rows = scaler(rounding="none"), []
+    for form in forms:
+        surface = Surface.fit(form)
+        surfaces = (surface, *surface.bootstrap(SEED, draws))
+        candidates = grid(start, surface, 60)
+        for flop in balances:
+            cost = priced("a balance", flop, 1.0)
+            target = cost(get(f"EN-{level}"))
+            for draw, one in enumerate(surfaces):
+                some, errors = affordable(candidates, target, one, cost)
+                best = [float(x[0]) for x in some.built]
+                d, w, r = shares(best)
+                phi, base_phi = float(some[0].phi(cost)[0]), cost.phi(start.base)
+                rows.append((level, form, draw, flop, base_phi, phi, d, w, r, float(errors[0])))
+    names = ["level", "surface", "draw", "flop", "phi_base", "phi", "d", "w", "r", "error"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def device_phi(networks: Sequence[str], charges: Mapping[str, Additive]) -> pd.DataFrame:
+    """The share of networks' time that flops are charged for, on devices."""
+    rows = [(d, n, cost.phi(get(n))) for d, cost in charges.items() for n in networks]
+    return pd.DataFrame(rows, columns=["device", "network", "phi"])
+
+
+def flat(
+    level: str = "B4",
+    device: str = "V100",
+    within: float = 0.12,
+    forms: Sequence[Form] = FORMS,
+    rounding: Rule | None = None,
+) -> pd.DataFrame:
+    """The best network at a level's cost, and the ranges of those within so many points of it."""
+    start, cost, rows = scaler(rounding=rounding), roofline(device), []
+    for form in forms:
+        surface = Surface.fit(form)
+        target = cost(get(f"EN-{level}"))
+        some, errors = affordable(grid(start, surface), target, surface, cost)
+        alike = some[errors <= errors[0] + within].built
+        rows.append(
+            {"level": level, "device": device, "surface": form, "error": errors[0]}
+            | {k: float(v[0]) for k, v in some.built._asdict().items()}
+            | dict(zip(("d", "w", "r"), shares([float(x[0]) for x in some.built]), strict=True))
+            | {f"{k}_low": float(v.min()) for k, v in alike._asdict().items()}
+            | {f"{k}_high": float(v.max()) for k, v in alike._asdict().items()}
+        )
+    return pd.DataFrame(rows)
+
+
+def by_rounding(
+    levels: Sequence[str] = ("B1", *LEVELS), device: str = "V100", form: Form = "norm"
+) -> pd.DataFrame:
+    """The best network of each level under each rounding rule: what rounding up does to depth."""
+    frames = [
+        flat(level, device, forms=[form], rounding=rule).assign(rounding=rule)
+        for rule in ("up", "nearest", "none")
+        for level in levels
+    ]
+    return pd.concat(frames, ignore_index=True)

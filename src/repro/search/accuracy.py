@@ -1,0 +1,299 @@
+"""Accuracy as an explicit function, with the error that it makes on what it has not seen.
+
+Sources: the top-1 errors that Fast and Accurate Model Scaling plots (Figures 1 and 4 to 8), all
+of one recipe.
+
+`Surface` says the error of EfficientNet-B0 with other depth, width and resolution. Its factors are
+those of the network **as built**: the builder rounds repeats up in every stage, so that a nominal
+depth of 1.1 makes 23 blocks of 16.
+
+    Surface.fit("norm").error(1.4, 1.2, 1.1)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import combinations_with_replacement
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import least_squares
+from scipy.spatial import Delaunay
+
+from repro import reference
+from repro.arch import Network, get
+from repro.errors import InputError, did_you_mean
+from repro.evidence import printed
+
+Array = NDArray[np.float64]
+Form = Literal["quadratic", "norm", "product", "additive"]
+FORMS: tuple[Form, ...] = ("quadratic", "norm", "product", "additive")
+"""The first two fit best and are shown together; the simpler two dissent."""
+BASE = "EN-B0"
+
+
+class Factors(NamedTuple):
+    """A network's depth, width and resolution over those of its base."""
+
+    depth: float
+    width: float
+    resolution: float
+
+
+class Point(NamedTuple):
+    """A published top-1 error in percent, of a scaled EN-B0, and the curve that it is drawn on."""
+
+    curve: str
+    factors: Factors
+    error: float
+
+
+def built(net: Network, base: Network) -> Factors:
+    """Factors of a network as built: blocks, geometric mean of the stages' widths, pixels a side.
+
+    Raises:
+        InputError: another number of stages than the base has.
+    """
+    if len(net.stages) != len(base.stages):
+        raise InputError(
+            f"{net.name} has {len(net.stages)} stages, its base {base.name} {len(base.stages)}; "
+            "factors need the same number"
+        )
+    blocks, of_base = (sum(stage.depth for stage in n.stages) for n in (net, base))
+    ratios = [a.width / b.width for a, b in zip(net.stages, base.stages, strict=True)]
+    width = float(np.exp(np.mean(np.log(ratios))))
+    return Factors(blocks / of_base, width, net.resolution / base.resolution)
+
+
+@cache
+def points() -> tuple[Point, ...]:
+    """Published errors of scaled EN-B0; B0 itself, drawn on every curve, stands once, as "base"."""
+    drawn = [
+        (p.strategy, printed.network(p.base, p.strategy, p.scale), p.top1_error_percent)
+        for p in reference.figure_points()
+        if p.base == BASE
+    ]
+    drawn += [
+        ("EfficientNet", get(f"EN-{p.model}"), p.top1_error_percent)
+        for p in reference.original_curve()
+    ]
+    base = get(BASE)
+    found: dict[tuple[Factors, float], Point] = {}
+    for curve, net, error in drawn:
+        factors, value = built(net, base), float(error)
+        own = "base" if factors == (1, 1, 1) else curve
+        found.setdefault((factors, value), Point(own, factors, value))
+    return tuple(found.values())
+
+
+@cache
+def printed_spread() -> float:
+    """Spread of one network's error, points: root mean square of those printed at 200 epochs."""
+    spreads = [float(r.spread_2x) for r in reference.table_rows() if r.spread_2x is not None]
+    return float(np.sqrt(np.mean(np.square(spreads))))
+
+
+# ---------------------------------------------------------------------------- forms
+
+
+def _logs(form: Form, weights: Array, logs: Array) -> Array:
+    """Logarithm of the error by a form's weights, from logarithms of factors (n, 3)."""
+    if form == "quadratic":
+        return np.asarray(_terms(logs) @ weights)
+    floor = np.exp(weights[0])
+    if form == "product":
+        return np.asarray(np.log(floor + np.exp(weights[1] - logs @ np.exp(weights[2:]))))
+    parts = weights[1:4] - logs * np.exp(weights[4:7])  # logarithms of a_i x_i^-p_i
+    q = np.exp(weights[7]) if form == "norm" else 1.0
+    return np.asarray(np.log(floor + np.exp(np.logaddexp.reduce(q * parts, axis=1) / q)))
+
+
+def _terms(logs: Array) -> Array:
+    """1, logarithms, and their products in pairs: (n, 3) give (n, 10)."""
+    pairs = [logs[:, i] * logs[:, j] for i, j in combinations_with_replacement(range(3), 2)]
+    return np.column_stack([np.ones(len(logs)), logs, *pairs])
+
+
+STARTS: dict[Form, list[list[float]]] = {
+    "norm": [[2.5, 1, 1, 1, -0.5, -0.5, -0.5, q] for q in (-1.0, 0.0, 1.0)],
+    "product": [[2.5, 2, -0.5, -0.5, -0.5]],
+    "additive": [[2.5, 1, 1, 1, -0.5, -0.5, -0.5]],
+}
+"""Logarithms of: floor; amounts a; powers p of depth, width, resolution; power q of the norm."""
+
+
+TETHER = 0.01
+"""Points of error that a weight of 1 counts as: where points determine none, none runs away."""
+
+
+def _fitted(
+    form: Form, logs: Array, errors: Array, start: Array | None = None, curves: Array | None = None
+) -> Array:
+    """Weights of a form by least squares: of the error, or of its logarithm where quadratic.
+
+    Args:
+        start: of the search for the least, where one is known. curves: weight of each point.
+    """
+    root = np.sqrt(np.ones(len(errors)) if curves is None else curves)
+    if form == "quadratic":
+        least = np.linalg.lstsq(root[:, None] * _terms(logs), root * np.log(errors), rcond=None)
+        return np.asarray(least[0])
+    starts = [start] if start is not None else [np.array(s, dtype=float) for s in STARTS[form]]
+
+    def off(weights: Array) -> Array:
+        with np.errstate(all="ignore"):
+            away = root * (np.exp(_logs(form, weights, logs)) - errors)
+        return np.nan_to_num(np.append(away, TETHER * weights), nan=1e3, posinf=1e3)
+
+    found = [least_squares(off, s, method="lm", max_nfev=2000) for s in starts]
+    return np.asarray(min(found, key=lambda fit: fit.cost).x)
+
+
+# ---------------------------------------------------------------------------- surface
+
+
+@dataclass(frozen=True)
+class Surface:
+    """Top-1 error of EfficientNet-B0 by its factors as built, fitted to published points.
+
+    Attributes:
+        form: see `FORMS`. weights: its parameters. points: what it is fitted to.
+        residual: root mean square of what the fit leaves, in percentage points.
+        held_out: the same for whole curves that the fit has not seen, one left out at a time; B0,
+            which is on all of them, stays.
+        worst: the largest of these errors.
+        one_out: as `held_out`, for single networks left out.
+    """
+
+    form: Form
+    weights: tuple[float, ...]
+    points: tuple[Point, ...]
+    residual: float
+    held_out: float
+    worst: float
+    one_out: float
+
+    @classmethod
+    def fit(cls, form: Form = "quadratic") -> Surface:
+        """The fit of one form to all published points of EN-B0; made once.
+
+        Raises:
+            InputError: an unknown form.
+        """
+        if form not in FORMS:
+            near = did_you_mean(str(form), FORMS)
+            raise InputError(f"unknown form {form!r}.{near} Forms: {', '.join(FORMS)}")
+        return _surface(form)
+
+    def inside(
+        self, depth: ArrayLike, width: ArrayLike, resolution: ArrayLike
+    ) -> NDArray[np.bool_]:
+        """Whether factors lie in the convex hull, in logarithms, of the published networks'."""
+        logs, shape = _log_factors(depth, width, resolution)
+        return np.asarray(_hull().find_simplex(logs, tol=1e-9) >= 0).reshape(shape)
+
+    def error(
+        self,
+        depth: ArrayLike,
+        width: ArrayLike,
+        resolution: ArrayLike,
+        extrapolate: bool = False,
+    ) -> Array:
+        """Top-1 error in percent; factors may be arrays, which are broadcast.
+
+        Args:
+            extrapolate: answer outside of the hull too; which answers those are, `inside` says.
+
+        Raises:
+            InputError: factors outside of the hull, or not finite and positive.
+        """
+        logs, shape = _log_factors(depth, width, resolution)
+        if not extrapolate:
+            outside = _hull().find_simplex(logs, tol=1e-9) < 0
+            if outside.any():
+                d, w, r = np.exp(logs[np.argmax(outside)])
+                raise InputError(
+                    f"depth x {d:.3g}, width x {w:.3g}, resolution x {r:.3g} is outside of what "
+                    "was published of EN-B0; extrapolate=True answers nevertheless"
+                )
+        return np.exp(_logs(self.form, np.array(self.weights), logs)).reshape(shape)
+
+    def of(self, net: Network, extrapolate: bool = False) -> float:
+        """Top-1 error of a scaled EN-B0, or as far as the surface can tell of its relatives."""
+        return float(self.error(*built(net, get(BASE)), extrapolate=extrapolate))
+
+    def bootstrap(self, seed: int, n: int) -> tuple[Surface, ...]:
+        """Surfaces that other trainings of other curves could have given.
+
+        What is independent is drawn anew: each curve's weight in the fit, exponentially (the
+        Bayesian bootstrap: no curve is ever wholly absent, and so no direction undetermined), and
+        each point's error, with the printed spread. Held-out errors stay those of this fit.
+        """
+        draw = np.random.default_rng(seed)
+        logs, errors = _arrays(self.points)
+        names, curve = np.unique([p.curve for p in self.points], return_inverse=True)
+        start, found = np.array(self.weights), []
+        for _ in range(n):
+            weights = draw.exponential(size=len(names))[curve]
+            trained = errors + draw.normal(0, printed_spread(), len(errors))
+            fit = _fitted(self.form, logs, trained, start, weights)
+            drawn = (
+                p._replace(error=e) for p, e in zip(self.points, trained.tolist(), strict=True)
+            )
+            found.append(replace(self, weights=tuple(fit.tolist()), points=tuple(drawn)))
+        return tuple(found)
+
+
+def _log_factors(*factors: ArrayLike) -> tuple[Array, tuple[int, ...]]:
+    """Logarithms of broadcast factors as (n, 3), and the shape they had."""
+    values = np.broadcast_arrays(*(np.asarray(f, dtype=float) for f in factors))
+    flat = np.stack([v.ravel() for v in values], axis=1)
+    bad = ~(np.isfinite(flat) & (flat > 0))
+    if bad.any():
+        raise InputError(f"factor {flat[bad][0]:g} is not allowed; finite positive ones are")
+    return np.log(flat), values[0].shape
+
+
+def _arrays(of: Sequence[Point]) -> tuple[Array, Array]:
+    """Logarithms of factors (n, 3), and errors (n,)."""
+    return np.log([p.factors for p in of]), np.array([p.error for p in of])
+
+
+@cache
+def _hull() -> Delaunay:
+    return Delaunay(np.unique(_arrays(points())[0], axis=0))
+
+
+@cache
+def _surface(form: Form) -> Surface:
+    logs, errors = _arrays(points())
+    weights = _fitted(form, logs, errors)
+
+    def unseen(groups: Sequence[object]) -> Array:
+        """What fits leave of a group that they have not seen, for each group but the base."""
+        away = []
+        for group in dict.fromkeys(groups):
+            if group != "base":
+                out = np.array([g == group for g in groups])
+                others = _fitted(form, logs[~out], errors[~out], weights)
+                away.append(np.exp(_logs(form, others, logs[out])) - errors[out])
+        return np.concatenate(away)
+
+    curves = unseen([p.curve for p in points()])
+    return Surface(
+        form,
+        tuple(weights.tolist()),
+        points(),
+        residual=rms(np.exp(_logs(form, weights, logs)) - errors),
+        held_out=rms(curves),
+        worst=float(abs(curves).max()),
+        one_out=rms(unseen([p.factors for p in points()])),
+    )
+
+
+def rms(values: Array) -> float:
+    """Root mean square."""
+    return float(np.sqrt(np.mean(values**2)))

@@ -1,0 +1,258 @@
+"""What a network costs, whoever says so: one signature, from a description to seconds.
+
+A roofline, fitted prices, a table of measured blocks, a measurement, or a plain budget of flops,
+acts, params or memory. Where the cost adds up over layers (`Additive`), thousands of networks are
+charged at once as arrays, and the bill says how much of it the flops ask for: `Additive.phi`.
+
+    roofline("V100").phi(get("EN-B0"))     # on a V100's roofline nearly nothing is left of flops
+    budget("acts")(get("EN-B0"))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repro.arch import Network
+from repro.errors import InputError, did_you_mean
+from repro.prices.law import UNITS, published
+from repro.prices.law import Mode as PriceMode
+from repro.records import Dtype, Mode, Protocol
+from repro.runtime.roofline import (
+    BYTES,
+    Fusion,
+    Layer,
+    Peaks,
+    device_peaks,
+    known_devices,
+    layer_cost,
+    parts,
+)
+
+Array = NDArray[np.float64]
+Latency = Callable[[Network], float]
+"""Seconds of a network for one batch, or what a plain budget counts."""
+Quantity = Literal["flops", "acts", "params", "memory"]
+QUANTITIES: tuple[Quantity, ...] = ("flops", "acts", "params", "memory")
+BATCH = 128
+"""Images at once, as the second paper times."""
+KEPT, STATE = 4.5, 12
+"""Training keeps about so many times the acts, and so many bytes a parameter: weights, gradients
+and momentum in single precision; as `repro.runtime.estimates` has it."""
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Layers of one network or of many, as one array.
+
+    Attributes:
+        counts: (8, layers) or (8, networks, layers); along the first axis what a `Layer` has,
+            ``extra`` taking two places.
+    """
+
+    counts: Array
+
+    @classmethod
+    def of(cls, layers: Iterable[Layer]) -> Layers:
+        """Of one network."""
+        rows = [(x.macs, x.weights, x.read, x.written, x.norm, x.act, *x.extra) for x in layers]
+        return cls(np.array(rows, float).T)
+
+    @property
+    def layer(self) -> Layer:
+        """The same as a `Layer` of arrays, as `repro.runtime.roofline.layer_cost` takes it."""
+        *first, fused, apart = self.counts
+        return Layer(*first, extra=(fused, apart))  # type: ignore[arg-type]
+
+    @property
+    def flops(self) -> Array:
+        """As the first paper counts them: layers without batch norm add biases."""
+        return np.asarray(self.counts[0] + self._biases)
+
+    @property
+    def params(self) -> Array:
+        """Weights, and biases, or a scale and a shift for each channel."""
+        macs, weights, _, written, norm, *_ = self.counts
+        pixels = np.ones_like(macs)
+        np.divide(macs, weights, where=weights > 0, out=pixels)
+        return np.asarray(weights + self._biases + 2 * norm * written / pixels)
+
+    @property
+    def outputs(self) -> Array:
+        """Of layers with weights: convs and the classifier."""
+        return np.asarray(self.counts[3] * (self.counts[1] > 0))
+
+    @property
+    def acts(self) -> Array:
+        """As the first paper counts them: outputs, those of a max-pool after a conv too."""
+        _, _, _, written, norm, _, fused, _ = self.counts
+        return np.asarray(self.outputs + np.maximum(fused - written, 0) * norm)
+
+    @property
+    def _biases(self) -> Array:
+        _, weights, _, written, norm, *_ = self.counts
+        return np.asarray(written * (weights > 0) * (1 - norm))
+
+
+@dataclass(frozen=True)
+class Additive:
+    """A cost that adds up over layers.
+
+    Attributes:
+        name: as tables show it. unit: "s", or what a plain budget counts.
+        bill: of layers, what their flops ask for and what everything else does, each like them.
+        constant: charged once.
+    """
+
+    name: str
+    unit: str
+    bill: Callable[[Layers], tuple[Array, Array]]
+    constant: float = 0.0
+
+    def charged(self, net: Network) -> tuple[float, float]:
+        """The whole cost of a network, and the part of it that its flops ask for."""
+        found = list(parts(net))
+        times = np.repeat([float(n) for n, _ in found], [len(part) for _, part in found])
+        by_flops, rest = self.bill(Layers.of(layer for _, part in found for layer in part))
+        flops = float(by_flops @ times)
+        return flops + float(rest @ times) + self.constant, flops
+
+    def __call__(self, net: Network) -> float:
+        return self.charged(net)[0]
+
+    def phi(self, net: Network) -> float:
+        """The share of the cost that flops are charged for.
+
+        Equal to the derivative of its logarithm by that of the price of a flop: 1 where only
+        flops cost, 0 where they are free.
+        """
+        whole, flops = self.charged(net)
+        return flops / whole
+
+
+def roofline(
+    device: str | Peaks,
+    batch: int = BATCH,
+    dtype: Dtype | None = None,
+    mode: Mode = "infer",
+    fusion: Fusion = "all",
+) -> Additive:
+    """Least seconds of a batch: each layer at the slower of its two limits.
+
+    Args:
+        device: in the table of devices, or rates. dtype: by default its fastest.
+        fusion: see `repro.runtime.roofline`; "all" ranks networks best among the measured ones.
+
+    Raises:
+        InputError: an unknown device, or none of its rates in this dtype.
+    """
+    peaks = device_peaks(device) if isinstance(device, str) else device
+    kind = dtype or peaks.fastest
+    rate, bandwidth = peaks.of(kind), peaks.bandwidth
+
+    def bill(layers: Layers) -> tuple[Array, Array]:
+        work, moved = layer_cost(layers.layer, batch, kind, mode, fusion)
+        compute, memory = np.asarray(work / rate), np.asarray(moved / bandwidth)
+        bound = compute >= memory
+        return compute * bound, memory * ~bound
+
+    return Additive(peaks.name, "s", bill)
+
+
+def priced(name: str, flop: float, act: float, constant: float = 0.0, batch: int = 1) -> Additive:
+    """Seconds of a batch by prices: of a flop, of an act (pooling apart), and of an image."""
+
+    def bill(layers: Layers) -> tuple[Array, Array]:
+        return batch * flop * layers.flops, batch * act * layers.outputs
+
+    return Additive(name, "s", bill, batch * constant)
+
+
+def fitted(
+    device: str, batch: int = BATCH, mode: PriceMode = "infer", compiled: bool = False
+) -> Additive:
+    """Seconds of a batch by the two prices fitted to what others have timed.
+
+    Args:
+        device: or a setting by its full name, as in `repro.prices.published`. Of several settings
+            the one of least held-out error; compiled, or not, where there is no other.
+
+    Raises:
+        InputError: nothing is fitted for it.
+    """
+    prices = published("two prices")
+    fits = [p for p in prices if device == p.setting] or [
+        p for p in prices if (device, mode) == (p.device, p.mode)
+    ]
+    if not fits:
+        known = dict.fromkeys(p.device for p in prices)
+        raise InputError(f"unknown device {device!r}.{did_you_mean(device, known)}")
+    best = min(fits, key=lambda p: (p.compiled != compiled, p.errors["all"]))
+    ms = {name: 1e-3 * best.ms[name].value / UNITS[name] for name in best.ms}
+    return priced(best.setting, ms["flops"], ms["acts"], ms["constant"], batch)
+
+
+def budget(what: Quantity, batch: int = 1, dtype: Dtype = "fp32") -> Additive:
+    """A plain budget: flops, acts or params of one image, or bytes that training a batch takes.
+
+    Raises:
+        InputError: another quantity.
+    """
+    zero = np.zeros(())
+    bills: dict[str, Callable[[Layers], tuple[Array, Array]]] = {
+        "flops": lambda layers: (layers.flops, zero * layers.flops),
+        "acts": lambda layers: (zero * layers.acts, layers.acts),
+        "params": lambda layers: (zero * layers.params, layers.params),
+        "memory": lambda layers: (
+            zero * layers.acts,
+            STATE * layers.params + KEPT * BYTES[dtype] * batch * layers.acts,
+        ),
+    }
+    if what not in bills:
+        known = ", ".join(QUANTITIES)
+        raise InputError(f"unknown budget {what!r}.{did_you_mean(what, bills)} Allowed: {known}")
+    return Additive(what, "bytes" if what == "memory" else what, bills[what])
+
+
+def on_device(name: str, batch: int = BATCH) -> Additive:
+    """Seconds of a batch on a device: by its roofline, or by the prices fitted to it.
+
+    Raises:
+        InputError: neither is known; the message names all.
+    """
+    if name in known_devices():
+        return roofline(name, batch)
+    priced_ones = dict.fromkeys(p.device for p in published("two prices"))
+    if name in priced_ones:
+        return fitted(name, batch)
+    near = did_you_mean(name, [*priced_ones, *known_devices()])
+    raise InputError(
+        f"unknown device {name!r}.{near} Rooflines: {', '.join(known_devices())}; "
+        f"fitted prices: {', '.join(priced_ones)}"
+    )
+
+
+def measured(protocol: Protocol, out: Path | None = None) -> Latency:
+    """Seconds as this machine measures them, each network once: records in a file are not repeated.
+
+    Raises:
+        InputError: when called, that the device cannot do it or the file cannot be continued.
+    """
+
+    def seconds(net: Network) -> float:
+        from repro.runtime.jobs import job, resolved
+        from repro.runtime.sweep import sweep
+
+        outcome = sweep([job(net, protocol=resolved(protocol))], out)
+        if outcome.failures:
+            raise InputError(f"{net.name} could not be measured: {outcome.failures[0][1]}")
+        record: Any = outcome.records[0]
+        median: float = record.quartiles[1]
+        return median
+
+    return seconds

@@ -1,0 +1,261 @@
+"""Scaling by latency: which scaled network is best in a budget, by how much, and how surely.
+
+Source: Searching for Fast Model Families on Datacenter Accelerators, section 5.2, Equations 4 and
+5 (`lacs`). The paper maximises accuracy * (latency / target)^w among networks of a level's target
+latency, over a grid and then a finer one around its best point; it trains and times every
+candidate. Here accuracy is a `repro.search.accuracy.Surface` and latency any function of a
+network. Surfaces differ by less than a tenth over wide ranges, so that the best point alone says
+little: `regret` says by how much a rule is worse, `affordable` what cannot be told apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import product
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from repro.arch import Network, Strategy, XStage, get
+from repro.arch.efficientnet_x import Coefficients
+from repro.errors import InputError
+from repro.search.accuracy import BASE, Factors, Surface
+from repro.search.candidates import Candidates, Rule, Scaler
+from repro.search.latency import Array, Latency
+
+EXPONENT = -0.09
+"""Of latency in the paper's reward."""
+NEAR = 0.03
+"""Candidates are at most this share faster than the target: the paper fixes the latency."""
+LARGEST = 64.0
+"""Scale up to which a strategy's network is sought."""
+STEPS = 40
+"""Of a grid over depth and over width."""
+PIXELS = 4
+"""Between the images of a grid."""
+
+
+def reward(accuracy: float, latency: float, target: float, exponent: float = EXPONENT) -> float:
+    """The paper's two-objective reward; times in one unit.
+
+    The target only multiplies every candidate's reward by the same number: it does not say which
+    is best.
+    """
+    return accuracy * (latency / target) ** exponent
+
+
+def shares(factors: Factors | Sequence[float]) -> tuple[float, float, float]:
+    """Of the log-flops, for depth, width and resolution: the first paper's coordinates."""
+    d, w, r = (float(np.log(x)) for x in factors)
+    total = d + 2 * w + 2 * r or 1.0
+    return d / total, 2 * w / total, 2 * r / total
+
+
+# ---------------------------------------------------------------------------- what is best
+
+
+def grid(scaler: Scaler, accuracy: Surface, steps: int = STEPS) -> Candidates:
+    """Every candidate of which the surface can tell the error: inside of what was published.
+
+    Depth and width in equal steps on a logarithmic axis, pixels in steps of `PIXELS`; each network
+    once, however many factors round to it.
+    """
+    depth, width, resolution = np.max([p.factors for p in accuracy.points], axis=0)
+    pixels = np.arange(scaler.base.resolution, scaler.base.resolution * resolution + 1, PIXELS)
+    found = scaler.candidates(
+        np.geomspace(1, depth, steps)[:, None, None],
+        np.geomspace(1, width, steps)[:, None],
+        pixels / scaler.base.resolution,
+    )
+    once = np.unique(np.column_stack(found.built), axis=0, return_index=True)[1]
+    known = found[np.sort(once)]
+    return known[accuracy.inside(*known.built)]
+
+
+def affordable(
+    candidates: Candidates, target: float, accuracy: Surface, latency: Latency
+) -> tuple[Candidates, Array]:
+    """Those that cost no more than a target, and their errors, percent; the best first.
+
+    Raises:
+        InputError: none does.
+    """
+    cost = candidates.cost(latency)
+    if not (cost <= target).any():
+        raise InputError(
+            f"no candidate costs as little as {target:.3g}; the least is {cost.min():.3g}"
+        )
+    some = candidates[cost <= target]
+    errors = accuracy.error(*some.built, extrapolate=True)
+    order = np.argsort(errors, kind="stable")
+    return some[order], errors[order]
+
+
+def largest(scaler: Scaler, strategy: Strategy, target: float, latency: Latency) -> Candidates:
+    """A strategy's largest network that costs no more than a target: one candidate.
+
+    Raises:
+        InputError: the base itself costs more, or the strategy never reaches the target.
+    """
+    low, high = 1.0, LARGEST
+    for _ in range(2):
+        scales = np.geomspace(low, high, 64)
+        m = [strategy.multipliers(s) for s in scales.tolist()]
+        path = scaler.candidates([x.d for x in m], [x.w for x in m], [x.r for x in m])
+        cost = path.cost(latency)
+        if cost[0] > target:
+            raise InputError(
+                f"budget {target:.3g} is below {scaler.base.name} itself, which needs {cost[0]:.3g}"
+            )
+        last = int(np.flatnonzero(cost <= target)[-1])
+        if scales[last] == LARGEST:
+            raise InputError(
+                f"budget {target:.3g} is more than {strategy.name} takes at {LARGEST:g} times the "
+                f"flops of {scaler.base.name}: {cost[-1]:.3g}"
+            )
+        low, high = scales[last], scales[last + 1]
+    return path[last]
+
+
+class Regrets(NamedTuple):
+    """How much more error strategies make than the best that the surface knows, in points.
+
+    Attributes:
+        networks: each strategy's largest in the budget, in the strategies' order.
+        best: the one of least error. values: (strategies,).
+        draws: (draws, strategies), of surfaces that the points could as well have given.
+        inside: whether the surface knows such networks; otherwise the value is extrapolated.
+    """
+
+    networks: tuple[Candidates, ...]
+    best: Candidates
+    values: Array
+    draws: Array
+    inside: NDArray[np.bool_]
+
+
+def regret(
+    candidates: Candidates,
+    strategies: Sequence[Strategy],
+    target: float,
+    accuracy: Surface,
+    latency: Latency,
+    draws: Sequence[Surface] = (),
+) -> Regrets:
+    """What strategies lose against the best candidate at equal cost.
+
+    The best is found anew for each of the ``draws``, on which the differences between strategies
+    depend less than their regrets.
+
+    Raises:
+        InputError: see `affordable` and `largest`.
+    """
+    own = tuple(largest(candidates.scaler, s, target, latency) for s in strategies)
+    some, _ = affordable(candidates, target, accuracy, latency)
+    factors = [np.concatenate(x) for x in zip(*(o.built for o in own), strict=True)]
+
+    def lost(surface: Surface) -> Array:
+        least = surface.error(*some.built, extrapolate=True).min()
+        return surface.error(*factors, extrapolate=True) - least
+
+    values, drawn = lost(accuracy), np.array([lost(surface) for surface in draws])
+    return Regrets(own, some[0], values, drawn, accuracy.inside(*factors))
+
+
+# ---------------------------------------------------------------------------- the procedure
+
+
+class Found(NamedTuple):
+    """A scaled network: its factors, its cost, its predicted error in percent and its reward."""
+
+    coefficients: Coefficients
+    latency: float
+    error: float
+    reward: float
+
+
+def of_b0(net: Network, rounding: Rule | None = None) -> Scaler:
+    """EfficientNet-B0 or one of its relatives, to be scaled: what a `Surface` can judge.
+
+    Rounded as its authors do, unless said otherwise. An EfficientNet-X has the squeeze-excite of
+    the levels above B1, which B0's own is four times as wide as.
+
+    Raises:
+        InputError: a network of other depths or widths.
+    """
+    b0 = get(BASE)
+    if [(s.depth, s.width) for s in net.stages] != [(s.depth, s.width) for s in b0.stages]:
+        raise InputError(
+            f"{net.name} has not {BASE}'s depths and widths, and errors are published of {BASE}'s "
+            "alone; allowed: EN-B0, EN-TF-B0, EN-X-B0 and its variants"
+        )
+    if all(isinstance(stage, XStage) for stage in net.stages):
+        stages: Any = net.stages
+        plain = tuple(replace(s, se_ratio=min(s.se_ratio, b0.se_ratio)) for s in stages)
+        net = replace(net, stages=plain, se_ratio=b0.se_ratio)
+    return Scaler(net, rounding or ("nearest" if net.rules == "pycls" else "up"))
+
+
+def lacs(
+    target: float, latency: Latency, accuracy: Surface, scaler: Scaler, steps: int = 12
+) -> Found:
+    """The best scaled network that is no slower than a target, as the paper searches it.
+
+    For each depth and width the resolution is the largest that keeps to the target, so that the
+    reward compares networks of practically one latency.
+
+    Args:
+        target: seconds, or what ``latency`` gives.
+        steps: of the grid over depth and over width, equal on a logarithmic axis; the finer grid
+            around its best point has the same number.
+
+    Raises:
+        InputError: no candidate comes near the target, or fewer than two steps.
+    """
+    if steps < 2:
+        raise InputError(f"steps {steps!r} is not allowed; 2 or more is")
+    limits = np.max([p.factors for p in accuracy.points], axis=0)
+    low, high = np.ones(2), limits[:2]
+    found: list[Found] = []
+    for _ in range(2):
+        axes = np.geomspace(low, high, steps).T
+        pairs = np.array(list(product(*axes)))
+        found += _at_target(scaler, pairs, limits[2], target, latency, accuracy)
+        if not found:
+            raise InputError(f"no scaled {scaler.base.name} has a latency near {target:g}")
+        best = max(found, key=lambda one: one.reward).coefficients
+        middle, step = np.array([best.depth, best.width]), (high / low) ** (1 / (steps - 1))
+        low, high = np.maximum(1, middle / step), np.minimum(limits[:2], middle * step)
+    return max(found, key=lambda one: one.reward)
+
+
+def _at_target(
+    scaler: Scaler,
+    pairs: Array,
+    limit: float,
+    target: float,
+    latency: Latency,
+    accuracy: Surface,
+) -> list[Found]:
+    """For depths and widths (n, 2), networks with the largest image that keeps to the target.
+
+    Those that come within `NEAR` of it and lie inside of what was published.
+    """
+    (depth, width), size = pairs.T, scaler.base.resolution
+    low = np.full(len(pairs), size)
+    high = np.full(len(pairs), int(size * limit) + 1)
+    while (high - low > 1).any():
+        middle = (low + high) // 2
+        fits = scaler.candidates(depth, width, middle / size).cost(latency) <= target
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    tried = scaler.candidates(depth, width, low / size)
+    cost = tried.cost(latency)
+    good = (cost <= target) & (cost >= (1 - NEAR) * target) & accuracy.inside(*tried.built)
+    errors = accuracy.error(*tried[good].built, extrapolate=True)
+    found = zip(pairs[good].tolist(), low[good].tolist(), cost[good].tolist(), errors, strict=True)
+    rows = [(w, d, r, c, float(e)) for (d, w), r, c, e in found]
+    return [
+        Found(Coefficients(w, d, r), c, e, reward(100 - e, c, target)) for w, d, r, c, e in rows
+    ]
