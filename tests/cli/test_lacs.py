@@ -41,7 +41,10 @@ def test_plain_budgets_need_no_device(run):
         (["--device", "V100", "--target", "-1"], "target -1 ms is not allowed"),
         (["--device", "V100", "--target", "nan"], "target nan ms is not allowed"),
         (["--device", "V100", "--target", "0.01"], "no candidate costs as little"),
-        (["--device", "V100", "--target", "100000"], "is more than dWr takes at 64 times"),
+        (
+            ["--device", "V100", "--target", "100000"],
+            "is more than 64 times the flops of EN-B0 take",
+        ),
         (["--device", "V10", "--target", "8"], "unknown device 'V10'. Did you mean 'V100'?"),
         (["--by", "acts", "--device", "V100", "--target", "8"], "--by acts needs no --device"),
         (["--device", "V100", "--like", "EN-B99"], "unknown network 'EN-B99'"),
