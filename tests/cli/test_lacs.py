@@ -22,7 +22,7 @@ def test_what_decides_is_said(run):
     assert status == 0 and out.startswith(
         "EN-B0 within 8 ms for 128 images on V100; error in percent"
     )
-    assert out.splitlines()[-1].startswith("a flop is ") and "% of EN-B0's bill on V100" in out
+    assert out.splitlines()[-1].startswith("a flop is ") and " % of EN-B0's bill on V100" in out
     assert "quadratic" not in out
 
 

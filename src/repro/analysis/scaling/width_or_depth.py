@@ -112,7 +112,7 @@ def at_equal(what: Literal["minutes", "flops"] = "minutes") -> pd.DataFrame:
     curves = frame[frame.groupby(["base", "strategy"]).transform("size") > 1]
     most = curves.groupby(["base", "strategy"])[what].max().groupby("base").min()
     for (base, strategy), curve in curves.groupby(["base", "strategy"], sort=False):
-        points, limit = curve.sort_values(what), float(most.loc[base])
+        points, limit = curve.sort_values(what), float(most.loc[str(base)])
         error = float(np.interp(np.log(limit), np.log(points[what]), points.error))
         rows.append((base, strategy, limit, error))
     frame = pd.DataFrame(rows, columns=["base", "strategy", what, "error"])
