@@ -72,7 +72,7 @@ def recorded(device: Device) -> dict[str, dict[str, list[Timed]]]:
 def ratios(device: Device) -> pd.DataFrame:
     """Flops and time of every recorded X network over those of the EfficientNet of its level.
 
-    low, high: see `time_ratio`; each: the ratio of medians in each recording. Empty: none recorded.
+    low, high: see `time_ratio`. Empty: none recorded.
     """
     rows = []
     for machine, known in recorded(device).items():
@@ -83,7 +83,6 @@ def ratios(device: Device) -> pd.DataFrame:
                 continue
             time = time_ratio(mine, known[plain])
             flops = complexity(get(name)).macs / complexity(get(plain)).macs
-            each = [a.middle / b.middle for a, b in zip(mine, known[plain], strict=False)]
-            rows.append((machine, name, flops, time.middle, time.low, time.high, each))
-    columns = ["machine", "network", "flops", "time", "low", "high", "each"]
+            rows.append((machine, name, flops, time.middle, time.low, time.high))
+    columns = ["machine", "network", "flops", "time", "low", "high"]
     return pd.DataFrame(rows, columns=columns)
