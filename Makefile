@@ -59,6 +59,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/counting.py
 	$(BIN)/python benchmarks/timing.py
 	$(BIN)/python benchmarks/predicting.py
+	$(BIN)/python benchmarks/scaling.py
 
 clean:
 	rm -rf $(BUILD)

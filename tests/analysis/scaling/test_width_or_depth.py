@@ -1,6 +1,7 @@
 """Width first or depth first: both papers in one set of coordinates, and their regrets."""
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from repro import reference
@@ -65,6 +66,14 @@ def test_the_dearer_a_flop_the_deeper_the_best():
     assert fit.d.iloc[1] > fit.d.iloc[0] and fit.w.iloc[0] > fit.w.iloc[1]
     cheap = priced("a balance", 1e-4, 1.0)
     assert fit.phi_base.iloc[0] == cheap.phi(frames.scaler().base)
+
+
+def test_crossings_by_hand():
+    rows = [(0, 0.1, 0.2, 0.8), (0, 0.5, 0.6, 0.4), (1, 0.1, 0.5, 0.5), (1, 0.5, 0.6, 0.4)]
+    paths = pd.DataFrame(rows, columns=["draw", "phi", "d", "w"]).assign(level="B2", surface="norm")
+    found = frames.crossings(paths).iloc[0]
+    assert (found.phi, found.low, found.high) == (0.5, 0.1, 0.1)
+    assert frames.crossings(paths[paths.phi < 0.5].assign(d=0)).phi.tolist() == [1]
 
 
 def test_a_field_is_of_one_cost_and_knows_what_is_not_known():

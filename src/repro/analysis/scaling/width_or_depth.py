@@ -20,7 +20,7 @@ from repro.arch.efficientnet_x import coefficients
 from repro.arch.strategy import COMPOUND, paper_strategy
 from repro.runtime.roofline import Fusion
 from repro.search.accuracy import Form, Surface, built
-from repro.search.candidates import Rule, Scaler
+from repro.search.candidates import Candidates, Rule, Scaler
 from repro.search.latency import Additive, budget, priced, roofline
 from repro.search.scaling import affordable, grid, largest, of_b0, regret, shares, triangle
 
@@ -164,11 +164,13 @@ def regrets(
     strategies, ours = [paper_strategy(name) for name in rules], list(rules).index("dWr")
     for form in forms:
         surface = Surface.fit(form)
-        candidates, drawn = grid(start, surface), surface.bootstrap(SEED, draws)
+        drawn = surface.bootstrap(SEED, draws)
+        candidates = None if rounding == "none" else grid(start, surface)
         for name, cost in (charges or costs()).items():
             for level in levels:
                 target = cost(get(f"EN-{level}"))
-                lost = regret(candidates, strategies, target, surface, cost, drawn)
+                some = candidates or _of_one_cost(start, target, surface, cost)
+                lost = regret(some, strategies, target, surface, cost, drawn)
                 gaps = lost.draws - lost.draws[:, [ours]]
                 bands = (np.percentile(x, INTERVAL, axis=0) for x in (lost.draws, gaps))
                 (low, high), (gap_low, gap_high) = bands
@@ -193,6 +195,14 @@ def regrets(
                         }
                     )
     return pd.DataFrame(rows)
+
+
+def _of_one_cost(
+    start: Scaler, target: float, surface: Surface, cost: Additive, step: float = 0.04
+) -> Candidates:
+    """Every rule's network at a cost, as far as the surface knows them: without rounding, all."""
+    networks = largest(start, triangle(step), target, cost)
+    return networks[surface.inside(*networks.built)]
 
 
 # ---------------------------------------------------------------------------- what decides
@@ -228,6 +238,23 @@ def phase(
     return pd.DataFrame(rows, columns=names)
 
 
+def crossings(phases: pd.DataFrame) -> pd.DataFrame:
+    """From which phi on the best gives width no more than depth: by level and surface.
+
+    Args:
+        phases: see `phase`. low, high: of its draws; 1 where width leads however dear a flop is.
+    """
+    rows = []
+    for (level, form), frame in phases.groupby(["level", "surface"], sort=False):
+        found = []
+        for _, path in frame.groupby("draw", sort=True):
+            behind = path[path.w <= path.d]
+            found.append(float(behind.phi.min()) if len(behind) else 1.0)
+        low, high = np.percentile(found[1:] or found, INTERVAL)
+        rows.append((level, form, found[0], float(low), float(high)))
+    return pd.DataFrame(rows, columns=["level", "surface", "phi", "low", "high"])
+
+
 def field(
     cost: Additive, level: str = "B3", forms: Sequence[Form] = FORMS, step: float = 0.04
 ) -> pd.DataFrame:
@@ -260,10 +287,15 @@ def flat(
 ) -> pd.DataFrame:
     """The best network at a level's cost, and the ranges of those within so many points of it."""
     start, cost, rows = scaler(rounding=rounding), roofline(device), []
+    target = cost(get(f"EN-{level}"))
     for form in forms:
         surface = Surface.fit(form)
-        target = cost(get(f"EN-{level}"))
-        some, errors = affordable(grid(start, surface), target, surface, cost)
+        known = (
+            _of_one_cost(start, target, surface, cost, 0.02)
+            if rounding == "none"
+            else grid(start, surface)
+        )
+        some, errors = affordable(known, target, surface, cost)
         alike = some[errors <= errors[0] + within].built
         rows.append(
             {"level": level, "device": device, "surface": form, "error": errors[0]}
