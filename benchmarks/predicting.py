@@ -2,8 +2,8 @@
 
     python benchmarks/predicting.py
 
-One network on all devices is to take less than half a second, 3,000 on all devices less than
-2 s, both with the start of the interpreter; fitting every setting with its intervals less than 60 s.
+One network on all devices is to take less than half a second, 3,000 on all devices less than 2 s,
+both with the start of the interpreter; a fit of every setting with intervals less than a minute.
 """
 
 from __future__ import annotations

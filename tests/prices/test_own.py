@@ -16,16 +16,18 @@ def write(path, made):
 
 
 def test_the_law_behind_records_is_found(tmp_path):
-    price = own_price(write(tmp_path / "mine.jsonl", records("laptop", by_all, CPU)), "infer", False)
+    price = own_price(
+        write(tmp_path / "mine.jsonl", records("laptop", by_all, CPU)), "infer", False
+    )
     assert price.device == "made-up-cpu-2-threads"
     assert price.networks >= 12 and price.errors["all"] < 0.02
 
 
 def test_too_few_networks(tmp_path):
     file = write(tmp_path / "mine.jsonl", records("laptop", by_all, CPU)[:4])
-    with pytest.raises(InputError, match="whole networks timed in one way .*12 are needed"):
+    with pytest.raises(InputError, match=r"whole networks timed in one way .*12 are needed"):
         own_price(file, "infer", False)
-    with pytest.raises(InputError, match="has 0 whole networks.*training, compiled"):
+    with pytest.raises(InputError, match=r"has 0 whole networks.*training, compiled"):
         own_price(file, "train", True)
 
 
@@ -33,5 +35,5 @@ def test_two_machines(tmp_path):
     other = MACHINE.model_copy(update={"device_name": "Another CPU"})
     file = write(tmp_path / "both.jsonl", records("laptop", by_all, CPU))
     write(file, records("laptop", by_all, other))
-    with pytest.raises(InputError, match="timings of .* and .*; one machine is allowed"):
+    with pytest.raises(InputError, match=r"timings of .* and .*; one machine is allowed"):
         own_price(file, "infer", False)

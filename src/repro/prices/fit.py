@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from repro.fingerprint import bare
@@ -21,12 +21,12 @@ from repro.prices import sources
 from repro.prices.law import LAWS, UNITS, Estimate, Price
 from repro.prices.sources import Timed, Timings
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+Array = NDArray[np.float64]
 CONFIDENCE, RESAMPLES, SEED = 0.95, 200, 0
 ROUNDS, SMALL = 10, 0.02
 """Of reweighting; relative errors below `SMALL` count alike."""
 GAIN = 0.1
-"""By how much a richer law must lower the error on families not seen, to be kept. Set beforehand."""
+"""A richer law is kept where it lowers the error on families not seen by this. Set beforehand."""
 FEWEST = 12
 """Networks for a fit."""
 FEWEST_OF_A_KIND = 8
@@ -49,8 +49,8 @@ def fit(counts: Array, seconds: Array) -> Array:
     for _ in range(ROUNDS):
         # The triangular factor has the same solution and a handful of rows.
         rows = np.column_stack([relative, np.ones(len(weights))]) * weights[:, None]
-        small = np.linalg.qr(rows, "r")
-        solution, _rest = nnls(small[:, :-1], small[:, -1])
+        small: Array = np.linalg.qr(rows, mode="r")
+        solution, _ = nnls(small[:, :-1], small[:, -1])
         weights = np.maximum(np.abs(relative @ solution - 1), SMALL) ** -0.5
     return np.asarray(solution / scales)
 
@@ -127,7 +127,9 @@ def _table(networks: Iterable[Timed], law: Sequence[str]) -> Array:
 
 
 def _estimate(value: float, drawn: Array) -> Estimate:
-    low, high = np.nanquantile(drawn, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    ends = [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2]
+    # One of the values drawn: between infinite ones, where flops are free, nothing lies.
+    low, high = np.nanquantile(drawn, ends, method="inverted_cdf")
     return Estimate(float(value), float(low), float(high))
 
 
@@ -144,7 +146,7 @@ def _by_kind(errors: Array, kinds: Sequence[str]) -> dict[str, float]:
 
 ABOUT = """\
 # What devices charge. Made by `python -m repro.prices.fit`; not to be edited.
-# ms: milliseconds for 10^9 flops, 10^6 acts, 10^6 writes, 10^3 kernels, and for an image (constant).
+# ms: milliseconds for 10^9 flops, 10^6 acts, 10^6 writes, 10^3 kernels, and one image (constant).
 # in flops: how many flops cost as much as one. Both with their interval (95 %, whole families or
 # curves drawn again). errors: median relative error of families that the fit has not seen.
 # best: the law with the further prices that lower it by a tenth; where it is missing, none does.
@@ -164,30 +166,29 @@ def digest(timings: Sequence[Timings]) -> str:
 
 def document(timings: Sequence[Timings]) -> str:
     """``data/prices.yaml``."""
-    settings = {}
+    lines = [f"{ABOUT}inputs: {digest(timings)}", "settings:"]
     for each in timings:
         two, best = price(each, LAWS[:1]), price(each)
         row = asdict(two)
-        laws = {"two prices": two} | ({"best": best} if best.counts != two.counts else {})
-        settings[row.pop("setting")] = {
-            **{name: row[name] for name in ("device", "mode", "compiled", "networks", "families")},
-            "gflops": _digits(two.gflops),
-            **{name: _written(law) for name, law in laws.items()},
-        }
-    text = {"inputs": digest(timings), "settings": settings}
-    return ABOUT + yaml.safe_dump(text, sort_keys=False, default_flow_style=None, width=100)
+        timed = ("device", "mode", "compiled", "networks", "families", "gflops")
+        lines += [f"  {two.setting}:", f"    timed: {_flow({name: row[name] for name in timed})}"]
+        for name, law in {"two prices": two, "best": best}.items():
+            if law is two or law.counts != two.counts:
+                lines.append(f"    {name}:")
+                parts = {"ms": law.ms, "in flops": law.in_flops, "errors": law.errors}
+                lines += [f"      {part}: {_flow(values)}" for part, values in parts.items()]
+    return "\n".join(lines) + "\n"
 
 
-def _written(law: Price) -> dict[str, Any]:
-    return {
-        "ms": {name: _digits(values) for name, values in law.ms.items()},
-        "in flops": {name: _digits(values) for name, values in law.in_flops.items()},
-        "errors": dict(zip(law.errors, _digits(law.errors.values()), strict=True)),
-    }
-
-
-def _digits(values: Iterable[float]) -> list[float]:
-    return [float(f"{value:.4g}") for value in values]
+def _flow(value: Any) -> str:
+    """A value of YAML on one line, numbers with three digits."""
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{name}: {_flow(v)}" for name, v in value.items()) + "}"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_flow, value))}]"
+    if isinstance(value, float):
+        return f"{value:.4g}" if np.isfinite(value) else f".{value}"
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The law of prices: time of an image = flops, acts, writes, kernels, each at its price, + a constant.
+"""The law of prices: an image costs its flops, acts, writes, kernels, and a constant.
 
 What a device charges was fitted (`repro.prices.fit`) to networks that others and this project have
 timed, and stands in ``data/prices.yaml``. Reading and asking needs neither numpy nor torch.
@@ -100,16 +100,11 @@ def _read() -> dict[str, tuple[Price, ...]]:
 
 def _price(setting: str, row: dict[str, Any], law: dict[str, Any]) -> Price:
     return Price(
-        setting,
-        row["device"],
-        row["mode"],
-        row["compiled"],
-        row["networks"],
-        row["families"],
-        (row["gflops"][0], row["gflops"][1]),
-        {name: Estimate(*values) for name, values in law["ms"].items()},
-        {name: Estimate(*values) for name, values in law["in flops"].items()},
-        law["errors"],
+        setting=setting,
+        **row["timed"],
+        ms={name: Estimate(*values) for name, values in law["ms"].items()},
+        in_flops={name: Estimate(*values) for name, values in law["in flops"].items()},
+        errors=law["errors"],
     )
 
 

@@ -12,7 +12,7 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from repro import reference
 from repro.errors import InputError
@@ -29,7 +29,8 @@ from repro.stored import machine_name, stored
 class Timed(NamedTuple):
     """A network, and what one image of it took.
 
-    ``unit``: what is drawn together for an interval, a family or a curve.
+    ``unit``: what is drawn together for an interval: a family, or a curve of one base under one
+    strategy.
     """
 
     name: str
@@ -49,23 +50,16 @@ class Timings(NamedTuple):
     networks: tuple[Timed, ...]
 
 
-class PublicCount(NamedTuple):
-    """A row of ``data/public_counts.csv``."""
-
-    model: str
-    image: int
-    flops: int
-    acts: int
-    writes: int
-    kernels: int
-    kind: str
-
-
 @cache
 def public_counts() -> dict[tuple[str, int], Counts]:
     """Counts of the public table's networks by name and image size."""
-    rows = reference.read_rows(root() / "data" / "public_counts.csv", PublicCount)
-    return {(row.model, row.image): Counts(*row[2:]) for row in rows}
+    with (root() / "data" / "public_counts.csv").open(encoding="utf-8", newline="") as file:
+        _, *rows = csv.reader(file)
+    found = {}
+    for model, image, flops, acts, writes, kernels, kind in rows:
+        counts = Counts(int(flops), int(acts), int(writes), int(kernels), cast(Kind, kind))
+        found[model, int(image)] = counts
+    return found
 
 
 def public() -> Iterator[Timings]:
@@ -116,8 +110,8 @@ def recorded(records: Iterable[Any]) -> list[Timings]:
     for record in records:
         if isinstance(record, TimingRecord) and record.protocol.input == "random":
             p = record.protocol
-            way = (machine_name(record), p.mode, p.dtype, p.batch, p.memory_gb)
-            way = (*way, p.memory_format, p.compile, record.machine.torch)
+            how = (p.mode, p.dtype, p.batch, p.memory_gb, p.memory_format, p.compile)
+            way = (machine_name(record), *how, record.machine.torch)
             ways.setdefault(way, {})[f"{record.subject.name} {record.subject.resolution}"] = record
     sets = (_timings(way) for way in ways.values())
     return sorted(sets, key=lambda found: -len(found.networks))
@@ -131,8 +125,9 @@ def _timings(way: dict[str, Any]) -> Timings:
         except InputError:  # a block, or what an earlier version described
             continue
         seconds = record.quartiles[1] / record.batch
-        kind = _family(record.subject.base)
-        networks.append(Timed(name, kind, kind, counts, seconds))
+        base, strategy = record.subject.base, record.subject.strategy
+        unit = f"{base} {strategy}" if strategy else _family(base)
+        networks.append(Timed(name, _family(base), unit, counts, seconds))
     p, machine = record.protocol, record.machine
     device = re.sub(r"[^a-z0-9]+", "-", machine_name(record).lower()).strip("-")
     mode: Mode = "infer" if p.mode == "infer" else "train"
@@ -165,7 +160,7 @@ def counted_again() -> str:
     """``data/public_counts.csv`` as this timm has it."""
     file = io.StringIO()
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(PublicCount._fields)
+    writer.writerow(("model", "image", *Counts._fields))
     for row in public_timings():
         counts, _ = timm_counts(f"timm/{row.model}", row.resolution)
         writer.writerow((row.model, row.resolution, *map(int, counts[:-1]), counts.kind))
