@@ -23,6 +23,7 @@ with interrupt.leaving_at_once():
     from repro.cli import claims as cli_claims
     from repro.cli import lacs as cli_lacs
     from repro.cli import predicting as cli_predict
+    from repro.cli import search as cli_search
     from repro.cli import timing as cli_time
     from repro.cli import training as cli_train
     from repro.errors import InputError
@@ -177,6 +178,7 @@ app.command()(cli_train.sweep)
 # Its own --help also lists the chapters, or the parameters of one.
 app.command(context_settings={"help_option_names": []})(cli_chapters.run)
 app.command()(cli_claims.claims)
+app.command()(cli_search.search)
 
 
 def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:

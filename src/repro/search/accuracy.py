@@ -5,21 +5,17 @@ of one recipe.
 
 `Surface` says the error of EfficientNet-B0 with other depth, width and resolution. Its factors are
 those of the network **as built**: the builder rounds repeats up in every stage, so that a nominal
-depth of 1.1 makes 23 blocks of 16. `ScaleLaw` says the error of any base under one of the paper's
-strategies. `accuracy_file` reads a reader's own.
+depth of 1.1 makes 23 blocks of 16.
 
     Surface.fit("norm").error(1.4, 1.2, 1.1)
-    ScaleLaw.fit().error(23.9, "dWr", 4.0)
 """
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations_with_replacement
-from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -29,16 +25,13 @@ from scipy.spatial import Delaunay
 
 from repro import reference
 from repro.arch import Network, get
-from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
 from repro.evidence import printed
 
 Array = NDArray[np.float64]
 Form = Literal["quadratic", "norm", "product", "additive"]
 FORMS: tuple[Form, ...] = ("quadratic", "norm", "product", "additive")
-"""Shown together: the first two fit best, the third dissents, the last is there to fail."""
-Accuracy = Callable[[Network], float]
-"""A network's top-1 error in percent: any function, such as a reader's own."""
+"""The first two fit best and are shown together; the simpler two dissent."""
 BASE = "EN-B0"
 
 
@@ -77,7 +70,7 @@ def built(net: Network, base: Network) -> Factors:
 
 @cache
 def points() -> tuple[Point, ...]:
-    """Published errors of scaled EN-B0; one that is drawn on several curves (B0) stands once."""
+    """Published errors of scaled EN-B0; B0 itself, drawn on every curve, stands once, as "base"."""
     drawn = [
         (p.strategy, printed.network(p.base, p.strategy, p.scale), p.top1_error_percent)
         for p in reference.figure_points()
@@ -87,10 +80,12 @@ def points() -> tuple[Point, ...]:
         ("EfficientNet", get(f"EN-{p.model}"), p.top1_error_percent)
         for p in reference.original_curve()
     ]
-    base, found = get(BASE), {}
+    base = get(BASE)
+    found: dict[tuple[Factors, float], Point] = {}
     for curve, net, error in drawn:
-        factors = built(net, base)
-        found.setdefault((factors, float(error)), Point(curve, factors, float(error)))
+        factors, value = built(net, base), float(error)
+        own = "base" if factors == (1, 1, 1) else curve
+        found.setdefault((factors, value), Point(own, factors, value))
     return tuple(found.values())
 
 
@@ -130,6 +125,10 @@ STARTS: dict[Form, list[list[float]]] = {
 """Logarithms of: floor; amounts a; powers p of depth, width, resolution; power q of the norm."""
 
 
+TETHER = 0.01
+"""Points of error that a weight of 1 counts as: where points determine none, none runs away."""
+
+
 def _fitted(
     form: Form, logs: Array, errors: Array, start: Array | None = None, curves: Array | None = None
 ) -> Array:
@@ -147,7 +146,7 @@ def _fitted(
     def off(weights: Array) -> Array:
         with np.errstate(all="ignore"):
             away = root * (np.exp(_logs(form, weights, logs)) - errors)
-        return np.nan_to_num(away, nan=1e3, posinf=1e3)
+        return np.nan_to_num(np.append(away, TETHER * weights), nan=1e3, posinf=1e3)
 
     found = [least_squares(off, s, method="lm", max_nfev=2000) for s in starts]
     return np.asarray(min(found, key=lambda fit: fit.cost).x)
@@ -163,7 +162,8 @@ class Surface:
     Attributes:
         form: see `FORMS`. weights: its parameters. points: what it is fitted to.
         residual: root mean square of what the fit leaves, in percentage points.
-        held_out: the same for whole curves that the fit has not seen, one left out at a time.
+        held_out: the same for whole curves that the fit has not seen, one left out at a time; B0,
+            which is on all of them, stays.
         worst: the largest of these errors.
         one_out: as `held_out`, for single networks left out.
     """
@@ -240,7 +240,9 @@ class Surface:
             weights = draw.exponential(size=len(names))[curve]
             trained = errors + draw.normal(0, printed_spread(), len(errors))
             fit = _fitted(self.form, logs, trained, start, weights)
-            drawn = (p._replace(error=e) for p, e in zip(self.points, trained.tolist(), strict=True))
+            drawn = (
+                p._replace(error=e) for p, e in zip(self.points, trained.tolist(), strict=True)
+            )
             found.append(replace(self, weights=tuple(fit.tolist()), points=tuple(drawn)))
         return tuple(found)
 
@@ -270,164 +272,28 @@ def _surface(form: Form) -> Surface:
     logs, errors = _arrays(points())
     weights = _fitted(form, logs, errors)
 
-    def rest(groups: Sequence[object]) -> Array:
-        """What fits leave that have not seen a group, for every group in turn."""
-        away = np.empty_like(errors)
-        for group in set(groups):
-            out = np.array([g == group for g in groups])
-            unseen = _fitted(form, logs[~out], errors[~out], weights)
-            away[out] = np.exp(_logs(form, unseen, logs[out])) - errors[out]
-        return away
+    def unseen(groups: Sequence[object]) -> Array:
+        """What fits leave of a group that they have not seen, for each group but the base."""
+        away = []
+        for group in dict.fromkeys(groups):
+            if group != "base":
+                out = np.array([g == group for g in groups])
+                others = _fitted(form, logs[~out], errors[~out], weights)
+                away.append(np.exp(_logs(form, others, logs[out])) - errors[out])
+        return np.concatenate(away)
 
-    curves = rest([p.curve for p in points()])
+    curves = unseen([p.curve for p in points()])
     return Surface(
         form,
         tuple(weights.tolist()),
         points(),
-        residual=_rms(np.exp(_logs(form, weights, logs)) - errors),
-        held_out=_rms(curves),
+        residual=rms(np.exp(_logs(form, weights, logs)) - errors),
+        held_out=rms(curves),
         worst=float(abs(curves).max()),
-        one_out=_rms(rest([p.factors for p in points()])),
+        one_out=rms(unseen([p.factors for p in points()])),
     )
 
 
-def _rms(values: Array) -> float:
+def rms(values: Array) -> float:
+    """Root mean square."""
     return float(np.sqrt(np.mean(values**2)))
-
-
-# ---------------------------------------------------------------------------- scale law
-
-
-@dataclass(frozen=True)
-class ScaleLaw:
-    """Error of a base scaled by a strategy: floor + (base error - floor) s^-k, s flops' ratio.
-
-    Attributes:
-        floor: the error that no scale passes, percent.
-        exponents: k by strategy.
-        residual: root mean square of what the fit leaves, points.
-        held_out: the same by base, from fits that have not seen that base's points.
-    """
-
-    floor: float
-    exponents: dict[str, float]
-    residual: float
-    held_out: dict[str, float]
-
-    @classmethod
-    def fit(cls) -> ScaleLaw:
-        """The fit to all published points of scaled networks, of four bases; made once."""
-        return _scale_law()
-
-    def error(self, base_error: float, strategy: str, ratio: ArrayLike) -> Array:
-        """Top-1 error in percent of a base of known error, at the flops' real ratios, 1 or more.
-
-        Raises:
-            InputError: an unknown strategy, an error not above the floor, or a ratio below 1.
-        """
-        if strategy not in self.exponents:
-            near = did_you_mean(strategy, self.exponents)
-            known = ", ".join(self.exponents)
-            raise InputError(f"no exponent of strategy {strategy!r} is known.{near} Known: {known}")
-        if not self.floor < base_error < 100:
-            raise InputError(
-                f"error {base_error:g} is not allowed; between {self.floor:.2f}, below which this "
-                "law knows nothing, and 100"
-            )
-        ratios = np.asarray(ratio, dtype=float)
-        if wrong := [r for r in ratios.ravel().tolist() if not 1 <= r < np.inf]:
-            raise InputError(f"flops ratio {wrong[0]:g} is not allowed; 1 or more is")
-        return np.asarray(
-            self.floor + (base_error - self.floor) * ratios ** -self.exponents[strategy]
-        )
-
-
-class _Scaled(NamedTuple):
-    base: str
-    strategy: str
-    ratio: float
-    base_error: float
-    error: float
-
-
-def _scaled_points() -> Iterator[_Scaled]:
-    """Published points beyond their base, with the real ratio of their flops."""
-    drawn = reference.figure_points()
-    bases = {p.base: float(p.top1_error_percent) for p in drawn if p.scale == 1}
-    for p in drawn:
-        if p.scale > 1:
-            nets = printed.network(p.base, p.strategy, p.scale), get(p.base)
-            more, less = (complexity(net).flops for net in nets)
-            error = float(p.top1_error_percent)
-            yield _Scaled(p.base, p.strategy, more / less, bases[p.base], error)
-
-
-@cache
-def _scale_law() -> ScaleLaw:
-    scaled = tuple(_scaled_points())
-    names = sorted({p.strategy for p in scaled})
-
-    def predicted(weights: Array, of: Sequence[_Scaled]) -> Array:
-        k = np.exp(weights[1:])[[names.index(p.strategy) for p in of]]
-        base = np.array([p.base_error for p in of])
-        ratios = np.array([p.ratio for p in of])
-        return np.asarray(weights[0] + (base - weights[0]) * ratios**-k)
-
-    def away(weights: Array, of: Sequence[_Scaled]) -> Array:
-        return predicted(weights, of) - [p.error for p in of]
-
-    def fit(of: Sequence[_Scaled]) -> Array:
-        start = np.array([15.0, *[-0.7] * len(names)])
-        return np.asarray(least_squares(away, start, args=(of,)).x)
-
-    weights = fit(scaled)
-    held_out = {}
-    for base in dict.fromkeys(p.base for p in scaled):
-        others = [p for p in scaled if p.base != base]
-        held_out[base] = _rms(away(fit(others), [p for p in scaled if p.base == base]))
-    exponents = dict(zip(names, np.exp(weights[1:]).tolist(), strict=True))
-    return ScaleLaw(float(weights[0]), exponents, _rms(away(weights, scaled)), held_out)
-
-
-# ---------------------------------------------------------------------------- a reader's own
-
-
-def accuracy_file(path: str | Path) -> Accuracy:
-    """A reader's own errors, from a CSV file with columns ``network`` (a name) and ``error``.
-
-    Returns:
-        The error in percent of a network of the file, found by its description; `InputError` for
-        any other.
-
-    Raises:
-        InputError: no such file, other columns, an unknown network, an error outside of 0 to 100,
-            or one network with two errors; names file and line.
-    """
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:
-        raise InputError(f"accuracy file {str(path)!r} cannot be read: {error}") from None
-    reader = csv.DictReader(text.splitlines())
-    if missing := {"network", "error"} - set(reader.fieldnames or ()):
-        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; network, error needed")
-    known: dict[Network, float] = {}
-    for row in reader:
-        where = f"{path}, line {reader.line_num}"
-        try:
-            net = replace(get(row["network"] or ""), name="")
-            error = float(row["error"] or "")
-        except InputError as problem:
-            raise InputError(f"{where}: {problem}") from None
-        except ValueError:
-            error = float("nan")
-        if not 0 < error < 100:
-            raise InputError(f"{where}: error {row['error']!r} is no percentage between 0 and 100")
-        if known.setdefault(net, error) != error:
-            raise InputError(f"{where}: {row['network']} has two errors, {known[net]:g}, {error:g}")
-
-    def accuracy(net: Network) -> float:
-        if (found := known.get(replace(net, name=""))) is None:
-            raise InputError(f"{path} has no error of {net.name}")
-        return found
-
-    return accuracy

@@ -30,7 +30,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import JournalStorage
-from optuna.storages.journal import BaseJournalFileLock, JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import FrozenTrial, TrialState
 
 from repro.arch import Network
@@ -83,8 +83,8 @@ class Claims:
         fcntl.lockf(self.file, fcntl.LOCK_UN, 1, byte)
 
 
-class _JournalLock(BaseJournalFileLock):
-    """Optuna's own lock of the journal is a file, which a killed process would leave behind."""
+class _JournalLock(JournalFileOpenLock):
+    """In place of Optuna's, a file that a killed process leaves behind for half a minute."""
 
     def __init__(self, claims: Claims, journal: Path) -> None:
         self.claims, self.journal = claims, journal
@@ -129,18 +129,20 @@ class _Distinct(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
-        seeds = np.random.SeedSequence([self.seed, len(self.taken)])
-        sampler = _sampler(self.kind, int(seeds.generate_state(1)[0]))
-        near = sampler.infer_relative_search_space(study, trial)
-        values = sampler.sample_relative(study, trial, near)
-        for name, distribution in search_space.items():
-            if name not in values:
-                values[name] = sampler.sample_independent(study, trial, name, distribution)
-        code = self.space.encode(values)
-        rng = np.random.default_rng(seeds)
-        while code.tobytes() in self.taken:
-            code = self.space.mutate(rng, code[None])[0]
-        return dict(self.space.decode(code))
+        code = self.space.parse(self.space.base)
+        if self.taken:
+            seeds = np.random.SeedSequence([self.seed, len(self.taken)])
+            sampler = _sampler(self.kind, int(seeds.generate_state(1)[0]))
+            near = sampler.infer_relative_search_space(study, trial)
+            values = sampler.sample_relative(study, trial, near)
+            for name, distribution in search_space.items():
+                if name not in values:
+                    values[name] = sampler.sample_independent(study, trial, name, distribution)
+            code, rng = code_of(self.space, values), np.random.default_rng(seeds)
+            while code.tobytes() in self.taken:
+                code = self.space.mutate(rng, code[None])[0]
+        chosen = self.space.decode(code)
+        return {name: chosen[name] for name in search_space}
 
     def sample_independent(
         self,
@@ -153,8 +155,13 @@ class _Distinct(BaseSampler):
 
 
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """A space as Optuna describes it."""
-    return {c.name: CategoricalDistribution(c.values) for c in space.choices}
+    """A space as Optuna describes it; what has one value only is no choice there."""
+    return {c.name: CategoricalDistribution(c.values) for c in space.choices if len(c.values) > 1}
+
+
+def code_of(space: Space, params: dict[str, Any]) -> Codes:
+    """The point of a trial's values."""
+    return space.encode({c.name: c.values[0] for c in space.choices} | params)
 
 
 def _sampler(kind: Sampler, seed: int) -> BaseSampler:
@@ -257,10 +264,10 @@ class Shared:
     def _points(self) -> list[FrozenTrial]:
         """Trials whose suggestion was not cut short by a kill."""
         trials = self.study.get_trials(deepcopy=False)
-        return [trial for trial in trials if len(trial.params) == len(self.space.choices)]
+        return [t for t in trials if len(t.params) == len(distributions(self.space))]
 
     def _code(self, trial: FrozenTrial) -> Codes:
-        return self.space.encode(trial.params)
+        return code_of(self.space, trial.params)
 
     def _next(self, evaluations: int) -> FrozenTrial | None:
         """A trial that is this process's until it drops the claim: a left one, else a new one."""

@@ -116,13 +116,19 @@ class Space:
 
     def network(self, code: Codes) -> Network:
         """The network of a row, named by its choices."""
-        return self.build(self.decode(code))
+        return replace(self.build(self.decode(code)), name=self.text(code))
+
+    @cached_property
+    def _words(self) -> list[list[tuple[str, ...]]]:
+        """The values of all choices as they are written, by field."""
+        fields = groupby(self.choices, lambda choice: choice.field)
+        return [[tuple(map(str, c.values)) for c in choices] for _, choices in fields]
 
     def text(self, code: Codes) -> str:
         """A row as a name, a word for each field: ``B0-1666666-3353553-1223341-1111111``."""
-        pairs = zip(self.choices, code.tolist(), strict=True)
-        words = groupby(pairs, lambda pair: pair[0].field)
-        return "-".join([self.prefix, *("".join(str(c.values[i]) for c, i in w) for _, w in words)])
+        chosen = iter(code.tolist())
+        words = ("".join([letters[next(chosen)] for letters in word]) for word in self._words)
+        return "-".join([self.prefix, *words])
 
     def parse(self, text: str) -> Codes:
         """The row that `text` wrote.
@@ -306,8 +312,7 @@ def _accelerator(values: Values) -> Network:
                 reshape=reshape[i] if i < len(reshape) else "none",
             )
         )
-    code = ACCELERATOR.text(ACCELERATOR.encode(values))
-    return replace(base, name=code, stages=tuple(stages))
+    return replace(base, stages=tuple(stages))
 
 
 def _width(stage: int, quarters: int) -> int:
@@ -332,7 +337,7 @@ _X_CHOICES: dict[str, list[tuple[Value, ...]]] = {
 
 
 def _x_part(stage: int) -> tuple[str, ...]:
-    """What a stage's blocks depend on: its own, the width before it, and how its map is reshaped."""
+    """What decides a stage's blocks: its own, the width before it, how its map is reshaped."""
     before = (f"w{stage}",) if stage else ()
     return (
         *(f"{field}{stage + 1}" for field in _X_CHOICES),

@@ -1,34 +1,40 @@
 """What a network of EfficientNet-B0's own space reaches, learned from thousands that were trained.
 
-Source: Accel-NASBench (data/reference/README.md). One seed each, under a shortened schedule.
+Source: Accel-NASBench (data/reference/README.md): one seed each, under a shortened schedule.
 
 The model is ridge regression on the choices and their products in pairs, of log(most - top1):
 accuracy saturates, and so must its prediction. A straight-line model is too high just among the
 best, where a search looks, and the search would report that as its gain. The one constant,
 ``most``, is where the best tenth of the out-of-fold predictions have no bias.
 
-    table().top1(digits([("1666666", "3353553", "1223341", "1111111")]))
+    table().top1(EFFICIENTNET.parse("B0-1666666-3353553-1223341-1111111")[None])
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
 from scipy.stats import kendalltau
 
 from repro import reference
+from repro.arch.b0 import CHOICES
 from repro.errors import InputError
-from repro.search.coded import ALLOWED, PAIRS, Array, Digits, coded, digits
+from repro.search.space import EFFICIENTNET, Codes, Floats
 
 FOLDS = 5
 FEWEST = 500
 """Networks to learn from; fewer tell nothing of 887 pairs."""
-PENALTIES = np.geomspace(1.0, 300.0, 9)
-"""On pairs; choices themselves are hardly held back."""
+PENALTIES = (100.0, 300.0, 3000.0)
+"""On pairs."""
+OWN_PENALTY = 0.05
+"""On choices, over that on pairs."""
 MOST = np.linspace(0.2, 12.0, 60)
 """Percentage points above the best network seen that ``most`` may be."""
 SEED = 0
@@ -51,21 +57,123 @@ class Errors(NamedTuple):
     best_bias: float
 
 
-def errors(predicted: Array, trained: Array) -> Errors:
+def errors(predicted: Floats, trained: Floats) -> Errors:
     """Errors of predictions for networks that were not learned from."""
     off = predicted - trained
-    return Errors(
-        len(off),
-        float(np.mean(abs(off))),
-        float(kendalltau(predicted, trained).statistic),
-        float(np.mean(off)),
-        _best_bias(predicted, trained, 0.01),
-    )
+    tau = float(kendalltau(predicted, trained).statistic)
+    best = _best_bias(predicted, trained, 0.01)
+    return Errors(len(off), float(np.mean(abs(off))), tau, float(np.mean(off)), best)
 
 
-def _best_bias(predicted: Array, trained: Array, share: float) -> float:
+def _best_bias(predicted: Floats, trained: Floats, share: float) -> float:
     best = np.argsort(-predicted, kind="stable")[: max(1, round(share * len(predicted)))]
     return float(np.mean((predicted - trained)[best]))
+
+
+# ---------------------------------------------------------------------------- networks as columns
+
+
+_PLACES = [{str(v): i for i, v in enumerate(c.values)} for c in EFFICIENTNET.choices]
+
+
+def codes(rows: Iterable[Sequence[str]]) -> Codes:
+    """Points of `EFFICIENTNET` from columns e, k, l, se, texts of seven digits each.
+
+    Raises:
+        InputError: a text that is no choice of the space; names column, stage and what is allowed.
+    """
+    return np.array([_code(row) for row in rows], np.int8).reshape(-1, len(_PLACES))
+
+
+def _code(row: Sequence[str]) -> list[int]:
+    code = []
+    for i, (name, text) in enumerate(zip(CHOICES, row, strict=False)):
+        places = _PLACES[7 * i : 7 * i + 7]
+        if len(text) != len(places):
+            raise InputError(f"{name} {text!r} is not 7 digits, one for each of B0's stages")
+        for stage, (place, letter) in enumerate(zip(places, text, strict=True), 1):
+            if letter not in place:
+                allowed = ", ".join(place)
+                raise InputError(f"{name} {text!r}: {letter} in stage {stage}; allowed: {allowed}")
+            code.append(place[letter])
+    return code
+
+
+def columns(points: Codes) -> Floats:
+    """Choices as columns around their means; (n, 28) gives (n, 43).
+
+    A choice of m values gives m - 1 orthogonal columns, each with a mean square of one over the
+    values, so that no value is the base of all others.
+    """
+    own = []
+    for column, count in enumerate(EFFICIENTNET.counts.tolist()):
+        powers = np.vander(np.arange(float(count)), increasing=True)
+        own.append((np.linalg.qr(powers)[0] * np.sqrt(count))[:, 1:][points[:, column]])
+    return np.concatenate(own, axis=1)
+
+
+@cache
+def _pairs() -> tuple[list[int], list[int]]:
+    """Columns that belong to different choices: first and second of each pair."""
+    choice = [i for i, count in enumerate(EFFICIENTNET.counts.tolist()) for _ in range(count - 1)]
+    both = [(i, j) for i, j in combinations(range(len(choice)), 2) if choice[i] != choice[j]]
+    return [i for i, _ in both], [j for _, j in both]
+
+
+@dataclass(frozen=True)
+class Quadratic:
+    """A number for every point: constant, choices and pairs, by `columns`; pairs (43, 43)."""
+
+    constant: float
+    own: Floats
+    pairs: Floats
+
+    def __call__(self, points: Codes) -> Floats:
+        x = columns(points)
+        return np.asarray(self.constant + x @ self.own + ((x @ self.pairs) * x).sum(axis=1))
+
+
+def folds(points: Codes) -> NDArray[np.int64]:
+    """A fold for each row, the same for all rows of one network."""
+    same = np.unique(points, axis=0, return_inverse=True)[1].ravel()
+    return np.random.default_rng(SEED).permutation(same.max() + 1)[same] % FOLDS
+
+
+class Ridge:
+    """Ridge regression of many targets at once on a constant, choices and pairs."""
+
+    def __init__(self, points: Codes) -> None:
+        x, (first, second) = columns(points), _pairs()
+        self.own = x.shape[1]
+        self.x = np.column_stack([np.ones(len(x)), x, x[:, first] * x[:, second]])
+        self.held_back = np.repeat([0.0, OWN_PENALTY, 1.0], [1, self.own, len(first)])
+        self.folds = folds(points)
+        self.parts = [self.x[self.folds == fold] for fold in range(FOLDS)]
+        self.grams = [part.T @ part for part in self.parts]
+
+    def _solve(self, gram: Floats, target: Floats, penalty: float) -> Floats:
+        return np.asarray(cho_solve(cho_factor(gram + np.diag(penalty * self.held_back)), target))
+
+    def out_of_fold(self, y: Floats) -> Iterator[tuple[float, Floats]]:
+        """For each penalty the predictions of every row by a fit without its fold; y (n, m)."""
+        targets = [p.T @ y[self.folds == fold] for fold, p in enumerate(self.parts)]
+        gram, target = np.sum(self.grams, axis=0), np.sum(targets, axis=0)
+        for penalty in PENALTIES:
+            predicted = np.empty_like(y)
+            for fold, part in enumerate(self.parts):
+                without = gram - self.grams[fold], target - targets[fold]
+                predicted[self.folds == fold] = part @ self._solve(*without, penalty)
+            yield penalty, predicted
+
+    def fit(self, y: Floats, penalty: float) -> Quadratic:
+        """The fit to all rows; y is (n,)."""
+        weights = self._solve(np.sum(self.grams, axis=0), self.x.T @ y, penalty)
+        pairs = np.zeros((self.own, self.own))
+        pairs[_pairs()] = weights[1 + self.own :]
+        return Quadratic(float(weights[0]), weights[1 : 1 + self.own], pairs)
+
+
+# ---------------------------------------------------------------------------- the model
 
 
 @dataclass(frozen=True)
@@ -73,112 +181,69 @@ class Table:
     """A model of top-1 accuracy, percent, of every network of the space.
 
     Attributes:
-        most: what no network passes. constant, choices, pairs: of log(most - top1), by the columns
-            of `coded`; pairs (43, 43).
-        penalty: of the ridge. held_out: errors out of fold, whole networks left out.
+        most: what no network passes. log_gap: of log(most - top1). penalty: of the ridge.
+        held_out: errors out of fold, whole networks left out.
     """
 
     most: float
-    constant: float
-    choices: Array
-    pairs: Array
+    log_gap: Quadratic
     penalty: float
     held_out: Errors
 
-    def top1(self, networks: Digits) -> Array:
+    def top1(self, points: Codes) -> Floats:
         """Predicted top-1 in percent under the table's short schedule; (n, 28) gives (n,)."""
-        columns = coded(networks)
-        logs = self.constant + columns @ self.choices
-        logs += np.einsum("ni,ni->n", columns @ self.pairs, columns)
-        return np.asarray(self.most - np.exp(logs))
+        return np.asarray(self.most - np.exp(self.log_gap(points)))
 
 
-def fit(networks: Digits, top1: Array) -> Table:
+def fit(points: Codes, top1: NDArray[np.float64]) -> Table:
     """A model of networks that were trained.
 
     Args:
-        networks: (n, 28). top1: percent, (n,); several rows may be the same network.
+        points: (n, 28). top1: percent, (n,); several rows may be the same network.
 
     Raises:
         InputError: fewer than 500 networks, or an accuracy that is not between 0 and 100.
     """
-    if len(networks) < FEWEST:
-        raise InputError(f"{len(networks)} networks are too few to learn from; {FEWEST} are needed")
+    if len(points) < FEWEST:
+        raise InputError(f"{len(points)} networks are too few to learn from; {FEWEST} are needed")
     if wrong := [float(value) for value in top1 if not 0 < value < 100]:
         raise InputError(f"top1 {wrong[0]:g} is not a percentage between 0 and 100")
-    first, second = PAIRS
-    columns = coded(networks)
-    x = np.column_stack([np.ones(len(columns)), columns, columns[:, first] * columns[:, second]])
-    most = float(top1.max()) + MOST
-    y = np.log(most - top1[:, None])
-    held_back = np.repeat([0.0, 0.05, 1.0], [1, columns.shape[1], len(first)])
-    unseen = _out_of_fold(x, y, held_back, _folds(networks))
-    best = min(
-        (_without_bias(most, most - np.exp(logs), top1, penalty) for penalty, logs in unseen),
-        key=lambda found: found[0].mae,
-    )
-    held_out, level, penalty = best
-    weights = _solve(x.T @ x, x.T @ np.log(level - top1), penalty * held_back)
-    pairs = np.zeros((columns.shape[1],) * 2)
-    pairs[first, second] = weights[1 + columns.shape[1] :]
-    choices = weights[1 : 1 + columns.shape[1]]
-    return Table(level, float(weights[0]), choices, pairs, penalty, held_out)
-
-
-def _folds(networks: Digits) -> Digits:
-    """A fold for each row, the same for all rows of one network."""
-    same = np.unique(networks, axis=0, return_inverse=True)[1].ravel()
-    return np.random.default_rng(SEED).permutation(same.max() + 1)[same] % FOLDS
-
-
-def _solve(gram: Array, target: Array, penalties: Array) -> Array:
-    return np.asarray(cho_solve(cho_factor(gram + np.diag(penalties)), target))
-
-
-def _out_of_fold(
-    x: Array, y: Array, held_back: Array, folds: Digits
-) -> list[tuple[float, Array]]:
-    """For each penalty the predictions of every row by a fit without its fold; y is (n, m)."""
-    parts = [(x[folds == fold], y[folds == fold]) for fold in range(FOLDS)]
-    grams, targets = [a.T @ a for a, _ in parts], [a.T @ b for a, b in parts]
-    gram, target = sum(grams), sum(targets)
+    ridge, levels = Ridge(points), float(top1.max()) + MOST
     found = []
-    for penalty in PENALTIES.tolist():
-        predicted = np.empty_like(y)
-        for fold, (part, _) in enumerate(parts):
-            weights = _solve(gram - grams[fold], target - targets[fold], penalty * held_back)
-            predicted[folds == fold] = part @ weights
-        found.append((penalty, predicted))
-    return found
+    for penalty, logs in ridge.out_of_fold(np.log(levels - top1[:, None])):
+        unseen = levels - np.exp(logs)
+        level = _without_bias([_best_bias(p, top1, 0.1) for p in unseen.T])
+        found.append((errors(unseen[:, level], top1), float(levels[level]), penalty))
+    held_out, most, penalty = min(found, key=lambda each: each[0].mae)
+    return Table(most, ridge.fit(np.log(most - top1), penalty), penalty, held_out)
 
 
-def _without_bias(
-    most: Array, predicted: Array, top1: Array, penalty: float
-) -> tuple[Errors, float, float]:
-    """The level at which the best tenth has least bias; predictions (n, m) for m levels."""
-    bias = [abs(_best_bias(column, top1, 0.1)) for column in predicted.T]
-    least = int(np.argmin(bias))
-    return errors(predicted[:, least], top1), float(most[least]), penalty
+def _without_bias(bias: list[float]) -> int:
+    """Which level has none: coming from the highest, at which accuracy hardly saturates, the first
+    where predictions are not too high; the one of least bias where there is no such."""
+    low = [level for level, b in enumerate(bias) if b <= 0]
+    return low[-1] if low else int(np.argmin(np.abs(bias)))
 
 
 @cache
 def table() -> Table:
     """The model of the published networks; made once."""
     rows = reference.b0_space()
-    return fit(digits([row[:4] for row in rows]), np.array([float(row.top1) for row in rows]))
+    return fit(codes(row[:4] for row in rows), np.array([float(row.top1) for row in rows]))
 
 
 class Retrained(NamedTuple):
     """What a second training says of networks that the table has never seen.
 
     Attributes:
-        errors: of the table against the mean of three seeds, short schedule.
+        unseen: errors of the table against the mean of three seeds, short schedule.
         seeds_short, seeds_long: standard deviation between seeds, points.
-        another: errors of one seed of the short schedule against the mean of the other two.
-        tau: rank correlation of means under the short and under the long schedule.
+        another: errors of a training by the short schedule as a prediction of the mean of two
+            others: what the table is to be compared with.
+        tau: rank correlation of the means under the short and under the long schedule.
     """
 
-    errors: Errors
+    unseen: Errors
     seeds_short: float
     seeds_long: float
     another: Errors
@@ -193,8 +258,10 @@ def retrained() -> Retrained:
         np.array([[float(getattr(row, f"{name}_{seed}")) for seed in (1, 2, 3)] for row in rows])
         for name in ("short", "long")
     )
-    predicted = table().top1(digits([row[:4] for row in rows]))
-    spread = [float(np.sqrt(np.mean(np.var(runs, axis=1, ddof=1)))) for runs in (short, long)]
-    tau = float(kendalltau(short.mean(1), long.mean(1)).statistic)
-    another = errors(short[:, 0], short[:, 1:].mean(1))
-    return Retrained(errors(predicted, short.mean(1)), *spread, another, tau)
+    predicted = table().top1(codes(row[:4] for row in rows))
+    seeds, seeds_long = (
+        float(np.sqrt(np.mean(np.var(runs, axis=1, ddof=1)))) for runs in (short, long)
+    )
+    another = errors(short[:, 0], short[:, 1:].mean(axis=1))
+    tau = float(kendalltau(short.mean(axis=1), long.mean(axis=1)).statistic)
+    return Retrained(errors(predicted, short.mean(axis=1)), seeds, seeds_long, another, tau)

@@ -1,0 +1,168 @@
+"""``repro search``: the best network of a space within a budget."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from repro.errors import InputError
+from repro.text import aligned
+
+
+def _opt(text: str, metavar: str | None = None, **limits: Any) -> Any:
+    return typer.Option(metavar=metavar, help=text, **limits)
+
+
+def search(
+    space: Annotated[
+        str | None, typer.Argument(metavar="[SPACE]", help="efficientnet or accelerator.")
+    ] = None,
+    budget: Annotated[str | None, _opt("5ms, 400MF, 7Macts, 5Mparams, 1.5x.", "B")] = None,
+    device: Annotated[
+        str | None, _opt("Whose time. With --shared: cpu or cuda, measured here.", "D")
+    ] = None,
+    batch: Annotated[int, _opt("Images at once.", "N", min=1)] = 128,
+    accuracy: Annotated[
+        str, _opt("table: learned from 4,638 trained networks. Or your own.", "table|FILE.csv")
+    ] = "table",
+    reward: Annotated[
+        Literal["hard", "soft"], _opt("hard keeps to the budget; soft is the second paper's.")
+    ] = "hard",
+    evaluations: Annotated[
+        int | None, _opt("Networks to look at. [default: 20,000; shared: 100]", "N", min=1)
+    ] = None,
+    seed: Annotated[int, _opt("A search is repeated by its seed.", "K", min=0)] = 0,
+    out: Annotated[Path | None, _opt("Also write the result there, as JSON.", "FILE")] = None,
+    shared: Annotated[
+        Path | None, _opt("Time each network here; a search that many can work on.", "FILE")
+    ] = None,
+    score: Annotated[
+        str | None,
+        _opt("Search nothing: score the networks of a file, columns e, k, l, se.", "FILE.csv"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")] = False,
+) -> None:
+    """Search a space of base networks for the most accurate one within a budget.
+
+    efficientnet is EfficientNet-B0's own space: expansion, kernel, repeats and
+    squeeze-excite of each stage. accelerator is the second paper's around
+    EfficientNet-X-B0; nobody published what its networks reach, so it needs your
+    --accuracy, a file with columns network and error (top-1, percent), and the
+    search is among the networks of the file.
+
+    A budget of time is for one batch: on the roofline of a device, which ranks networks about
+    as measuring does, or by prices fitted to one that others timed. 1.5x is a multiple of
+    what the space's own network needs.
+    soft maximises accuracy * (cost / budget)^-0.09 instead: the budget is then only a
+    unit, and does not change what is found.
+
+    With --shared every network is timed on this machine, which takes seconds; any number of
+    processes can work on the same file, and a search that was killed goes on from there.
+
+    --score predicts top-1 and milliseconds an image of networks of EfficientNet-B0's own
+    space, on the devices where thousands of them were timed. A row's e, k, l, se are seven
+    digits each, one for each stage: expansion 1, 4, 6; kernel 3, 5; repeats 1 to 3, in the
+    sixth stage to 4; squeeze-excite 0, 1.
+
+    \b
+    Examples:
+      repro search efficientnet --device V100 --budget 1x
+      repro search efficientnet --budget 400MF --json
+      repro search accelerator --device TPUv3 --budget 5ms --accuracy mine.csv
+      repro search efficientnet --device cpu --batch 1 --budget 20ms --shared mine.journal
+      repro search --score networks.csv --device all --json
+    """
+    if score is not None:
+        from repro.cli.score import print_scores
+
+        if space is not None or budget is not None:
+            raise InputError("--score cannot be combined with a SPACE and a --budget")
+        print_scores(score, device or "all", as_json)
+        return
+    from repro.search.budgets import read_budget
+    from repro.search.problem import Problem
+    from repro.search.space import SPACES
+    from repro.search.space import space as find
+
+    if space is None:
+        raise InputError(f"give a SPACE ({', '.join(SPACES)}) and a --budget, or --score FILE")
+    where = find(space)
+    if budget is None:
+        raise InputError("give a --budget, such as 5ms, 400MF, 7Macts, 5Mparams or 1x")
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}")
+    limit = read_budget(budget)
+    looks = evaluations or (100 if shared else 20_000)
+    problem = Problem(where, limit, device, batch, accuracy, reward, looks, seed)
+    result = _searched(problem, shared)
+    if out is not None:
+        _write(out, json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result) if as_json else _text(result, problem))
+
+
+def _searched(problem: Any, shared: Path | None) -> dict[str, Any]:
+    """Search with a progress bar, which a search of two seconds never shows."""
+    from tqdm import tqdm
+
+    bar = tqdm(total=problem.evaluations, unit="network", delay=2, disable=None, file=sys.stderr)
+    with bar:
+        if shared is None:
+            return dict(problem.cheap(bar.update))
+        try:
+            return dict(problem.shared(shared, lambda made: bar.update(made - bar.n)))
+        except KeyboardInterrupt:
+            tqdm.write(f"stopped; the same command goes on with {shared}", file=sys.stderr)
+            raise
+
+
+def _write(path: Path, text: str) -> None:
+    """All of a file or nothing."""
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def _text(result: dict[str, Any], problem: Any) -> str:
+    """What a search prints for reading."""
+    base, best = result["networks"]
+    where = f" on {result['device']}, batch {result['batch']}" if result["device"] else ""
+    rows = [
+        (
+            row["network"] + note,
+            "-" if row["top1"] is None else f"{row['top1']:.2f}",
+            "-" if row["ms"] is None else f"{row['ms']:.3g}",
+            *(f"{row[name] / unit:,.3f}" for name, unit in _COUNTS.values()),
+        )
+        for row, note in ((base, " (the space's own)"), (best, ""))
+    ]
+    limit = problem.shown(result["limit"])
+    lines = [
+        f"{result['space']}: {result['evaluations']:,} of {result['size']:.3g} networks looked at, "
+        f"seed {result['seed']}; {result['reward']} budget {limit}{where}",
+        "",
+        aligned(("<network", "top-1", "ms", *_COUNTS), rows),
+        "",
+    ]
+    if (off := result["top1_error"]) is not None:
+        lines.append(
+            f"Top-1 in percent is predicted, under a short schedule, and off by {off:.2f} points\n"
+            "on average for networks not seen."
+        )
+        if result["tied"] is not None:
+            lines[-1] += f" {result['tied']:,} others that were looked at are within that."
+    if not result["binds"]:
+        lines.append("The budget decides nothing: no network that was looked at needs more.")
+    if (phi := result["phi"]) is not None:
+        lines.append(f"A flop is {phi:.0%} of the best network's bill ({problem.cost.name}).")
+    return "\n".join(lines)
+
+
+_COUNTS = {
+    "flops (G)": ("flops", 1e9),
+    "params (M)": ("params", 1e6),
+    "acts (M)": ("acts", 1e6),
+}
