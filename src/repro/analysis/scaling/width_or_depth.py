@@ -153,14 +153,18 @@ def regrets(
     charges: Mapping[str, Additive] | None = None,
     forms: Sequence[Form] = FORMS,
     draws: int = DRAWS,
+    base: str = "EN-B0",
 ) -> pd.DataFrame:
     """What each rule loses against the best known network at equal cost, in points.
 
-    One row a cost, level, surface and rule: the budget is what EfficientNet of the level costs.
+    One row a cost, level, surface and rule: the budget is what the base at that level of EfficientNet costs.
     low, high: of the bootstrap; gap, gap_low, gap_high: the same of the difference from dWr. used:
     the part of the budget that the rule's largest network takes; d, w, r: its factors as built.
+
+    Args:
+        base: or EN-X-B0, which is charged as it is and judged as if it were EN-B0.
     """
-    start, rows = scaler(rounding=rounding), []
+    start, rows = scaler(base, rounding), []
     strategies, ours = [paper_strategy(name) for name in rules], list(rules).index("dWr")
     for form in forms:
         surface = Surface.fit(form)
@@ -168,7 +172,7 @@ def regrets(
         candidates = None if rounding == "none" else grid(start, surface)
         for name, cost in (charges or costs()).items():
             for level in levels:
-                target = cost(get(f"EN-{level}"))
+                target = cost(get(base.replace("B0", level)))
                 some = candidates or _of_one_cost(start, target, surface, cost)
                 lost = regret(some, strategies, target, surface, cost, drawn)
                 gaps = lost.draws - lost.draws[:, [ours]]
