@@ -2,8 +2,8 @@
 
     python benchmarks/scaling.py
 
-In processor time, 10,000 distinct networks by roofline, one by one, are to take less than 5 s, and 2,000
-triplets of a search by latency less than 1 s once the base's widths and resolutions are counted.
+In processor time, 10,000 distinct networks by roofline, one by one, are to take less than 5 s, and
+2,000 triplets of a search by latency less than 1 s once the base is counted.
 """
 
 from __future__ import annotations

@@ -157,7 +157,7 @@ def regrets(
 ) -> pd.DataFrame:
     """What each rule loses against the best known network at equal cost, in points.
 
-    One row a cost, level, surface and rule: the budget is what the base at that level of EfficientNet costs.
+    One row a cost, level, surface and rule: the budget is what the base's level costs, EN-B3 say.
     low, high: of the bootstrap; gap, gap_low, gap_high: the same of the difference from dWr. used:
     the part of the budget that the rule's largest network takes; d, w, r: its factors as built.
 
