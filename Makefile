@@ -60,6 +60,7 @@ bench: $(STAMP)
 	$(BIN)/python benchmarks/timing.py
 	$(BIN)/python benchmarks/searching.py
 	$(BIN)/python benchmarks/predicting.py
+	$(BIN)/python benchmarks/scaling.py
 
 clean:
 	rm -rf $(BUILD)

@@ -22,7 +22,7 @@ def test_what_decides_is_said(run):
     assert status == 0 and out.startswith(
         "EN-B0 within 8 ms for 128 images on V100; error in percent"
     )
-    assert out.splitlines()[-1].startswith("a flop is ") and "% of EN-B0's bill on V100" in out
+    assert out.splitlines()[-1].startswith("a flop is ") and " % of EN-B0's bill on V100" in out
     assert "quadratic" not in out
 
 
@@ -41,7 +41,10 @@ def test_plain_budgets_need_no_device(run):
         (["--device", "V100", "--target", "-1"], "target -1 ms is not allowed"),
         (["--device", "V100", "--target", "nan"], "target nan ms is not allowed"),
         (["--device", "V100", "--target", "0.01"], "no candidate costs as little"),
-        (["--device", "V100", "--target", "100000"], "is more than dWr takes at 64 times"),
+        (
+            ["--device", "V100", "--target", "100000"],
+            "is more than 64 times the flops of EN-B0 take",
+        ),
         (["--device", "V10", "--target", "8"], "unknown device 'V10'. Did you mean 'V100'?"),
         (["--by", "acts", "--device", "V100", "--target", "8"], "--by acts needs no --device"),
         (["--device", "V100", "--like", "EN-B99"], "unknown network 'EN-B99'"),

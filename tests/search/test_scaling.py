@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from repro.arch import PAPER, get
+from repro.arch import PAPER, get, scale
 from repro.arch.efficientnet_x import coefficients
 from repro.arch.strategy import COMPOUND
 from repro.complexity import complexity
@@ -104,36 +104,50 @@ def test_a_grid_holds_each_network_once_and_only_what_is_known():
     assert len(nets) == len({(d, w) for d, w, _ in rows.tolist()})
 
 
-def test_a_strategy_s_largest_network_by_hand():
-    cost = budget("flops")
-    for name in ("dWr", "d", "r"):
-        found = search.largest(B0, PAPER[name], 8e8, cost)
-        s = max(found.asked.depth[0] ** 10, 1) if name == "dWr" else None
-        used = found.cost(cost)[0]
-        assert used <= 8e8
-        if s:  # one step more is too much
-            m = PAPER["dWr"].multipliers(1.05 * s)
-            assert B0.candidates(m.d, m.w, m.r).cost(cost)[0] > 8e8
+def test_a_rule_s_largest_network():
+    cost, rules = budget("flops"), ["dWr", "d", "r", "dwr"]
+    found = search.largest(B0, [PAPER[name].shares for name in rules], 8e8, cost)
+    for i, name in enumerate(rules):  # by trying scale after scale, with the scaler itself
+        nets = (scale(get("EN-B0"), PAPER[name], s) for s in np.geomspace(1, 4, 300).tolist())
+        last = [net for net in nets if complexity(net).flops <= 8e8][-1]
+        assert (found.network(i).stages, found.network(i).resolution) == (
+            last.stages,
+            last.resolution,
+        )
     with pytest.raises(InputError, match=r"budget 1e[+]08 is below EN-B0 itself, which needs 3.86"):
-        search.largest(B0, PAPER["d"], 1e8, cost)
-    with pytest.raises(InputError, match=r"budget 1e[+]15 is more than d takes at 64 times"):
-        search.largest(B0, PAPER["d"], 1e15, cost)
+        search.largest(B0, (1, 0, 0), 1e8, cost)
+    with pytest.raises(InputError, match=r"is more than 64 times the flops of EN-B0 take with sh"):
+        search.largest(B0, (1, 0, 0), 1e15, cost)
 
 
-def test_regret_of_what_is_best_is_none():
-    """A strategy through the best candidate loses nothing; another loses what errors differ by."""
+def test_every_rule_is_in_the_triangle_once():
+    rules = search.triangle(0.25)
+    assert len(rules) == 15 and len(np.unique(rules, axis=0)) == 15
+    assert np.allclose(rules.sum(1), 1) and (rules >= 0).all()
+    assert [1, 0, 0] in rules.tolist() and [0.25, 0.5, 0.25] in rules.tolist()
+
+
+def test_unrounded_rules_spend_the_whole_budget():
+    smooth, cost = search.of_b0(get("EN-B0"), "none"), roofline("V100")
+    target = cost(get("EN-B3"))
+    found = search.largest(smooth, search.triangle(0.5), target, cost)
+    assert found.cost(cost) == pytest.approx(target, rel=1e-6)
+    assert search.shares([float(x[1]) for x in found.built]) == pytest.approx((0, 0.5, 0.5))
+
+
+def test_regret_is_the_difference_from_the_best():
+    """It is what predicted errors differ by, for the surface and for each of its draws."""
     cost = roofline("V100")
     target = cost(get("EN-B3"))
     rules = [PAPER["dWr"], PAPER["r"]]
-    candidates = search.grid(B0, NORM)
-    found = search.regret(candidates, rules, target, NORM, cost, NORM.bootstrap(0, 5))
-    assert found.draws.shape == (5, 2) and found.inside.tolist()[0]
-    errors = [
-        float(NORM.error(*(x[0] for x in net.built), extrapolate=True)) for net in found.networks
-    ]
-    best = float(NORM.error(*(x[0] for x in found.best.built)))
-    assert found.values.tolist() == pytest.approx([e - best for e in errors])
+    draws = NORM.bootstrap(0, 5)
+    found = search.regret(search.grid(B0, NORM), rules, target, NORM, cost, draws)
+    assert found.draws.shape == (5, 2) and found.inside[0]
+    errors = NORM.error(*found.networks.built, extrapolate=True)
+    assert found.values == pytest.approx(errors - NORM.error(*found.best.built)[0])
     assert found.values[1] > found.values[0] + 0.5  # resolution alone, against dWr
+    (one,) = (d.error(*found.networks.built, extrapolate=True) for d in draws[3:4])
+    assert np.diff(found.draws[3]) == pytest.approx(np.diff(one))
 
 
 def test_a_recorded_answer_stays():

@@ -78,7 +78,7 @@ def lacs(
         return
     print(_text(rows, f"{base} within {limit / size:.4g} {unit}{where}", unit))
     if device:
-        print(f"\na flop is {phi:.0%} of {base}'s bill on {cost.name}; maps are the rest")
+        print(f"\na flop is {100 * phi:.0f} % of {base}'s bill on {cost.name}; maps are the rest")
 
 
 def _rows(scaler: Any, limit: float, cost: Any, surfaces: list[Any], size: float) -> list[Any]:

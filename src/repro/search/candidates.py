@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, cast
+from typing import Any, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,11 +22,19 @@ from repro.arch.scaling import scale_by
 from repro.arch.strategy import Multipliers
 from repro.errors import InputError
 from repro.runtime.roofline import parts
-from repro.search.accuracy import Factors, built
+from repro.search.accuracy import built
 from repro.search.latency import Additive, Array, Latency, Layers
 
 Rule = Literal["nearest", "up", "none"]
 """How blocks, channels and pixels are rounded; "none" is for explanations."""
+
+
+class Triplets(NamedTuple):
+    """`Factors` of many networks, each (n,)."""
+
+    depth: Array
+    width: Array
+    resolution: Array
 
 
 class Scaler:
@@ -65,19 +73,24 @@ class Scaler:
         """
         asked = np.broadcast_arrays(*(np.asarray(x, float) for x in (depth, width, resolution)))
         d, w, r = (x.ravel() for x in asked)
-        for name, values in zip(Factors._fields, (d, w, r), strict=True):
+        for name, values in zip(Triplets._fields, (d, w, r), strict=True):
             if not (np.isfinite(values).all() and (values >= 1).all()):
                 raise InputError(f"{name} {values.min():g} is not allowed; factors are 1 or more")
         some_w, at_w = np.unique(w, return_inverse=True)
         some_r, at_r = np.unique(r, return_inverse=True)
-        wide, built_w = _stacked(map(self._widened, some_w.tolist()))
-        tall, built_r = _stacked(map(self._enlarged, some_r.tolist()))
+        if self.rounding == "none":
+            by_width, by_resolution = self._powers
+            wide, built_w = self.start[:, None] * _raised(some_w, by_width), some_w
+            tall, built_r = _raised(some_r, by_resolution), some_r
+        else:
+            wide, built_w = _stacked(map(self._widened, some_w.tolist()))
+            tall, built_r = _stacked(map(self._enlarged, some_r.tolist()))
         pairs, row = np.unique(at_w * len(some_r) + at_r, return_inverse=True)
         by_w, by_r = np.divmod(pairs, len(some_r))
         depths = self._deepened(d)
-        built = Factors(depths.sum(1) / self.depths.sum(), built_w[at_w], built_r[at_r])
+        made = Triplets(depths.sum(1) / self.depths.sum(), built_w[at_w], built_r[at_r])
         layers = Layers(wide[:, by_w] * tall[:, by_r])
-        return Candidates(self, Factors(d, w, r), built, depths, row, layers)
+        return Candidates(self, Triplets(d, w, r), made, depths, row, layers)
 
     def _deepened(self, factors: Array) -> Array:
         exact = factors[:, None] * self.depths
@@ -88,22 +101,16 @@ class Scaler:
     def _widened(self, factor: float) -> tuple[Array, float]:
         """Counts of the base so widened, each stage two blocks deep; and its width as built."""
         if factor not in self._wide:
-            if self.rounding == "none":
-                self._wide[factor] = self.start * factor ** self._powers[0], factor
-            else:
-                net = self.network(1, factor, 1)
-                self._wide[factor] = self._counted(net), built(net, self.base).width
+            net = self.network(1, factor, 1)
+            self._wide[factor] = self._counted(net), built(net, self.base).width
         return self._wide[factor]
 
     def _enlarged(self, factor: float) -> tuple[Array, float]:
         """What a resolution multiplies each of the base's counts by; and it, over the base's."""
         if factor not in self._tall:
-            if self.rounding == "none":
-                self._tall[factor] = factor ** self._powers[1], factor
-            else:
-                net = self.network(1, 1, factor)
-                ratio = _ratio(self._counted(net), self.start)
-                self._tall[factor] = ratio, net.resolution / self.base.resolution
+            net = self.network(1, 1, factor)
+            ratio = _ratio(self._counted(net), self.start)
+            self._tall[factor] = ratio, net.resolution / self.base.resolution
         return self._tall[factor]
 
     def _counted(self, net: Network) -> Array:
@@ -132,6 +139,11 @@ def _ratio(counts: Array, start: Array) -> Array:
     return np.divide(counts, start, where=start > 0, out=np.ones_like(counts))
 
 
+def _raised(factors: Array, powers: Array) -> Array:
+    """Factors (n,) to powers (8, layers), as (8, n, layers)."""
+    return np.asarray(factors[None, :, None] ** powers[:, None, :])
+
+
 def _stacked(rows: Iterable[tuple[Array, float]]) -> tuple[Array, Array]:
     counts, factors = zip(*rows, strict=True)
     return np.stack(counts, 1), np.array(factors)
@@ -148,8 +160,8 @@ class Candidates:
     """
 
     scaler: Scaler
-    asked: Factors
-    built: Factors
+    asked: Triplets
+    built: Triplets
     depths: Array
     row: NDArray[np.intp]
     layers: Layers
@@ -160,8 +172,8 @@ class Candidates:
     def __getitem__(self, chosen: Any) -> Candidates:
         """Some of them: by a mask, a slice or places; one by its place."""
         some = np.atleast_1d(np.arange(len(self))[chosen])
-        asked, built = (Factors(*(x[some] for x in f)) for f in (self.asked, self.built))
-        return replace(self, asked=asked, built=built, depths=self.depths[some], row=self.row[some])
+        asked, made = (Triplets(*(x[some] for x in f)) for f in (self.asked, self.built))
+        return replace(self, asked=asked, built=made, depths=self.depths[some], row=self.row[some])
 
     def network(self, place: int = 0) -> Network:
         """One of them, described."""

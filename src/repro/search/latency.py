@@ -66,8 +66,9 @@ class Layers:
     @property
     def layer(self) -> Layer:
         """The same as a `Layer` of arrays, as `repro.runtime.roofline.layer_cost` takes it."""
-        *first, fused, apart = self.counts
-        return Layer(*first, extra=(fused, apart))  # type: ignore[arg-type]
+        macs, weights, read, written, norm, act, *extra = self.counts
+        some: Any = (macs, weights, read, written, norm, act, tuple(extra))
+        return Layer(*some)
 
     @property
     def flops(self) -> Array:

@@ -16,7 +16,7 @@ from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from repro.arch import Network, Strategy, XStage, get
 from repro.arch.efficientnet_x import Coefficients
@@ -35,6 +35,8 @@ STEPS = 40
 """Of a grid over depth and over width."""
 PIXELS = 4
 """Between the images of a grid."""
+HALVINGS = 32
+"""Of the interval in which a rule's scale is sought."""
 
 
 def reward(accuracy: float, latency: float, target: float, exponent: float = EXPONENT) -> float:
@@ -60,7 +62,8 @@ def grid(scaler: Scaler, accuracy: Surface, steps: int = STEPS) -> Candidates:
     """Every candidate of which the surface can tell the error: inside of what was published.
 
     Depth and width in equal steps on a logarithmic axis, pixels in steps of `PIXELS`; each network
-    once, however many factors round to it.
+    once, however many factors round to it. Where nothing is rounded, `triangle` and `largest` give
+    all networks of one cost exactly.
     """
     depth, width, resolution = np.max([p.factors for p in accuracy.points], axis=0)
     pixels = np.arange(scaler.base.resolution, scaler.base.resolution * resolution + 1, PIXELS)
@@ -93,43 +96,55 @@ def affordable(
     return some[order], errors[order]
 
 
-def largest(scaler: Scaler, strategy: Strategy, target: float, latency: Latency) -> Candidates:
-    """A strategy's largest network that costs no more than a target: one candidate.
+def triangle(step: float = 0.05) -> Array:
+    """Every rule: shares of the log-flops for depth, width and resolution (n, 3), so far apart."""
+    n = round(1 / step)
+    pairs = [(d, w) for d in range(n + 1) for w in range(n + 1 - d)]
+    return np.array([(d, w, n - d - w) for d, w in pairs]) / n
+
+
+def largest(scaler: Scaler, rules: ArrayLike, target: float, latency: Latency) -> Candidates:
+    """Each rule's largest network that costs no more than a target.
+
+    Args:
+        rules: shares of the log-flops (n, 3), see `repro.arch.strategy.Strategy.shares`.
 
     Raises:
-        InputError: the base itself costs more, or the strategy never reaches the target.
+        InputError: the base itself costs more, or a rule never reaches the target.
     """
-    low, high = 1.0, LARGEST
-    for _ in range(2):
-        scales = np.geomspace(low, high, 64)
-        m = [strategy.multipliers(s) for s in scales.tolist()]
-        path = scaler.candidates([x.d for x in m], [x.w for x in m], [x.r for x in m])
-        cost = path.cost(latency)
-        if cost[0] > target:
-            raise InputError(
-                f"budget {target:.3g} is below {scaler.base.name} itself, which needs {cost[0]:.3g}"
-            )
-        last = int(np.flatnonzero(cost <= target)[-1])
-        if scales[last] == LARGEST:
-            raise InputError(
-                f"budget {target:.3g} is more than {strategy.name} takes at {LARGEST:g} times the "
-                f"flops of {scaler.base.name}: {cost[-1]:.3g}"
-            )
-        low, high = scales[last], scales[last + 1]
-    return path[last]
+    exponents = np.atleast_2d(np.asarray(rules, float)) * (1, 0.5, 0.5)
+
+    def at(logs: Array) -> Candidates:
+        return scaler.candidates(*np.exp(logs[:, None] * exponents).T)
+
+    low, high = np.zeros(len(exponents)), np.full(len(exponents), np.log(LARGEST))
+    least, most = at(low).cost(latency), at(high).cost(latency)
+    if least[0] > target:
+        name = scaler.base.name
+        raise InputError(f"budget {target:.3g} is below {name} itself, which needs {least[0]:.3g}")
+    if (most <= target).any():
+        shares_of = ", ".join(f"{x:.2g}" for x in np.asarray(rules).reshape(-1, 3)[np.argmin(most)])
+        raise InputError(
+            f"budget {target:.3g} is more than {LARGEST:g} times the flops of {scaler.base.name} "
+            f"take with shares {shares_of} of depth, width, resolution: {most.min():.3g}"
+        )
+    for _ in range(HALVINGS):  # the cost rises with the scale, in steps where it is rounded
+        middle = (low + high) / 2
+        fits = at(middle).cost(latency) <= target
+        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+    return at(low)
 
 
 class Regrets(NamedTuple):
-    """How much more error strategies make than the best that the surface knows, in points.
+    """How much more error rules make than the best that a surface knows, in points.
 
     Attributes:
-        networks: each strategy's largest in the budget, in the strategies' order.
-        best: the one of least error. values: (strategies,).
-        draws: (draws, strategies), of surfaces that the points could as well have given.
+        networks: each rule's largest in the budget. best: the one of least error.
+        values: (rules,). draws: (draws, rules), of surfaces that the points could have given.
         inside: whether the surface knows such networks; otherwise the value is extrapolated.
     """
 
-    networks: tuple[Candidates, ...]
+    networks: Candidates
     best: Candidates
     values: Array
     draws: Array
@@ -146,22 +161,21 @@ def regret(
 ) -> Regrets:
     """What strategies lose against the best candidate at equal cost.
 
-    The best is found anew for each of the ``draws``, on which the differences between strategies
-    depend less than their regrets.
+    The best is found anew for each of the ``draws``. The difference of two strategies' regrets
+    does not depend on the best.
 
     Raises:
         InputError: see `affordable` and `largest`.
     """
-    own = tuple(largest(candidates.scaler, s, target, latency) for s in strategies)
+    own = largest(candidates.scaler, [s.shares for s in strategies], target, latency)
     some, _ = affordable(candidates, target, accuracy, latency)
-    factors = [np.concatenate(x) for x in zip(*(o.built for o in own), strict=True)]
 
     def lost(surface: Surface) -> Array:
         least = surface.error(*some.built, extrapolate=True).min()
-        return surface.error(*factors, extrapolate=True) - least
+        return surface.error(*own.built, extrapolate=True) - least
 
     values, drawn = lost(accuracy), np.array([lost(surface) for surface in draws])
-    return Regrets(own, some[0], values, drawn, accuracy.inside(*factors))
+    return Regrets(own, some[0], values, drawn, accuracy.inside(*own.built))
 
 
 # ---------------------------------------------------------------------------- the procedure

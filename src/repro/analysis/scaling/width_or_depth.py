@@ -20,9 +20,9 @@ from repro.arch.efficientnet_x import coefficients
 from repro.arch.strategy import COMPOUND, paper_strategy
 from repro.runtime.roofline import Fusion
 from repro.search.accuracy import Form, Surface, built
-from repro.search.candidates import Rule, Scaler
+from repro.search.candidates import Candidates, Rule, Scaler
 from repro.search.latency import Additive, budget, priced, roofline
-from repro.search.scaling import affordable, grid, of_b0, regret, shares
+from repro.search.scaling import affordable, grid, largest, of_b0, regret, shares, triangle
 
 FORMS: tuple[Form, ...] = ("quadratic", "norm", "product")
 RULES = ("w", "dWr", "2/3", "dw", "dwr", "EfficientNet", "LACS-GPU", "LACS-TPU", "d", "r")
@@ -112,7 +112,7 @@ def at_equal(what: Literal["minutes", "flops"] = "minutes") -> pd.DataFrame:
     curves = frame[frame.groupby(["base", "strategy"]).transform("size") > 1]
     most = curves.groupby(["base", "strategy"])[what].max().groupby("base").min()
     for (base, strategy), curve in curves.groupby(["base", "strategy"], sort=False):
-        points, limit = curve.sort_values(what), float(most[base])
+        points, limit = curve.sort_values(what), float(most.loc[str(base)])
         error = float(np.interp(np.log(limit), np.log(points[what]), points.error))
         rows.append((base, strategy, limit, error))
     frame = pd.DataFrame(rows, columns=["base", "strategy", what, "error"])
@@ -138,9 +138,8 @@ def judged(forms: Sequence[Form] = FORMS, fusion: Fusion = "all") -> pd.DataFram
             known = bool(next(iter(fits.values())).inside(*factors))
             ms = {d: 1e3 * cost(net) for d, cost in times.items()}
             phi = {f"phi, {d}": cost.phi(net) for d, cost in times.items()}
-            rows.append(
-                {"level": f"B{level}", "family": family, "inside": known} | errors | ms | phi
-            )
+            row: dict[str, object] = {"level": f"B{level}", "family": family, "inside": known}
+            rows.append(row | errors | ms | phi)
     return pd.DataFrame(rows)
 
 
@@ -154,28 +153,34 @@ def regrets(
     charges: Mapping[str, Additive] | None = None,
     forms: Sequence[Form] = FORMS,
     draws: int = DRAWS,
+    base: str = "EN-B0",
 ) -> pd.DataFrame:
     """What each rule loses against the best known network at equal cost, in points.
 
-    One row a cost, level, surface and rule: the budget is what EfficientNet of the level costs.
+    One row a cost, level, surface and rule: the budget is what the base's level costs, EN-B3 say.
     low, high: of the bootstrap; gap, gap_low, gap_high: the same of the difference from dWr. used:
     the part of the budget that the rule's largest network takes; d, w, r: its factors as built.
+
+    Args:
+        base: or EN-X-B0, which is charged as it is and judged as if it were EN-B0.
     """
-    start, rows = scaler(rounding=rounding), []
-    strategies = [paper_strategy(name) for name in rules]
+    start, rows = scaler(base, rounding), []
+    strategies, ours = [paper_strategy(name) for name in rules], list(rules).index("dWr")
     for form in forms:
         surface = Surface.fit(form)
-        candidates, drawn = grid(start, surface), surface.bootstrap(SEED, draws)
+        drawn = surface.bootstrap(SEED, draws)
+        candidates = None if rounding == "none" else grid(start, surface)
         for name, cost in (charges or costs()).items():
             for level in levels:
-                target = cost(get(f"EN-{level}"))
-                lost = regret(candidates, strategies, target, surface, cost, drawn)
-                reference_column = list(rules).index("dWr")
-                gaps = lost.draws - lost.draws[:, [reference_column]]
+                target = cost(get(base.replace("B0", level)))
+                some = candidates or _of_one_cost(start, target, surface, cost)
+                lost = regret(some, strategies, target, surface, cost, drawn)
+                gaps = lost.draws - lost.draws[:, [ours]]
                 bands = (np.percentile(x, INTERVAL, axis=0) for x in (lost.draws, gaps))
                 (low, high), (gap_low, gap_high) = bands
+                spent, as_built = lost.networks.cost(cost), np.column_stack(lost.networks.built)
                 for i, rule in enumerate(rules):
-                    gap = lost.values[i] - lost.values[reference_column]
+                    gap = lost.values[i] - lost.values[ours]
                     rows.append(
                         {
                             "cost": name,
@@ -189,13 +194,19 @@ def regrets(
                             "gap_low": gap_low[i],
                             "gap_high": gap_high[i],
                             "inside": bool(lost.inside[i]),
-                            "used": float(lost.networks[i].cost(cost)[0]) / target,
-                            "d": float(lost.networks[i].built.depth[0]),
-                            "w": float(lost.networks[i].built.width[0]),
-                            "r": float(lost.networks[i].built.resolution[0]),
+                            "used": float(spent[i]) / target,
+                            **dict(zip("dwr", as_built[i].tolist(), strict=True)),
                         }
                     )
     return pd.DataFrame(rows)
+
+
+def _of_one_cost(
+    start: Scaler, target: float, surface: Surface, cost: Additive, step: float = 0.04
+) -> Candidates:
+    """Every rule's network at a cost, as far as the surface knows them: without rounding, all."""
+    networks = largest(start, triangle(step), target, cost)
+    return networks[surface.inside(*networks.built)]
 
 
 # ---------------------------------------------------------------------------- what decides
@@ -203,31 +214,66 @@ def regrets(
 
 def phase(
     level: str = "B3",
-    balances: Sequence[float] = tuple(np.geomspace(1e-4, 10, 26)),
+    balances: Sequence[float] = tuple(np.geomspace(1e-4, 1, 21)),
     forms: Sequence[Form] = FORMS,
-    draws: int = 0,
+    draws: int = 20,
+    step: float = 0.04,
 ) -> pd.DataFrame:
     """The best shares where an act costs one and a flop so much, without rounding.
 
-    The budget is what EfficientNet of the level costs. phi: share of the cost that flops are
-    charged for, of the base and of the best; edge: the best lies on the hull of what is known.
+    The budget is what EfficientNet of the level costs. draw 0 is the fit itself, others are of the
+    bootstrap. phi: share of the cost that flops are charged for, of the base and of the best.
     """
-    start, rows = scaler(rounding="none"), []
-    for form in forms:
-        surface = Surface.fit(form)
-        surfaces = (surface, *surface.bootstrap(SEED, draws))
-        candidates = grid(start, surface, 60)
-        for flop in balances:
-            cost = priced("a balance", flop, 1.0)
-            target = cost(get(f"EN-{level}"))
-            for draw, one in enumerate(surfaces):
-                some, errors = affordable(candidates, target, one, cost)
-                best = [float(x[0]) for x in some.built]
-                d, w, r = shares(best)
-                phi, base_phi = float(some[0].phi(cost)[0]), cost.phi(start.base)
-                rows.append((level, form, draw, flop, base_phi, phi, d, w, r, float(errors[0])))
+    start, rules, rows = scaler(rounding="none"), triangle(step), []
+    surfaces = {f: (Surface.fit(f), *Surface.fit(f).bootstrap(SEED, draws)) for f in forms}
+    for flop in balances:
+        cost = priced("a balance", flop, 1.0)
+        networks = largest(start, rules, cost(get(f"EN-{level}")), cost)
+        known = np.flatnonzero(surfaces[forms[0]][0].inside(*networks.built))
+        some, phi = networks[known], networks.phi(cost)[known]
+        for form, drawn in surfaces.items():
+            for draw, surface in enumerate(drawn):
+                errors = surface.error(*some.built, extrapolate=True)
+                best = int(np.argmin(errors))
+                found = (*rules[known[best]].tolist(), float(errors[best]))
+                at = (level, form, draw, flop, cost.phi(start.base), float(phi[best]))
+                rows.append((*at, *found))
     names = ["level", "surface", "draw", "flop", "phi_base", "phi", "d", "w", "r", "error"]
     return pd.DataFrame(rows, columns=names)
+
+
+def crossings(phases: pd.DataFrame) -> pd.DataFrame:
+    """From which phi on the best gives width no more than depth: by level and surface.
+
+    Args:
+        phases: see `phase`. low, high: of its draws; 1 where width leads however dear a flop is.
+    """
+    rows = []
+    for (level, form), frame in phases.groupby(["level", "surface"], sort=False):
+        found = []
+        for _, path in frame.groupby("draw", sort=True):
+            behind = path[path.w <= path.d]
+            found.append(float(behind.phi.min()) if len(behind) else 1.0)
+        low, high = np.percentile(found[1:] or found, INTERVAL)
+        rows.append((level, form, found[0], float(low), float(high)))
+    return pd.DataFrame(rows, columns=["level", "surface", "phi", "low", "high"])
+
+
+def field(
+    cost: Additive, level: str = "B3", forms: Sequence[Form] = FORMS, step: float = 0.04
+) -> pd.DataFrame:
+    """Predicted error of every rule at what EfficientNet of a level costs, without rounding.
+
+    One row a rule, by its shares; errors of rules whose network the surfaces do not know are nan.
+    """
+    rules, start = triangle(step), scaler(rounding="none")
+    networks = largest(start, rules, cost(get(f"EN-{level}")), cost)
+    frame = pd.DataFrame(rules, columns=["d", "w", "r"]).assign(phi=networks.phi(cost))
+    for form in forms:
+        surface = Surface.fit(form)
+        errors = surface.error(*networks.built, extrapolate=True)
+        frame[form] = np.where(surface.inside(*networks.built), errors, np.nan)
+    return frame
 
 
 def device_phi(networks: Sequence[str], charges: Mapping[str, Additive]) -> pd.DataFrame:
@@ -245,10 +291,15 @@ def flat(
 ) -> pd.DataFrame:
     """The best network at a level's cost, and the ranges of those within so many points of it."""
     start, cost, rows = scaler(rounding=rounding), roofline(device), []
+    target = cost(get(f"EN-{level}"))
     for form in forms:
         surface = Surface.fit(form)
-        target = cost(get(f"EN-{level}"))
-        some, errors = affordable(grid(start, surface), target, surface, cost)
+        known = (
+            _of_one_cost(start, target, surface, cost, 0.02)
+            if rounding == "none"
+            else grid(start, surface)
+        )
+        some, errors = affordable(known, target, surface, cost)
         alike = some[errors <= errors[0] + within].built
         rows.append(
             {"level": level, "device": device, "surface": form, "error": errors[0]}
