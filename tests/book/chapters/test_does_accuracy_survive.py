@@ -44,8 +44,8 @@ def test_each_pair_is_a_row_that_names_its_recipes(pairs):
     row = table[table["from, to"] == "ResNet-152 → Wide-ResNet-50-2"].iloc[0]
     first, second = 78.330 - 78.486, 82.294 - 81.612
     assert row.error == pytest.approx((first + second) / 2)
-    assert row["by recipe"] == f"{first:+.1f} to {second:+.1f}"
-    assert table["by recipe"][table["from, to"].str.startswith("RepVGG")].item() == "–"
+    assert row.recipes == f"{first:+.1f} to {second:+.1f}"
+    assert table.recipes[table["from, to"].str.startswith("RepVGG")].item() == "–"
 
 
 def test_arrows_lead_to_fewer_activations(pairs):

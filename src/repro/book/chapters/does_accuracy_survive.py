@@ -231,11 +231,11 @@ def natural_table(found: pd.DataFrame, noise: Noise) -> pd.DataFrame:
             "from, to": table.more + " → " + table.fewer,
             "flops": table.flops,
             "acts": table.acts,
-            "training": table.training,
-            "inference": table.inference,
+            "train": table.training,
+            "infer": table.inference,
             "error": table.gap,
-            "by chance": [f"± {noise.halves(unit)[1]:.1f}" for unit in table.unit],
-            "by recipe": recipes,
+            "chance": [f"± {noise.halves(unit)[1]:.1f}" for unit in table.unit],
+            "recipes": recipes,
         }
     )
 
