@@ -193,7 +193,7 @@ def test_one_strategy_alone_passes_nothing(held):
 
 def only_dwr(task):
     subject = getattr(task, "subject", None)
-    return subject is None or subject.base == "EN-B0" and subject.strategy in (None, "dwr")
+    return subject is None or (subject.base == "EN-B0" and subject.strategy in (None, "dwr"))
 
 
 def test_all_strategies_must_go_far_enough(held):

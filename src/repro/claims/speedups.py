@@ -12,7 +12,15 @@ from statistics import geometric_mean
 from typing import Any, Literal
 
 from repro.claims.claim import Claim
-from repro.claims.judging import NotTestable, Point, Points, at_least, holds, judge_function, on_each
+from repro.claims.judging import (
+    NotTestable,
+    Point,
+    Points,
+    at_least,
+    holds,
+    judge_function,
+    on_each,
+)
 from repro.evidence.timings import rates
 from repro.stored import RECORD_GPU
 
