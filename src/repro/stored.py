@@ -12,6 +12,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,9 +29,24 @@ BEGINNING = b'{"schema_version"'
 """Of every record."""
 
 
+_ALONE: ContextVar[Path | None] = ContextVar("_ALONE", default=None)
+
+
 def record_files() -> list[Path]:
     """Every records file of the project, by name."""
+    if alone := _ALONE.get():
+        return [alone] if alone.exists() else []
     return sorted((root() / "data" / "records").glob("*.jsonl"))
+
+
+@contextlib.contextmanager
+def only(file: Path) -> Iterator[None]:
+    """Within, this file, which need not exist yet, stands for all of the project's."""
+    token = _ALONE.set(file)
+    try:
+        yield
+    finally:
+        _ALONE.reset(token)
 
 
 def stored(*files: Path) -> tuple[Any, ...]:

@@ -52,13 +52,13 @@ NOT_BY_ACTS_ALONE = {
 
 
 def test_a_machine_that_only_writes_activations_reproduces_what_they_decide(held):
-    held(records("laptop", by_acts, CPU, peak=1e15), records("paper-gpu", by_acts, GPU, peak=1e15))
+    held(records("laptop", by_acts, CPU, peak=1e15), records("record", by_acts, GPU, peak=1e15))
     found = verdicts()
     assert {i for i, v in found.items() if v != "trend reproduced"} == NOT_BY_ACTS_ALONE
 
 
 def test_a_machine_that_does_several_things_reproduces_the_others(held):
-    held(records("laptop", by_all, CPU), records("paper-gpu", by_all, GPU))
+    held(records("laptop", by_all, CPU), records("record", by_all, GPU))
     assert set(verdicts(NOT_BY_ACTS_ALONE).values()) == {"trend reproduced"}
 
 
@@ -81,15 +81,13 @@ ACTS_DECIDE = {
 
 
 def test_a_machine_that_only_multiplies_fails_what_activations_decide(held):
-    held(records("laptop", by_flops, CPU), records("paper-gpu", by_flops, GPU))
+    held(records("laptop", by_flops, CPU), records("record", by_flops, GPU))
     failed = {i for i, v in verdicts().items() if v == "not reproduced"}
     assert failed == ACTS_DECIDE | {"gpu-within-strategy", "cpu-ranks"}
 
 
 def test_a_machine_that_reaches_its_peak_is_bound_by_flops(held):
-    held(
-        records("laptop", by_flops, CPU, peak=3e11), records("paper-gpu", by_flops, GPU, peak=3e11)
-    )
+    held(records("laptop", by_flops, CPU, peak=3e11), records("record", by_flops, GPU, peak=3e11))
     ids = {"flop-bound-models", "cpu-flop-bound-models"}
     assert set(verdicts(ids).values()) == {"not reproduced"}
     assert "66.7 %" in judge(CLAIMS["flop-bound-models"]).computed
@@ -101,7 +99,7 @@ def test_inference_that_goes_its_own_way_does_not_follow_training(held):
 
     for plan, machine, i in (
         ("laptop", CPU, "cpu-inference-time"),
-        ("paper-gpu", GPU, "inference-time"),
+        ("record", GPU, "inference-time"),
     ):
         training = records(plan, by_acts, machine, keep=lambda task: not infers(task))
         backwards = records(plan, lambda s: 1.0 / s.acts, machine, keep=infers)
@@ -110,7 +108,7 @@ def test_inference_that_goes_its_own_way_does_not_follow_training(held):
 
 
 def test_order_of_memory_can_fail(held):
-    held(records("paper-gpu", by_acts, GPU))
+    held(records("record", by_acts, GPU))
     other = [[["EN-B4"], ["RegNetY-4GF", "dWr", 4]]]
     assert changed("regnety-16gf-memory", rising=other).verdict == "not reproduced"
 
@@ -121,7 +119,7 @@ def test_every_judge_of_time_passes_and_fails_above():
 
 
 def test_a_verdict_names_its_machine(held):
-    held(records("laptop", by_acts, CPU), records("paper-gpu", by_acts, GPU))
+    held(records("laptop", by_acts, CPU), records("record", by_acts, GPU))
     for i in CLAIMS:
         judgement = judge(CLAIMS[i])
         machine = "Made-up H200" if i in GPU_CLAIMS else "Made-up CPU, 2 threads"
@@ -132,7 +130,7 @@ def test_a_verdict_names_its_machine(held):
 
 def test_each_machine_is_judged_and_the_worst_decides(held):
     other = GPU.model_copy(update={"device_name": "Another GPU"})
-    held(records("paper-gpu", by_acts, GPU), records("paper-gpu", by_flops, other))
+    held(records("record", by_acts, GPU), records("record", by_flops, other))
     judgement = judge(CLAIMS["gpu-fast-speedup-16gf"])
     assert judgement.verdict == "not reproduced"
     assert judgement.machine == "Made-up H200 and Another GPU"
@@ -148,7 +146,7 @@ def some(*strategies, base="EN-B0", scales=(1, 2, 4, 16, 40, 48), law=by_acts):
         s = task.subject
         return s.base == base and s.strategy in (None, *strategies) and (s.scale or 1) in scales
 
-    return records("paper-gpu", law, GPU, peak=1e15, keep=kept)
+    return records("record", law, GPU, peak=1e15, keep=kept)
 
 
 FOUR = ("dwr", "dw", "dWr", "w")
@@ -186,7 +184,7 @@ def test_three_strategies_decide_nothing_and_the_fourth_is_named(held, law, lack
 
 
 def test_one_strategy_alone_passes_nothing(held):
-    held(records("paper-gpu", by_flops, GPU, keep=only_dwr))
+    held(records("record", by_flops, GPU, keep=only_dwr))
     assert set(verdicts(GPU_CLAIMS).values()) == {"not testable here"}
     assert "EN-B0 by dw, dWr, w up to s = 16" in judge(CLAIMS["gpu-ranks"]).why
 
@@ -294,7 +292,7 @@ def test_stored_records_are_read_again_when_a_file_changes(tmp_path, monkeypatch
 
 
 def test_machines_are_named_by_device_and_threads():
-    cpu, gpu = (records(p, by_acts, m)[0] for p, m in (("laptop", CPU), ("paper-gpu", GPU)))
+    cpu, gpu = (records(p, by_acts, m)[0] for p, m in (("laptop", CPU), ("record", GPU)))
     assert stored.machine_name(cpu) == "Made-up CPU, 2 threads"
     assert stored.machine_name(gpu) == "Made-up H200"
     one = cpu.model_copy(update={"protocol": cpu.protocol.model_copy(update={"threads": 1})})
@@ -306,7 +304,7 @@ def test_the_plans_time_what_the_claims_name():
     for claim in CLAIMS.values():
         nets = [net for row in claim.args.get("rising", ()) for net in row if isinstance(row, list)]
         nets += [claim.args[k] for k in ("slow", "fast") if k in claim.args]
-        plan = "paper-gpu" if claim.id in GPU_CLAIMS else "laptop"
+        plan = "record" if claim.id in GPU_CLAIMS else "laptop"
         wanted = timing.WAYS[claim.args["way"]]
         timed = {
             (t.subject.base, t.subject.strategy, t.subject.scale)

@@ -30,4 +30,4 @@ from repro.claims.judging import (
     judge,
     judge_function,
 )
-from repro.claims.ledger import Ledger, judge_all, load
+from repro.claims.ledger import Ledger, asked_of, judge_all, load

@@ -60,17 +60,17 @@ def claims(
     ]
     if table is not None and not chosen:
         raise InputError(f"no claim stands in {_place(table)!r}; allowed: 5, 'Figure 2', ...")
-    judged = [j for claim in chosen if (j := _judged(claim)) and verdict in (None, j.verdict)]
+    found = [j for claim in chosen if (j := judged(claim)) and verdict in (None, j.verdict)]
     if as_json:
-        rows = [{k: v for k, v in asdict(j).items() if k != "points"} for j in judged]
+        rows = [{k: v for k, v in asdict(j).items() if k != "points"} for j in found]
         print(json_lines(rows))
     elif every or paper or table or verdict:
-        print(list_text(ledger.papers, judged))
+        print(list_text(ledger.papers, found))
     else:
-        print(summary_text(ledger.papers, judged))
+        print(summary_text(ledger.papers, found))
 
 
-def _judged(claim: Claim) -> Judgement:
+def judged(claim: Claim) -> Judgement:
     """A claim's judgement; where a package is missing that it needs, it is not testable."""
     from repro.claims import judge
 

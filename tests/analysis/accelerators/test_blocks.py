@@ -57,7 +57,7 @@ def test_the_machines_roofline_is_that_of_as_many_threads():
 
 
 def test_a_gpus_blocks_stand_beside_its_own_roofline():
-    made = {"efficientnet-x-gpu": tuple(records("efficientnet-x", by_acts, GPU, peak=1e14))}
+    made = {"efficientnet-x-gpu": tuple(records("record", by_acts, GPU, peak=1e14))}
     table = b.fused_gains(made)
     eager, compiled = (f"Made-up H200, fp16, batch 128{how}" for how in ("", ", compiled"))
     assert set(table.machine) == {eager, compiled}

@@ -91,7 +91,7 @@ def test_an_interval_spans_all_recordings():
 
 def test_a_gpus_records_are_drawn(monkeypatch):
     """The second paper's sweep as if it had been run on a GPU that does nothing but write maps."""
-    made_up = records("efficientnet-x", by_acts, GPU)
+    made_up = records("record", by_acts, GPU)
     monkeypatch.setattr(x_times, "stored", lambda *files: tuple(made_up))
     rows = x_times.ratios("cuda").set_index("network")
     assert not rows.index.duplicated().any()
