@@ -22,7 +22,7 @@ help:
 	@echo "make lint       style and types alone"
 	@echo "make setup      the environment alone, in $(VENV)"
 	@echo "make refresh    execute every chapter and store its outputs"
-	@echo "make documents  renew the README's picture and the command outputs shown in text pages"
+	@echo "make documents  renew prices, the README's picture, and command outputs shown in text pages"
 	@echo "make bench      counting and timing beside other tools, side by side in one run"
 	@echo "make clean      remove what was built, keep the environment"
 
@@ -52,11 +52,13 @@ refresh: $(STAMP)
 	    --ExecutePreprocessor.record_timing=False $(CHAPTERS)
 
 documents: $(STAMP)
+	$(BIN)/python -m repro.prices.fit
 	$(BIN)/python -m repro.cli.documents
 
 bench: $(STAMP)
 	$(BIN)/python benchmarks/counting.py
 	$(BIN)/python benchmarks/timing.py
+	$(BIN)/python benchmarks/predicting.py
 
 clean:
 	rm -rf $(BUILD)

@@ -70,6 +70,8 @@ def test_counting_and_claims_work_in_any_folder(installed):
     assert "RegNetY-4GF" in listed.stdout
     counted = installed("complexity", "EN-B0", "--strategy", "dWr", "--scale", "4", "--json")
     assert json.loads(counted.stdout) == describe("EN-B0", "dWr", 4)
+    predicted = installed("predict", "EN-B0", "--device", "rtx5090", "--json")
+    assert json.loads(predicted.stdout)[0]["ms"] > 0
     claims = installed("claims", "--all", "--json")
     assert (claims.returncode, claims.stderr) == (0, "")
     judged = json.loads(claims.stdout)

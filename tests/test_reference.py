@@ -34,6 +34,7 @@ LOADERS = {
     "efficientnet_x_figure2_points.csv": (reference.drawn_intensities, 4),
     "efficientnet_x_figure3.csv": (reference.speedup_bars, 36),
     "efficientnet_x_figure4.csv": (reference.generation_bars, 18),
+    "public_accuracy.csv": (reference.public_accuracy, 958),
 }
 
 
@@ -58,7 +59,19 @@ def test_every_file_is_described_and_loaded():
     names = {path.name for path in folder.iterdir()} - {"README.md"}
     readme = (folder / "README.md").read_text(encoding="utf-8")
     assert [name for name in names if name not in readme] == []
-    assert {*LOADERS, "scaled_model_complexity.json"} <= names
+    assert {*LOADERS, "scaled_model_complexity.json", "public_timings.csv"} <= names
+
+
+def test_public_timings_are_loaded_unchanged():
+    with reference.reference_file("public_timings.csv").open(encoding="utf-8", newline="") as file:
+        cells = list(csv.DictReader(file))
+    assert len(reference.public_timings()) == len(cells) == 869
+    for row, texts in zip(reference.public_timings(), cells, strict=True):
+        *named, rates = (getattr(row, name) for name in row._fields)
+        assert [*map(str, named)] == list(texts.values())[: len(named)]
+        assert {k: str(v) for k, v in rates.items()} == {
+            k: v for k, v in list(texts.items())[len(named) :] if v
+        }
 
 
 def test_scaled_models():

@@ -38,6 +38,9 @@ class Counts:
             max-pools.
         params: trainable parameters of the module.
         free: names of the operators that ran and count as nothing.
+        depthwise_acts, grouped_acts: the part of conv_acts that such convs put out.
+        attention_macs: the part of linear_macs in products of two maps.
+        written: output elements of all operators. kernels: how many ran; views are none.
     """
 
     conv_macs: int
@@ -48,6 +51,11 @@ class Counts:
     pool_acts: int
     params: int
     free: frozenset[str]
+    depthwise_acts: int
+    grouped_acts: int
+    attention_macs: int
+    written: int
+    kernels: int
 
     @property
     def flops(self) -> int:
@@ -65,11 +73,15 @@ Handler = Callable[[Any, Any], dict[str, int]]
 
 def _convolution(args: Any, out: Tensor) -> dict[str, int]:
     x, weight, bias, transposed = args[0], args[1], args[2], args[6]
+    grouped = args[8] > 1
+    depthwise = grouped and weight.shape[1] == 1
     # Each output element (input element, where transposed) meets one filter's weights.
     return {
         "conv_macs": (x if transposed else out).numel() * math.prod(weight.shape[1:]),
         "bias_adds": out.numel() if bias is not None else 0,
         "conv_acts": out.numel(),
+        "depthwise_acts": out.numel() * depthwise,
+        "grouped_acts": out.numel() * (grouped and not depthwise),
     }
 
 
@@ -86,9 +98,14 @@ _HANDLERS: dict[Any, Handler] = {
     _aten.convolution: _convolution,
     _aten.addmm: lambda args, out: _product(args[1], out, biased=True),
     _aten.mm: lambda args, out: _product(args[0], out, biased=False),
-    _aten.bmm: lambda args, out: _product(args[0], out, biased=False),
+    _aten.bmm: lambda args, out: {
+        **_product(args[0], out, biased=False),
+        "attention_macs": out.numel() * args[0].shape[-1],
+    },
     _aten.max_pool2d_with_indices: lambda args, out: {"pool_acts": out[0].numel()},
 }
+_STILL = {_aten._unsafe_view, _aten.as_strided_, _aten.empty, _aten.lift_fresh, _aten.zeros}
+"""Operators that compute nothing, besides those that make views."""
 
 
 class _Watch(TorchDispatchMode):
@@ -111,6 +128,10 @@ class _Watch(TorchDispatchMode):
             if out is not NotImplemented:
                 return out
         out = func(*args, **kwargs)
+        first = out[0] if isinstance(out, tuple | list) else out
+        if isinstance(first, Tensor) and not (func.is_view or func.overloadpacket in _STILL):
+            self.totals["written"] += first.numel()
+            self.totals["kernels"] += 1
         if handler is None:
             self.free.add(func.overloadpacket.__name__)
         else:

@@ -23,8 +23,8 @@ from repro.errors import InputError
 from repro.paths import root
 from repro.records import RECORD, SCHEMA, PeakRecord, Result, TimingRecord, first_error
 
-RECORD_GPU = "repro record --device cuda --minutes 10 --out data/records/gpu-NAME.jsonl"
-"""The command that records what a GPU is needed for; given again it goes on."""
+RECORD_GPU = "repro record --device cuda --minutes 10 --out data/records/gpu.jsonl"
+"""The command that records what a GPU is needed for, what decides most first."""
 BEGINNING = b'{"schema_version"'
 """Of every record."""
 

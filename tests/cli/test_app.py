@@ -15,7 +15,7 @@ from repro.arch import NAMES, PAPER
 from repro.cli.app import main
 from repro.cli.rows import describe, grid_rows, zoo_rows
 
-VERBS = ("list", "complexity", "run", "claims")
+VERBS = ("list", "complexity", "predict", "run", "claims")
 
 
 @pytest.fixture

@@ -51,10 +51,13 @@ def records(plan, law, machine, peak=1e12, keep=lambda task: True):
 
     Training takes three times as long as inference, and 10 bytes of memory for each activation.
     """
+    return of_tasks(filter(keep, sweep(plan)), law, machine, peak)
+
+
+def of_tasks(tasks, law, machine, peak=1e12):
+    """The same of any tasks."""
     made = []
-    for task in sweep(plan):
-        if not keep(task):
-            continue
+    for task in tasks:
         if isinstance(task, PeakJob):
             start = stamp(PeakRecord.entry, task.inputs(), machine)
             sizes = {"matmul_size": 8, "copy_size": 8, "copy_bytes": (peak / 50,)}

@@ -9,24 +9,7 @@ import pandas as pd
 
 from repro.arch import Network, Strategy, get, scale
 from repro.complexity import complexity
-
-# The first that fits: EfficientNet-X before EfficientNet.
-FAMILIES: Mapping[str, str] = {
-    "EN-X": "EfficientNet-X",
-    "EN-H": "EfficientNet-H",
-    "EN": "EfficientNet",
-    "RegNetX": "RegNetX",
-    "RegNetY": "RegNetY",
-    "RegNetZ": "RegNetZ",
-    "ResNet": "ResNet",
-    "ResNeXt": "ResNeXt",
-}
-
-
-def family(name: str) -> str:
-    """The family of a zoo network (or of an alias), as figures and tables call it."""
-    known = get(name).name
-    return next(title for prefix, title in FAMILIES.items() if known.startswith(f"{prefix}-"))
+from repro.evidence.printed import family
 
 
 def counts(net: Network) -> dict[str, float]:

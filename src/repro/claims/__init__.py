@@ -12,13 +12,16 @@ from repro.claims import (
     accuracy,
     arithmetic,
     counting,
+    exploratory,
     exponents,
     latency_scaling,
     rooflines,
+    speedups,
     timing,
 )
-from repro.claims.claim import Claim, Tolerance
+from repro.claims.claim import OWN, Claim, Tolerance
 from repro.claims.judging import (
+    EXPLORATORY,
     JUDGES,
     VERDICTS,
     Judgement,

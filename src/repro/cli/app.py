@@ -22,6 +22,7 @@ with interrupt.leaving_at_once():
 
     from repro.cli import chapters as cli_chapters
     from repro.cli import claims as cli_claims
+    from repro.cli import predicting as cli_predict
     from repro.cli import recording as cli_record
     from repro.cli import timing as cli_time
     from repro.cli import training as cli_train
@@ -171,6 +172,7 @@ def complexity(
     print(json.dumps(row) if as_json else console.network_text(row, parts))
 
 
+app.command()(cli_predict.predict)
 app.command()(cli_time.time)
 app.command()(cli_record.record)
 app.command()(cli_time.compare)

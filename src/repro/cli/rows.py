@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Iterable
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from repro.arch import NAMES, PAPER, Network, get, parse_strategy, scale, to_config
 from repro.cli.text import Row
@@ -24,6 +24,12 @@ GRID_KEYS: dict[str, tuple[Any, str]] = {
     "scale_type": (str | None, "a strategy in quotes, or null"),
     "scale": (int | float | None, "a number, or null"),
 }
+
+TIMM_KEYS: dict[str, tuple[Any, str]] = {
+    "timm": (str, "a network's name in quotes"),
+    "resolution": (int | None, "a whole number, or null"),
+}
+Made = TypeVar("Made")
 
 NOTES = {
     "RegNetY-4.0GF": "the authors' public zoo; a different network from RegNetY-4GF",
@@ -65,19 +71,7 @@ def describe(
     Raises:
         InputError: any of them cannot be used.
     """
-    net = get(base)
-    multipliers = None
-    if strategy is not None:
-        parsed = parse_strategy(strategy)
-        if factor is None:
-            given = f"strategy {strategy!r} is given without a scale"
-            raise InputError(f"{given}; give both or neither")
-        net = scale(net, parsed, factor)
-        multipliers = parsed.multipliers(factor)._asdict()
-    elif factor is not None:
-        raise InputError(f"scale {factor!r} is given without a strategy; give both or neither")
-    if resolution is not None:
-        net = net.at(resolution)
+    net, multipliers = find(base, strategy, factor, resolution)
     count = complexity(net)
     return {
         "model": base,
@@ -91,6 +85,24 @@ def describe(
         "parts": count.parts(),
         "config": to_config(net),
     }
+
+
+def find(
+    base: str, strategy: str | None, factor: float | None, resolution: int | None
+) -> tuple[Network, dict[str, float] | None]:
+    """The network that `describe` counts, and what its dimensions were multiplied by."""
+    net = get(base)
+    multipliers = None
+    if strategy is not None:
+        parsed = parse_strategy(strategy)
+        if factor is None:
+            given = f"strategy {strategy!r} is given without a scale"
+            raise InputError(f"{given}; give both or neither")
+        net = scale(net, parsed, factor)
+        multipliers = parsed.multipliers(factor)._asdict()
+    elif factor is not None:
+        raise InputError(f"scale {factor!r} is given without a strategy; give both or neither")
+    return (net if resolution is None else net.at(resolution)), multipliers
 
 
 def zoo_rows() -> list[Row]:
@@ -168,27 +180,43 @@ def note_reading(
 
 
 def grid_rows(source: str, paper_names: bool = False) -> list[Row]:
-    """The rows of a grid file, in its order.
+    """The rows of a grid file, in its order; see `each_entry`."""
+    return each_entry(source, paper_names, describe)
+
+
+def each_entry(
+    source: str,
+    paper_names: bool,
+    make: Callable[[str, str | None, float | None, int | None], Made],
+    also_timm: bool = False,
+) -> list[Made]:
+    """What is made of each network of a grid file, in its order.
 
     Args:
         source: path of a JSON list of ``{"base": .., "scale_type": .., "scale": ..}``, where a
             missing or null type leaves the base unscaled; ``-`` reads standard input.
         paper_names: read ``w``, ``dw``, ``wr`` and ``dwr`` as the paper does.
+        make: from base, strategy, scale factor and resolution.
+        also_timm: allow ``{"timm": .., "resolution": ..}`` too, whose base is ``timm/NAME``.
 
     Raises:
         InputError: the file or one of its rows cannot be used; names the file and the row.
     """
     where = "standard input" if source == "-" else source
-    rows = []
+    made = []
     for number, entry in enumerate(_load(source, where), 1):
         try:
-            base, strategy, factor = _read_entry(entry)
+            if also_timm and isinstance(entry, dict) and "timm" in entry:
+                name, size = _read_entry(entry, TIMM_KEYS)
+                made.append(make(f"timm/{name}", None, None, size))
+                continue
+            base, strategy, factor = _read_entry(entry, GRID_KEYS)
             if paper_names and strategy is not None:
                 strategy = as_in_paper(strategy)
-            rows.append(describe(base, strategy, factor))
+            made.append(make(base, strategy, factor, None))
         except InputError as error:
             raise InputError(f"{where}, row {number}: {error}") from None
-    return rows
+    return made
 
 
 _TWICE = object()
@@ -233,9 +261,9 @@ def _shown(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _read_entry(entry: Any) -> tuple[str, str | None, float | None]:
-    """One entry of a grid as ``(base, strategy, scale)``, types checked."""
-    keys = list(GRID_KEYS)
+def _read_entry(entry: Any, allowed: dict[str, tuple[Any, str]]) -> tuple[Any, ...]:
+    """The values of one entry of a grid, in the order of the allowed keys, types checked."""
+    keys = list(allowed)
     if not isinstance(entry, dict):
         raise InputError(f"{_shown(entry)} is not an object with {', '.join(keys)}")
     if _TWICE in entry:
@@ -244,10 +272,10 @@ def _read_entry(entry: Any) -> tuple[str, str | None, float | None]:
         if key not in keys:
             near = did_you_mean(key, keys)
             raise InputError(f"unknown key {key!r}; allowed: {', '.join(keys)}.{near}")
-    if "base" not in entry:
-        raise InputError(f"{_shown(entry)} has no base")
-    for key, (kind, meant) in GRID_KEYS.items():
+    if keys[0] not in entry:
+        raise InputError(f"{_shown(entry)} has no {keys[0]}")
+    for key, (kind, meant) in allowed.items():
         value = entry.get(key)
         if isinstance(value, bool) or not isinstance(value, kind):
             raise InputError(f"{key} {_shown(value)} is not {meant}")
-    return entry["base"], entry.get("scale_type"), entry.get("scale")
+    return tuple(map(entry.get, keys))

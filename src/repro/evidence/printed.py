@@ -7,6 +7,7 @@ Convolutions", Table 2. Which network makes a printed row stands in
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
@@ -36,6 +37,23 @@ acts."""
 READING = {"flops": READ_TO["flops"] + 0.0005, "params": 0.007, "acts": 0.007}
 """How far a drawn point may lie from its network: that, and half of the last digit kept."""
 EARLY = "Early Convolutions"
+# The first that fits: EfficientNet-X before EfficientNet.
+FAMILIES: Mapping[str, str] = {
+    "EN-X": "EfficientNet-X",
+    "EN-H": "EfficientNet-H",
+    "EN": "EfficientNet",
+    "RegNetX": "RegNetX",
+    "RegNetY": "RegNetY",
+    "RegNetZ": "RegNetZ",
+    "ResNet": "ResNet",
+    "ResNeXt": "ResNeXt",
+}
+
+
+def family(name: str) -> str:
+    """The family of a zoo network (or of an alias), as figures and tables call it."""
+    known = get(name).name
+    return next(title for prefix, title in FAMILIES.items() if known.startswith(f"{prefix}-"))
 
 
 def network(base: str, strategy: str | None = None, s: float | None = None) -> Network:

@@ -13,6 +13,8 @@ from repro.errors import InputError
 from repro.records import Protocol, TimingRecord, changed_code
 from repro.stored import machine_name, stored
 
+IMAGENET_IMAGES = 1_281_167
+"""Training images of ImageNet, for times of an epoch."""
 LARGEST = {"device": "cuda", "mode": "step", "batch": "max", "memory_gb": 32.0, "dtype": "bf16"}
 WAYS: Mapping[str, Mapping[str, Any]] = {
     "gpu training": LARGEST,  # as in the paper: the largest batch that 32 GB hold
@@ -53,9 +55,12 @@ class Timed(NamedTuple):
     @property
     def label(self) -> str:
         """For points."""
-        return (
-            self.base if self.strategy is None else f"{self.base} {self.strategy} x{self.scale:g}"
-        )
+        return name_of(*self.net)
+
+
+def name_of(base: str, strategy: str | None, scale: float) -> str:
+    """A network as readers are shown it."""
+    return base if strategy is None else f"{base} {strategy} x{scale:g}"
 
 
 Timings = dict[tuple[str, str | None, float], Timed]

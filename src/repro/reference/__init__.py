@@ -104,6 +104,28 @@ drawn_intensities = _loader("efficientnet_x_figure2_points.csv", DrawnIntensity)
 speedup_bars = _loader("efficientnet_x_figure3.csv", SpeedupBar)
 generation_bars = _loader("efficientnet_x_figure4.csv", GenerationBar)
 efficientnet_x_counts = _loader("efficientnet_x_complexity.csv", EfficientNetXRow)
+public_accuracy = _loader("public_accuracy.csv", PublicAccuracy)
+
+
+@cache
+def public_timings() -> tuple[PublicTiming, ...]:
+    """The table of timm's timings, one row a network and image size; settings keep their order.
+
+    Raises:
+        InputError: a value that its column cannot hold; names the line.
+    """
+    *names, _ = PublicTiming._fields
+    rows = []
+    with reference_file("public_timings.csv").open(encoding="utf-8", newline="") as file:
+        for line, row in enumerate(csv.DictReader(file), start=2):
+            try:
+                model, module, image, *counts = (row.pop(name) for name in names)
+                rates = {setting: Decimal(cell) for setting, cell in row.items() if cell}
+                gmacs, macts, mparams = map(Decimal, counts)
+                rows.append(PublicTiming(model, module, int(image), gmacs, macts, mparams, rates))
+            except (KeyError, ValueError, InvalidOperation) as error:
+                raise InputError(f"public_timings.csv, line {line}: {error!r}") from None
+    return tuple(rows)
 
 
 @cache

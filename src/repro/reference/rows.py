@@ -1,5 +1,6 @@
 """What a row of each file in ``data/reference/`` holds; a value that could not be read is None."""
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -315,3 +316,35 @@ class ScaledModel(NamedTuple):
     flops: int
     params: int
     acts: int
+
+
+class PublicTiming(NamedTuple):
+    """A network at one image size, timed by the maintainer of timm in up to 22 settings.
+
+    ``module`` is timm's source file. ``gmacs`` and ``macts`` are fvcore's counts for one image.
+    ``images_per_s`` holds the settings that were measured, by the table's names of them:
+    device/what/dtype/layout/torch/mode.
+    """
+
+    model: str
+    module: str
+    image: int
+    gmacs: Decimal
+    macts: Decimal
+    mparams: Decimal
+    images_per_s: Mapping[str, Decimal]
+
+
+class PublicAccuracy(NamedTuple):
+    """ImageNet top-1, in percent, of one of timm's weights at one image size.
+
+    ``tag`` names recipe and training data; ``in1k`` at its end: ImageNet-1k was seen last.
+    """
+
+    arch: str
+    tag: str
+    module: str
+    image: int
+    crop_pct: Decimal
+    top1: Decimal
+    mparams: Decimal

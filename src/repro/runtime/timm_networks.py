@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from repro.errors import InputError, did_you_mean
 from repro.records import Device, Subject
+
+if TYPE_CHECKING:
+    from repro.counters import Counts
 
 PREFIX = "timm/"
 UNCOUNTED = ("attention", "bmm", "mm", "mv", "dot", "conv", "lstm", "gru", "rnn", "fft", "sampl")
@@ -69,6 +72,24 @@ def find(name: str, resolution: int | None = None) -> TimmNetwork:
         InputError: timm has no such network (the message suggests the nearest), or it cannot be
             run on square images of three channels.
     """
+    counts, size, module = counted(name, resolution)
+    missed = any(word in operator for operator in counts.free for word in UNCOUNTED)
+    return TimmNetwork(
+        name=name,
+        resolution=size,
+        params=counts.params,
+        layers=sum(not any(True for _ in part.children()) for part in module.modules()),
+        flops=None if missed else counts.flops,
+        acts=None if missed else counts.acts,
+    )
+
+
+def counted(name: str, resolution: int | None = None) -> tuple[Counts, int, Any]:
+    """What a network of timm's does for one image, the resolution, and the module on meta.
+
+    Raises:
+        InputError: as `find`.
+    """
     from timm import list_models
     from timm.models import is_model
 
@@ -81,21 +102,12 @@ def find(name: str, resolution: int | None = None) -> TimmNetwork:
             " timm.list_models() has all names."
         )
     module = create(name, "meta")
-    size = resolution or module.default_cfg["input_size"][-1]
+    size = module.default_cfg["input_size"][-1] if resolution is None else resolution
     try:
-        counted = count(module, (3, size, size))
+        return count(module, (3, size, size)), size, module
     except (RuntimeError, NotImplementedError, AssertionError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"{name} cannot be run on images of {size} x {size}: {reason}") from None
-    missed = any(word in operator for operator in counted.free for word in UNCOUNTED)
-    return TimmNetwork(
-        name=name,
-        resolution=size,
-        params=counted.params,
-        layers=sum(not any(True for _ in part.children()) for part in module.modules()),
-        flops=None if missed else counted.flops,
-        acts=None if missed else counted.acts,
-    )
 
 
 def create(name: str, device: str) -> Any:

@@ -24,7 +24,7 @@ CONDITIONS: dict[Device, dict[str, Any]] = {
 }
 _USUAL = {"mode": "infer", "compile": "none", "memory_format": "channels_last", "input": "random"}
 _FILES = {"cpu": "efficientnet-x-", "cuda": ""}
-"""How the names of the files begin whose networks were timed in turns: all files of a GPU."""
+"""How the names of the files begin whose networks were timed in turns: on a GPU in every file."""
 _FORMS = ("", "relu", "swish")
 """Of a network's variants those that differ in activations: the code's, the paper's for a GPU."""
 

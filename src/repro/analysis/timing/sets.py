@@ -20,13 +20,11 @@ from repro.analysis.frames import family
 from repro.arch import Network
 from repro.errors import InputError
 from repro.evidence.printed import in_print_units, network
-from repro.evidence.timings import FIRST_PAPER, USUAL
+from repro.evidence.timings import FIRST_PAPER, IMAGENET_IMAGES, USUAL
 from repro.records import Dtype, Mode, TimingRecord, changed_code
 from repro.runtime.roofline import kernel_count
 from repro.stored import machine_name, read, stored
 
-IMAGENET_IMAGES = 1_281_167
-"""Training images of ImageNet, for times of an epoch."""
 UNSCALED = "unscaled"
 """Stands in the column ``strategy`` of a base network."""
 COUNTS = ("flops", "params", "acts", "kernels")

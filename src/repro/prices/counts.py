@@ -1,0 +1,127 @@
+"""What of a network a price is asked for: flops, acts, writes, kernels; and its kind.
+
+A conv's outputs are acts. What batch norm, activation functions, products and sums write after it
+are writes: in eager mode each is a pass over memory of its own, compiled most of them vanish.
+All are for one image. For a description they follow from its blocks, without torch; a network of
+timm's is run on the meta device, and counts come out as in timm's own table.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any, Literal, NamedTuple
+
+from repro.arch import Network, blocks
+from repro.complexity import complexity, out_size
+
+Kind = Literal["dense", "grouped", "depthwise", "attention", "transformer"]
+NOTICED = 0.02
+"""The share of acts from which on depthwise, or grouped, convs give a network its kind."""
+
+
+class Counts(NamedTuple):
+    """Counts of one image.
+
+    Attributes:
+        flops: multiply-adds, and bias additions where the first paper counts them.
+        acts: outputs of convs and linear layers, without pooling.
+        writes: elements that all other operators write. kernels: operators that compute.
+    """
+
+    flops: float
+    acts: float
+    writes: float
+    kernels: float
+    kind: Kind
+
+
+def _kind(acts: float, depthwise: float, grouped: float) -> Kind:
+    if depthwise > NOTICED * acts:
+        return "depthwise"
+    return "grouped" if grouped > NOTICED * acts else "dense"
+
+
+def counts_of(net: Network) -> Counts:
+    """Counts of a description at its own resolution."""
+    total = complexity(net)
+    acts = total.acts - total.pool_acts
+    size, width = net.resolution, net.stem_width
+    writes = kernels = depthwise = grouped = 0
+    if not net.is_piece:
+        size = out_size(size, 2)
+        writes, kernels = 2 * width * size**2, 3
+    if net.stem == "conv7_pool":
+        size = out_size(size, 2)
+        writes, kernels = writes + width * size**2, kernels + 1
+    for b, repeats in blocks(net):
+        passes = ops = 0
+        if b.space_to_depth:
+            size = out_size(size, 2)
+            passes, ops = 2 * b.space_to_depth * size**2, 3
+        if b.space_to_batch > 1:
+            passes, ops = passes + b.in_width * size**2, ops + 1
+        inner, size = size**2, out_size(size, b.stride)
+        mid, out = b.mid_width * size**2, b.out_width * size**2
+        if b.expand:
+            passes, ops = passes + 2 * b.mid_width * inner, ops + 3
+        passes, ops = passes + 2 * mid, ops + 3
+        if b.se_width:  # pooled, squeezed, excited; then the product
+            passes, ops = passes + mid + 2 * b.mid_width + b.se_width, ops + 6
+        if b.skip == "projection":
+            passes, ops = passes + out, ops + 2
+        last = 1 + (not b.linear) + (b.skip != "none")
+        passes, ops = passes + last * out, ops + 1 + last
+        if b.space_to_batch > 1:
+            passes, ops = passes + out, ops + 1
+        writes, kernels = writes + repeats * passes, kernels + repeats * ops
+        if b.groups == b.mid_width > 1:
+            depthwise += repeats * mid
+        elif b.groups > 1:
+            grouped += repeats * mid
+        width = b.out_width
+    if not net.is_piece:
+        if net.head_width:
+            width = net.head_width
+            writes, kernels = writes + 2 * width * size**2, kernels + 3
+        writes, kernels = writes + width, kernels + 2
+    kind = _kind(acts, depthwise, grouped)
+    return Counts(total.flops, acts, writes, kernels, kind)
+
+
+@cache
+def timm_counts(name: str, resolution: int | None = None) -> tuple[Counts, int]:
+    """Counts of a network of timm's (``timm/NAME``), and the resolution they are for.
+
+    By default timm's own. Imports torch and timm.
+
+    Raises:
+        InputError: timm has no such network, or it cannot be run at this resolution.
+    """
+    from repro.runtime.timm_networks import counted
+
+    c, size, _ = counted(name, resolution)
+    acts = c.conv_acts + c.linear_acts
+    kind: Kind = _kind(acts, c.depthwise_acts, c.grouped_acts)
+    if c.attention_macs:
+        kind = "transformer" if 2 * c.conv_acts < acts else "attention"
+    macs = c.conv_macs + c.linear_macs
+    return Counts(macs, acts, c.written - acts, c.kernels, kind), size
+
+
+def counts_of_timed(subject: Any) -> Counts:
+    """Counts of what a timing record says was run.
+
+    Raises:
+        InputError: its base is not a network that can be counted, or a piece of one.
+    """
+    from repro.arch import get, parse_strategy, scale
+    from repro.errors import InputError
+
+    if subject.base.startswith("timm/"):
+        return timm_counts(subject.base, subject.resolution)[0]
+    net = get(subject.base)
+    if subject.grammar is not None:
+        net = scale(net, parse_strategy(subject.grammar), subject.scale)
+    if net.is_piece:
+        raise InputError(f"{subject.base} is a piece of a network")
+    return counts_of(net.at(subject.resolution))
