@@ -25,6 +25,7 @@ from torch.utils.benchmark import Timer
 from repro.models import build
 from repro.records import Protocol
 from repro.runtime.measure import Bench
+from repro.runtime.protocol import settings
 
 NETWORKS = ("EN-B0", "RegNetY-500MF", "ResNet-50")
 Answer = tuple[float, float]  # seconds an iteration, seconds of timed work
@@ -95,6 +96,16 @@ def main() -> None:
         tools["triton do_bench"] = do_bench
     batch = 64 if options.device == "cuda" else 1
 
+    # One set of switches for all tools: left alone, torch lets convs use TF32 and ours does not.
+    with settings(Protocol(device=options.device)):
+        compare(tools, options, batch)
+
+
+def compare(
+    tools: dict[str, Callable[[nn.Module, torch.Tensor, float], Answer]],
+    options: argparse.Namespace,
+    batch: int,
+) -> None:
     for name in NETWORKS:
         torch.manual_seed(0)
         module = build(name, device=options.device).eval().to(memory_format=torch.channels_last)

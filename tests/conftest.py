@@ -32,11 +32,10 @@ def reference_rows(reference_folder):
 @pytest.fixture
 def held(monkeypatch):
     """Sets the records that frames of the runtime chapters see."""
-    from repro.analysis.timing import predict, sets
+    from repro.analysis.timing import sets
 
     def set_records(*made):
         everything = tuple(record for part in made for record in part)
-        for module in (sets, predict):
-            monkeypatch.setattr(module, "stored", lambda *files: everything)
+        monkeypatch.setattr(sets, "stored", lambda *files: everything)
 
     return set_records

@@ -12,6 +12,7 @@ import json
 import os
 import warnings
 from collections.abc import Iterable, Iterator
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,22 +23,30 @@ from repro.errors import InputError
 from repro.paths import root
 from repro.records import RECORD, SCHEMA, PeakRecord, Result, TimingRecord, first_error
 
-RECORD_GPU = (
-    "repro time --sweep paper-gpu --device cuda --chunk I/N --out data/records/gpu-NAME.jsonl"
-)
-"""The command that records what a GPU is needed for, part I of N."""
-RECORD_X = (
-    "repro time --sweep efficientnet-x --chunk I/3 --minutes 9.3"
-    " --out data/records/efficientnet-x-gpu.jsonl"
-)
-"""The same for the second paper: networks, blocks, peak rates and memory traffic."""
+RECORD_GPU = "repro record --device cuda --minutes 10 --out data/records/gpu.jsonl"
+"""The command that records what a GPU is needed for, what decides most first."""
 BEGINNING = b'{"schema_version"'
 """Of every record."""
 
 
+_ALONE: ContextVar[Path | None] = ContextVar("_ALONE", default=None)
+
+
 def record_files() -> list[Path]:
     """Every records file of the project, by name."""
+    if alone := _ALONE.get():
+        return [alone] if alone.exists() else []
     return sorted((root() / "data" / "records").glob("*.jsonl"))
+
+
+@contextlib.contextmanager
+def only(file: Path) -> Iterator[None]:
+    """Within, this file, which need not exist yet, stands for all of the project's."""
+    token = _ALONE.set(file)
+    try:
+        yield
+    finally:
+        _ALONE.reset(token)
 
 
 def stored(*files: Path) -> tuple[Any, ...]:

@@ -10,14 +10,25 @@ from fractions import Fraction
 import accelerator_claims as second_paper
 import pytest
 import yaml
-from claim_mutations import args, literal, published
+from claim_mutations import args, charged, literal, published, timed_publicly
 from hypothesis import given
 from hypothesis import strategies as st
 
 from repro import reference
-from repro.claims import JUDGES, VERDICTS, Claim, NotTestable, judge, judge_all, load
+from repro.claims import (
+    EXPLORATORY,
+    JUDGES,
+    OWN,
+    VERDICTS,
+    Claim,
+    NotTestable,
+    judge,
+    judge_all,
+    load,
+)
 from repro.claims.judging import equals, holds, rounds_to, verdict_of
 from repro.errors import InputError
+from repro.prices.law import Estimate
 
 NOT_REPRODUCED = {
     "figure2-regnety-dw-acts": "the plotted run rounded group width in another way",
@@ -36,10 +47,10 @@ WITHIN_TOLERANCE = {  # the reading of the figure's axis
 } | second_paper.WITHIN_TOLERANCE
 
 
-HELD = ("reproduced", "reproduced within tolerance", "trend reproduced")
+HELD = ("reproduced", "reproduced within tolerance", "trend reproduced", EXPLORATORY)
 
 # Judges that read timings have tests of their own: their verdicts follow from data/records.
-READ_RECORDS = ("repro.claims.timing", "repro.claims.accuracy")
+READ_RECORDS = ("repro.claims.timing", "repro.claims.speedups", "repro.claims.accuracy")
 TIMED = {name for name, judge in JUDGES.items() if judge.__module__ in READ_RECORDS}
 
 
@@ -63,6 +74,7 @@ def test_verdicts_of_the_ledger(judgements, claims):
     assert by_verdict["reproduced within tolerance"] == WITHIN_TOLERANCE
     assert all(judgements[i].kind == "trend" for i in by_verdict["trend reproduced"])
     assert all(judgements[i].kind != "trend" for i in by_verdict["reproduced"])
+    assert by_verdict[EXPLORATORY] == {i for i, c in claims.items() if c.paper == OWN}
     assert sum(map(len, by_verdict.values())) == len(counted)
 
 
@@ -126,6 +138,17 @@ def test_sets_are_judged_completely(judgements):
     assert judgements["figures-params-acts"].n == 3 * 103
     drawn = sum(j.n for i, j in judgements.items() if i.startswith("figure2-") and "-acts" in i)
     assert drawn >= 54 + 64 + 59
+
+
+def test_findings_of_this_book_are_apart_from_what_papers_say(claims):
+    own = [c for c in claims.values() if c.paper == OWN]
+    assert 0 < len(own) <= 8
+    papers = {c.group for c in claims.values() if c.paper != OWN}
+    assert not papers & {c.group for c in own}
+    with pytest.raises(ValueError, match="claims of kind exploratory, and no others, stand under"):
+        claim(kind="exploratory")
+    with pytest.raises(ValueError, match="stand under 'own'"):
+        claim(paper=OWN)
 
 
 def test_the_worst_point_is_reported(judgements):
@@ -221,6 +244,8 @@ def test_a_set_is_as_good_as_its_worst_point():
     assert verdict_of("identity", [equals("x", "q", 1, 2)]) == "not reproduced"
     assert verdict_of("trend", [holds("x", "up", "up", True)]) == "trend reproduced"
     assert verdict_of("trend", [holds("x", "up", "down", False)]) == "not reproduced"
+    assert verdict_of("exploratory", [holds("x", "up", "up", True)]) == EXPLORATORY
+    assert verdict_of("exploratory", [holds("x", "up", "down", False)]) == "not reproduced"
 
 
 def test_a_judge_without_points_is_an_error(monkeypatch, claims):
@@ -378,6 +403,30 @@ MUTATIONS = {
     ],
     "single_count": [("figure2-regnety-base-acts", literal(published=(D("4.167"),)))],
     "fitted_line": [("figure2-acts-line", args(drawn_only=False))],
+    "public_lead": [
+        ("own-acts-lead-gpu", args(leader="gflops", over="macts")),
+        ("own-acts-lead-gpu", timed_publicly("rtx3090/train", lambda r: r.gflops**2)),
+        ("own-flops-lead-cpu", args(over="mparams")),
+        ("own-flops-lead-cpu", timed_publicly("cpu_i7", lambda r: r.macts)),
+    ],
+    "act_price": [
+        ("own-act-price-gpu", args(high=1000)),
+        ("own-act-price-gpu", charged("v100", in_flops={"acts": Estimate(500, 400, 600)})),
+        ("own-act-price-cpu", args(devices="GPU")),
+        ("own-act-price-cpu", charged("cpu_i9", in_flops={"acts": Estimate(301, 120, 500)})),
+    ],
+    "price_error": [
+        ("own-two-prices", args(mode="train")),
+        ("own-two-prices", args(devices="CPU")),
+        ("own-two-prices", charged("rtx5090", errors={"all": 0.151})),
+    ],
+    "public_ratio": [
+        ("own-x-no-faster-5090", args(within=0.05)),
+        (
+            "own-x-no-faster-5090",
+            timed_publicly("rtx5090", lambda r: 1 if r.model == "efficientnet_x_b5" else 2),
+        ),
+    ],
 }
 MUTATIONS |= second_paper.MUTATIONS
 # Already "not reproduced": the published value is changed to ours, and the verdict turns.

@@ -3,18 +3,14 @@
 from itertools import chain
 
 import pytest
-from made_up_timings import CPU, GPU, by_acts, by_flops, records, sweep, write
+from made_up_timings import CPU, GPU, by_acts, by_all, by_flops, records, sweep, write
 
 from repro import stored
-from repro.arch import get
 from repro.claims import JUDGES, judge, load, timing
-from repro.errors import InputError
-from repro.evidence.timings import UNSCALED_X
-from repro.records import Protocol, State, Subject, TimingRecord, stamp, timing_inputs
-from repro.runtime.jobs import PeakJob, description_of
+from repro.runtime.jobs import PeakJob
 
 TIMED = [c for c in load().claims if JUDGES.get(c.judge, judge).__module__ == timing.__name__]
-CLAIMS = {c.id: c for c in TIMED if "way" in c.args}
+CLAIMS = {c.id: c for c in TIMED}
 GPU_CLAIMS = {i for i, c in CLAIMS.items() if c.args["way"].startswith("gpu")}
 
 
@@ -43,14 +39,9 @@ def test_without_records_every_claim_says_what_to_run(held):
     for i in CLAIMS:
         judgement = judge(CLAIMS[i])
         assert judgement.verdict == "not testable here"
-        wanted = "--sweep paper-gpu --device cuda" if i in GPU_CLAIMS else "--sweep laptop"
-        assert f"repro time {wanted}" in judgement.why
+        wanted = "record --device cuda" if i in GPU_CLAIMS else "time --sweep laptop"
+        assert f"This records them: repro {wanted}" in judgement.why
         assert judgement.machine == ""
-
-
-def by_all(subject):
-    """Seconds of one image on a machine that writes, multiplies, and launches operations."""
-    return 1e-9 * subject.acts + 3e-12 * subject.flops + 3e-5 * subject.kernels
 
 
 NOT_BY_ACTS_ALONE = {
@@ -61,13 +52,13 @@ NOT_BY_ACTS_ALONE = {
 
 
 def test_a_machine_that_only_writes_activations_reproduces_what_they_decide(held):
-    held(records("laptop", by_acts, CPU, peak=1e15), records("paper-gpu", by_acts, GPU, peak=1e15))
+    held(records("laptop", by_acts, CPU, peak=1e15), records("record", by_acts, GPU, peak=1e15))
     found = verdicts()
     assert {i for i, v in found.items() if v != "trend reproduced"} == NOT_BY_ACTS_ALONE
 
 
 def test_a_machine_that_does_several_things_reproduces_the_others(held):
-    held(records("laptop", by_all, CPU), records("paper-gpu", by_all, GPU))
+    held(records("laptop", by_all, CPU), records("record", by_all, GPU))
     assert set(verdicts(NOT_BY_ACTS_ALONE).values()) == {"trend reproduced"}
 
 
@@ -90,15 +81,13 @@ ACTS_DECIDE = {
 
 
 def test_a_machine_that_only_multiplies_fails_what_activations_decide(held):
-    held(records("laptop", by_flops, CPU), records("paper-gpu", by_flops, GPU))
+    held(records("laptop", by_flops, CPU), records("record", by_flops, GPU))
     failed = {i for i, v in verdicts().items() if v == "not reproduced"}
     assert failed == ACTS_DECIDE | {"gpu-within-strategy", "cpu-ranks"}
 
 
 def test_a_machine_that_reaches_its_peak_is_bound_by_flops(held):
-    held(
-        records("laptop", by_flops, CPU, peak=3e11), records("paper-gpu", by_flops, GPU, peak=3e11)
-    )
+    held(records("laptop", by_flops, CPU, peak=3e11), records("record", by_flops, GPU, peak=3e11))
     ids = {"flop-bound-models", "cpu-flop-bound-models"}
     assert set(verdicts(ids).values()) == {"not reproduced"}
     assert "66.7 %" in judge(CLAIMS["flop-bound-models"]).computed
@@ -110,7 +99,7 @@ def test_inference_that_goes_its_own_way_does_not_follow_training(held):
 
     for plan, machine, i in (
         ("laptop", CPU, "cpu-inference-time"),
-        ("paper-gpu", GPU, "inference-time"),
+        ("record", GPU, "inference-time"),
     ):
         training = records(plan, by_acts, machine, keep=lambda task: not infers(task))
         backwards = records(plan, lambda s: 1.0 / s.acts, machine, keep=infers)
@@ -119,7 +108,7 @@ def test_inference_that_goes_its_own_way_does_not_follow_training(held):
 
 
 def test_order_of_memory_can_fail(held):
-    held(records("paper-gpu", by_acts, GPU))
+    held(records("record", by_acts, GPU))
     other = [[["EN-B4"], ["RegNetY-4GF", "dWr", 4]]]
     assert changed("regnety-16gf-memory", rising=other).verdict == "not reproduced"
 
@@ -130,7 +119,7 @@ def test_every_judge_of_time_passes_and_fails_above():
 
 
 def test_a_verdict_names_its_machine(held):
-    held(records("laptop", by_acts, CPU), records("paper-gpu", by_acts, GPU))
+    held(records("laptop", by_acts, CPU), records("record", by_acts, GPU))
     for i in CLAIMS:
         judgement = judge(CLAIMS[i])
         machine = "Made-up H200" if i in GPU_CLAIMS else "Made-up CPU, 2 threads"
@@ -141,20 +130,130 @@ def test_a_verdict_names_its_machine(held):
 
 def test_each_machine_is_judged_and_the_worst_decides(held):
     other = GPU.model_copy(update={"device_name": "Another GPU"})
-    held(records("paper-gpu", by_acts, GPU), records("paper-gpu", by_flops, other))
+    held(records("record", by_acts, GPU), records("record", by_flops, other))
     judgement = judge(CLAIMS["gpu-fast-speedup-16gf"])
     assert judgement.verdict == "not reproduced"
     assert judgement.machine == "Made-up H200 and Another GPU"
     assert [p.label.partition(":")[0] for p in judgement.points] == ["Made-up H200", "Another GPU"]
 
 
-def test_a_part_of_a_sweep_decides_only_what_it_can(held):
-    some = records(
-        "paper-gpu", by_acts, GPU, keep=lambda t: getattr(t, "subject", None) is not None
-    )
-    held(some[:30])  # EN-B0 by dwr and a part of dw
-    assert judge(CLAIMS["gpu-time-order-16gf"]).verdict == "not testable here"
-    assert judge(CLAIMS["gpu-acts-within-model"]).n == 1
+def some(*strategies, base="EN-B0", scales=(1, 2, 4, 16, 40, 48), law=by_acts):
+    """A partial sweep: a base, and its versions by these strategies at these scales."""
+
+    def kept(task):
+        if isinstance(task, PeakJob):
+            return True
+        s = task.subject
+        return s.base == base and s.strategy in (None, *strategies) and (s.scale or 1) in scales
+
+    return records("record", law, GPU, peak=1e15, keep=kept)
+
+
+FOUR = ("dwr", "dw", "dWr", "w")
+DECIDED_BY_ONE_NETWORK = {
+    "gpu-acts-within-model",
+    "gpu-acts-lead",
+    "gpu-time-order-16gf",
+    "gpu-fast-speedup-16gf",
+    "gpu-time-growth",
+    "flop-bound-models",
+}
+
+
+def test_four_strategies_of_one_network_decide_what_they_can(held):
+    """What the first minutes of a recording hold: EN-B0 by all four, at five scales."""
+    held(some(*FOUR))
+    found = verdicts(GPU_CLAIMS)
+    assert {i for i, v in found.items() if v == "trend reproduced"} >= DECIDED_BY_ONE_NETWORK
+    held(some(*FOUR, law=by_flops))
+    failed = {i for i, v in verdicts(GPU_CLAIMS).items() if v == "not reproduced"}
+    assert failed == (DECIDED_BY_ONE_NETWORK & ACTS_DECIDE)
+
+
+@pytest.mark.parametrize("lacking", FOUR)
+@pytest.mark.parametrize("law", [by_acts, by_flops])
+def test_three_strategies_decide_nothing_and_the_fourth_is_named(held, law, lacking):
+    """Time proportional to flops alone goes with acts at 0.998 within one strategy."""
+    held(some(*(s for s in FOUR if s != lacking), law=law))
+    for i in GPU_CLAIMS - {"gpu-time-order-16gf", "gpu-fast-speedup-16gf"}:
+        judgement = judge(CLAIMS[i])
+        assert judgement.verdict == "not testable here", i
+        if i in DECIDED_BY_ONE_NETWORK:
+            reach = "40" if i == "flop-bound-models" else "16"
+            assert f"Made-up H200 lacks EN-B0 by {lacking} up to s = {reach}" in judgement.why
+
+
+def test_one_strategy_alone_passes_nothing(held):
+    held(records("record", by_flops, GPU, keep=only_dwr))
+    assert set(verdicts(GPU_CLAIMS).values()) == {"not testable here"}
+    assert "EN-B0 by dw, dWr, w up to s = 16" in judge(CLAIMS["gpu-ranks"]).why
+
+
+def only_dwr(task):
+    subject = getattr(task, "subject", None)
+    return subject is None or (subject.base == "EN-B0" and subject.strategy in (None, "dwr"))
+
+
+def test_all_strategies_must_go_far_enough(held):
+    """Up to s = 4 everything correlates: at 0.99 even on a machine that only multiplies."""
+    near = some(*FOUR, scales=(1, 0.5, 2, 4), law=by_flops)
+    held(near)
+    assert set(verdicts(GPU_CLAIMS - {"inference-time"}).values()) == {"not testable here"}
+    held(near, some("dwr", "dw", "dWr", law=by_flops))
+    assert "EN-B0 by w up to s = 16" in judge(CLAIMS["gpu-acts-within-model"]).why
+
+
+def test_the_base_itself_belongs_to_every_strategy(held):
+    held([r for r in some(*FOUR) if r.kind == "peak" or r.subject.strategy])
+    assert "lacks EN-B0 unscaled." in judge(CLAIMS["gpu-acts-lead"]).why
+
+
+@pytest.mark.parametrize("law", [by_acts, by_flops])
+def test_ranks_that_flops_would_give_too_decide_nothing(held, law):
+    """Networks a factor of four apart rank alike by any count."""
+    held(some(*FOUR, scales=(1, 2, 4, 16), law=law))
+    why = judge(CLAIMS["gpu-ranks"]).why
+    assert "lacks scales at which flops alone do not rank so: EN-B0, 13 networks (rho 0.9" in why
+    held(some(*FOUR, base="RegNetZ-500MF", scales=(1, 4, 16, 32), law=law))
+    expected = "trend reproduced" if law is by_acts else "not reproduced"
+    assert judge(CLAIMS["gpu-ranks"]).verdict == expected
+
+
+def test_a_correlation_needs_enough_networks(held):
+    held(some(*FOUR, scales=(1, 2, 4, 16)))
+    why = judge(CLAIMS["gpu-within-strategy"]).why
+    assert "lacks networks: 8 at least are needed, it has 4 of EN-B0 dwr, 4 of EN-B0 dw" in why
+    assert judge(CLAIMS["gpu-acts-within-model"]).points[0].label == "EN-B0, 13 networks"
+
+
+def test_families_together_need_all_of_them(held):
+    held(some(*FOUR), some(*FOUR, base="RegNetY-500MF", scales=(1, 4, 16, 32)))
+    why = judge(CLAIMS["gpu-families-together"]).why
+    assert "lacks RegNetZ-500MF unscaled and by dwr, dw, dWr, w up to s = 16" in why
+    held(*(some(*FOUR, base=b) for b in ("EN-B0", "RegNetY-500MF", "RegNetZ-500MF")))
+    assert judge(CLAIMS["gpu-families-together"]).n == 1
+
+
+def test_a_cpu_is_asked_for_every_strategy_too(held):
+    def without_w(task):
+        return isinstance(task, PeakJob) or task.subject.strategy != "w"
+
+    held(records("laptop", by_acts, CPU, keep=without_w))
+    open_ones = {i for i, v in verdicts().items() if v == "not testable here"} - GPU_CLAIMS
+    decided_by_few = {"cpu-fast-speedup-4x", "cpu-regnety-fastest"}
+    assert open_ones == set(CLAIMS) - GPU_CLAIMS - decided_by_few
+    assert "by w up to s = 4" in judge(CLAIMS["cpu-ranks"]).why
+
+
+def test_single_networks_that_lack_are_named(held):
+    held(some("dwr", "dWr"))
+    why = judge(CLAIMS["gpu-time-order-16gf"]).why
+    assert "Made-up H200 lacks EN-B0 w x48, EN-B0 dw x40. This records them: repro record" in why
+
+
+def test_a_peak_rate_must_be_measured(held):
+    held([r for r in some(*FOUR) if r.kind != "peak"])
+    assert "lacks its peak rate in bf16" in judge(CLAIMS["flop-bound-models"]).why
 
 
 def test_a_network_timed_again_counts_as_timed_last(held):
@@ -193,7 +292,7 @@ def test_stored_records_are_read_again_when_a_file_changes(tmp_path, monkeypatch
 
 
 def test_machines_are_named_by_device_and_threads():
-    cpu, gpu = (records(p, by_acts, m)[0] for p, m in (("laptop", CPU), ("paper-gpu", GPU)))
+    cpu, gpu = (records(p, by_acts, m)[0] for p, m in (("laptop", CPU), ("record", GPU)))
     assert stored.machine_name(cpu) == "Made-up CPU, 2 threads"
     assert stored.machine_name(gpu) == "Made-up H200"
     one = cpu.model_copy(update={"protocol": cpu.protocol.model_copy(update={"threads": 1})})
@@ -205,7 +304,7 @@ def test_the_plans_time_what_the_claims_name():
     for claim in CLAIMS.values():
         nets = [net for row in claim.args.get("rising", ()) for net in row if isinstance(row, list)]
         nets += [claim.args[k] for k in ("slow", "fast") if k in claim.args]
-        plan = "paper-gpu" if claim.id in GPU_CLAIMS else "laptop"
+        plan = "record" if claim.id in GPU_CLAIMS else "laptop"
         wanted = timing.WAYS[claim.args["way"]]
         timed = {
             (t.subject.base, t.subject.strategy, t.subject.scale)
@@ -216,93 +315,3 @@ def test_the_plans_time_what_the_claims_name():
         for net in nets:
             key = tuple(net) if len(net) == 3 else (net[0], None, None)
             assert key in timed, (claim.id, net)
-
-
-# Pairs of networks timed on one machine: what the second paper says about time.
-
-PROTOCOL = Protocol(device="cuda", dtype="fp16", batch=128)
-PAIRS = {c.id: c for c in TIMED if "pairs" in c.args}
-
-
-def timed(name, seconds, machine=GPU, batch=128, **protocol):
-    subject = Subject(name=name, base=name, resolution=224, params=1)
-    conditions = PROTOCOL.model_copy(update=protocol)
-    return TimingRecord(
-        **stamp(TimingRecord.entry, timing_inputs(subject, conditions), machine),
-        subject=subject,
-        protocol=conditions,
-        batch=batch,
-        iterations=1,
-        samples_s=(seconds,),
-        settled=True,
-        before=State(),
-        under_load=State(),
-    )
-
-
-def pairs_timed(claim, gain, **conditions):
-    """Timings in which the first network of each pair is so many times as fast as the other."""
-    speeds = {}
-    for a, b in claim.args["pairs"]:
-        speeds[a] = gain * speeds.setdefault(b, 1.0)
-    return [timed(name, 1 / speed, **conditions) for name, speed in speeds.items()]
-
-
-def judged(claim, made, monkeypatch):
-    monkeypatch.setattr("repro.evidence.timings.stored", lambda: tuple(made))
-    return judge(claim)
-
-
-@pytest.mark.parametrize("name", PAIRS)
-def test_each_can_hold_fail_and_lack_timings(name, monkeypatch):
-    claim = PAIRS[name]
-    good = judged(claim, pairs_timed(claim, 3.0), monkeypatch)
-    assert (good.verdict, good.machine) == ("trend reproduced", "Made-up H200")
-    assert judged(claim, pairs_timed(claim, 1.0), monkeypatch).verdict == "not reproduced"
-    nothing = judged(claim, [], monkeypatch)
-    assert nothing.verdict == "not testable here" and "no machine has them" in nothing.why
-    _, *rest = pairs_timed(claim, 3.0)
-    assert judged(claim, rest, monkeypatch).verdict == "not testable here"
-
-
-def test_other_conditions_of_pairs_do_not_count(monkeypatch):
-    claim = PAIRS["x-recorded-mean"]
-    for other in ({"dtype": "bf16"}, {"compile": "inductor"}, {"mode": "train"}, {"batch": 1}):
-        made = pairs_timed(claim, 3.0, **other)
-        found = judged(claim, made, monkeypatch)
-        expected = "trend reproduced" if other == {"batch": 1} else "not testable here"
-        assert found.verdict == expected, other  # a batch that memory halved is still of the kind
-    with pytest.raises(InputError, match="a protocol has no 'dtypes'"):
-        timing.rates({"dtypes": "fp16"})
-
-
-def test_pairs_are_judged_on_each_machine_and_named(monkeypatch):
-    claim = PAIRS["x-recorded-table4"]
-    other = GPU.model_copy(update={"device_name": "Made-up V100"})
-    made = pairs_timed(claim, 3.0) + pairs_timed(claim, 0.5, machine=other)
-    found = judged(claim, made, monkeypatch)
-    assert found.verdict == "not reproduced" and found.n == 6
-    assert {p.machine for p in found.points if p.match == "no"} == {"Made-up V100"}
-    assert all(p.label.startswith(p.machine) for p in found.points)
-
-
-def test_networks_of_one_claim_come_from_one_machine(monkeypatch):
-    claim = PAIRS["x-recorded-swish-eager"]
-    other = GPU.model_copy(update={"device_name": "Made-up V100"})
-    first, second = pairs_timed(claim, 3.0)
-    made = [first, timed(second.subject.name, 1.0, machine=other)]
-    assert "all of them together" in judged(claim, made, monkeypatch).why
-
-
-def test_the_three_names_of_x_b0_are_one_network(monkeypatch):
-    descriptions = [description_of(get(f"{name}+relu")) for name in UNSCALED_X]
-    assert descriptions[0] == descriptions[1] == descriptions[2]
-    claim = PAIRS["x-recorded-search-alone"]
-    made = [timed("EN-X-B0+relu", 1.0), timed("EN-TF-B0", 2.0)]
-    assert judged(claim, made, monkeypatch).verdict == "trend reproduced"
-
-
-def test_the_last_timing_of_a_pair_counts(monkeypatch):
-    claim = PAIRS["x-recorded-swish-eager"]
-    made = pairs_timed(claim, 0.5) + pairs_timed(claim, 2.0)
-    assert judged(claim, made, monkeypatch).computed == "2.00 times as fast"

@@ -40,6 +40,21 @@ def test_the_books_own_summary_fits_too(run):
     assert out.count("\n") < 24 and max(map(len, out.splitlines())) < 100
 
 
+def test_own_findings_are_counted_apart(run):
+    from repro.claims import load
+
+    _, out, _ = run("claims")
+    table, _, own = out.partition("all claims")
+    papers = {key: sum(c.paper == key for c in load().claims) for key in load().papers}
+    found = papers.pop("own")
+    assert ["verdict", *papers] in [line.split() for line in table.splitlines()]
+    assert list(map(int, own.splitlines()[0].split())) == list(papers.values())
+    assert f"This book's own findings, exploratory: {found}, of which {found} hold." in own
+    _, out, _ = run("claims", "--paper", "own")
+    assert out.count("HOLDS, EXPLORATORY") == found and "all claims" not in out
+    assert out.splitlines()[-1].startswith("This book's own findings, exploratory")
+
+
 def test_all_claims(run, ledger):
     status, out, err = run("claims", "--all")
     assert (status, err) == (0, "")

@@ -1,6 +1,10 @@
 """Ways to change a claim or what was published, so that its verdict must turn."""
 
+from dataclasses import replace
+
 from repro import reference
+from repro.evidence import public
+from repro.prices import law
 
 
 def literal(**changes):
@@ -21,6 +25,44 @@ def published(loader, match, **changes):
         changed = tuple(row._replace(**changes) if match(row) else row for row in rows)
         assert changed != rows
         patch.setattr(reference, loader, lambda: changed)
+        return claim
+
+    return mutate
+
+
+def timed_publicly(beginning, seconds):
+    """Change public times, in the settings whose names begin so, to a function of the network."""
+
+    def mutate(claim, patch):
+        rows = public.public_timings()
+        changed = tuple(
+            replace(
+                row,
+                seconds={
+                    setting: seconds(row) if str(setting).startswith(beginning) else time
+                    for setting, time in row.seconds.items()
+                },
+            )
+            for row in rows
+        )
+        assert changed != rows
+        patch.setattr(public, "public_timings", lambda: changed)
+        return claim
+
+    return mutate
+
+
+def charged(beginning, **changes):
+    """Change fitted prices, in the settings whose names begin so."""
+
+    def mutate(claim, patch):
+        prices = law.published("two prices")
+        changed = tuple(
+            replace(price, **changes) if price.setting.startswith(beginning) else price
+            for price in prices
+        )
+        assert changed != prices
+        patch.setattr(law, "published", lambda _: changed)
         return claim
 
     return mutate

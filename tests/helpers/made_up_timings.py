@@ -15,19 +15,24 @@ GPU = MACHINE.model_copy(
 )
 
 
+# Of networks of timm's not everything is counted, and of none the operations.
+ACTS, FLOPS, KERNELS = 30e6, 5e9, 200
+
+
 def by_acts(subject):
     """Seconds of one image on a machine that does nothing but write activations."""
-    return 1e-9 * subject.acts
+    return 1e-9 * (subject.acts or ACTS)
 
 
 def by_flops(subject):
     """Seconds of one image on a machine that does nothing but multiply."""
-    return 1e-11 * subject.flops
+    return 1e-11 * (subject.flops or FLOPS)
 
 
 def by_all(subject):
     """Seconds of one image on a machine that writes, multiplies and launches."""
-    return 1e-9 * subject.acts + 3e-12 * subject.flops + 3e-5 * subject.kernels
+    launches = 3e-5 * (subject.kernels or KERNELS)
+    return by_acts(subject) + 0.3 * by_flops(subject) + launches
 
 
 @cache
@@ -46,10 +51,13 @@ def records(plan, law, machine, peak=1e12, keep=lambda task: True):
 
     Training takes three times as long as inference, and 10 bytes of memory for each activation.
     """
+    return of_tasks(filter(keep, sweep(plan)), law, machine, peak)
+
+
+def of_tasks(tasks, law, machine, peak=1e12):
+    """The same of any tasks."""
     made = []
-    for task in sweep(plan):
-        if not keep(task):
-            continue
+    for task in tasks:
         if isinstance(task, PeakJob):
             start = stamp(PeakRecord.entry, task.inputs(), machine)
             sizes = {"matmul_size": 8, "copy_size": 8, "copy_bytes": (peak / 50,)}
@@ -66,7 +74,7 @@ def records(plan, law, machine, peak=1e12, keep=lambda task: True):
         batch = 128 if protocol.batch == "max" else protocol.batch
         seconds = law(subject) * batch * (1 if protocol.mode == "infer" else 3)
         start = stamp(TimingRecord.entry, timing_inputs(subject, protocol), machine)
-        bytes_used = 10 * subject.acts * batch
+        bytes_used = 10 * int(subject.acts or ACTS) * batch
         on_gpu = machine.device == "cuda"
         memory = {"peak_allocated": bytes_used} if on_gpu else {"peak_rss": bytes_used}
         made.append(

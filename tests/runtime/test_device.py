@@ -54,7 +54,15 @@ def test_the_state_of_a_gpu(nvml):
         temperature_c=None,
         throttle=("power cap", "software thermal"),
     )
-    assert device.energy_j("cuda") == 5.0
+
+
+def test_joules_are_read_after_the_work_that_they_are_of(nvml, monkeypatch):
+    asked = []
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda: asked.append("done"))
+    monkeypatch.setattr(
+        nvml, "nvmlDeviceGetTotalEnergyConsumption", lambda handle: asked.append("read") or 5000
+    )
+    assert device.energy_j("cuda") == 5.0 and asked == ["done", "read"]
 
 
 def test_a_gpu_and_its_software(nvml):

@@ -20,7 +20,7 @@ from repro.arch import Network, ResStage
 from repro.errors import InputError
 from repro.records import Protocol
 from repro.runtime.jobs import PeakJob, job
-from repro.runtime.sweep import PRELOADED, Outcome, _Crew, sweep
+from repro.runtime.sweep import PRELOADED, Outcome, _Clock, _Crew, sweep
 from repro.runtime.worker import Worker, WorkerDied
 from repro.stored import TornLine, append, read, scan
 
@@ -286,7 +286,7 @@ def test_a_device_that_is_not_there(out):
 
 
 def test_a_dry_run_runs_nothing(out):
-    status, output, _ = finish(start("--sweep", "paper-gpu", "--dry-run", "--out", str(out)))
+    status, output, _ = finish(start("--sweep", "record", "--dry-run", "--out", str(out)))
     assert status == 0 and "nothing was run" in output and "minutes" in output
     assert not out.exists()
 
@@ -302,7 +302,7 @@ def test_a_dry_run_runs_nothing(out):
         (["--sweep", "smoke", "EN-B0"], "brings its own networks"),
         (["--sweep", "smoke", "--chunk", "3/2"], "chunk '3/2' is not allowed"),
         (
-            ["--sweep", "paper-gpu", "--dry-run", "--device", "cpu"],
+            ["--sweep", "record", "--dry-run", "--device", "cpu"],
             "its device is cuda; cpu is not",
         ),
         (["EN-B0", "--threads", "9999"], f"threads 9999 .*; allowed: 1 to {psutil.cpu_count()}"),
@@ -373,3 +373,123 @@ def test_a_grid_that_cannot_be_used(rows, words, tmp_path, capsys):
 def test_records_of_two_files_in_one_table(measured, out):
     append(out, read(measured[0])[0])
     assert len(frame(measured[0], out)) == 4
+
+
+# ------------------------------------------------------------- one process for all, as on a GPU
+
+
+@pytest.fixture
+def shared(monkeypatch):
+    """One process serves all networks; the number of those that it took."""
+    started = []
+
+    def worker(crew, device):
+        if crew.shared is None:
+            crew.shared = Worker("cpu")
+            started.append(crew.shared)
+        return crew.shared
+
+    monkeypatch.setattr(_Crew, "worker", worker)
+    return started
+
+
+def refusing(monkeypatch, number, error):
+    """Have a network of each group end in an error when it is to be sampled."""
+    tried = []
+
+    def sample(remote, count):
+        tried.append((remote.number, len(tried)))
+        if remote.number == number and remote.job[0].name == "tiny-16":
+            raise RuntimeError(error)
+        remote.worker.call("sample", remote.number, count)
+
+    monkeypatch.setattr("repro.runtime.worker.Remote.sample", sample)
+    return tried
+
+
+@pytest.mark.parametrize("error", ["OutOfMemoryError: CUDA out of memory", "ValueError: no"])
+def test_what_goes_wrong_with_one_network_leaves_the_others_alone(out, shared, monkeypatch, error):
+    tried = refusing(monkeypatch, 1, error)
+    outcome = sweep(tiny_jobs(8, 16, 24), out, group=3)
+    assert names(out) == ["tiny-8", "tiny-24"]
+    assert [(j.subject.name, why) for j, why in outcome.failures] == [("tiny-16", error)]
+    assert len(shared) == 1 and len(tried) == 2 + 1 + 2  # in two turns, the one tried once
+
+
+def test_a_process_that_cuda_has_given_up_is_replaced(out, shared, monkeypatch):
+    refusing(monkeypatch, 1, "AcceleratorError: CUDA error: an illegal memory access")
+    outcome = sweep(tiny_jobs(8, 16, 24), out, group=3)
+    # The group is measured one by one, each as number 0, and then all of them can be.
+    assert names(out) == ["tiny-8", "tiny-16", "tiny-24"] and outcome.failures == []
+    assert len(shared) == 2 and not shared[0].process.is_alive()
+
+
+def test_a_network_that_cannot_begin_leaves_no_memory_behind(out, shared):
+    protocol = QUICK.model_copy(update={"mode": "train"})
+    deep = Network("deep", tuple(ResStage(1, 8, 8) for _ in range(4)), 32, num_classes=4)
+    jobs = [job(deep, protocol=protocol), *tiny_jobs(8, protocol=protocol)]
+    asked = []
+    with pytest.MonkeyPatch.context() as patch:
+        call = Worker.call
+
+        def noted(self, *words):
+            asked.append(words)
+            return call(self, *words)
+
+        patch.setattr(Worker, "call", noted)
+        outcome = sweep(jobs, out, group=2)
+    assert names(out) == ["tiny-8"] and len(outcome.failures) == len(shared) == 1
+    assert ("result", 0) in asked and ("run", "gc", "collect") in asked
+
+
+@pytest.mark.parametrize("seconds, kept", [(0.05, None), (0.6, 7.0)])
+def test_joules_of_short_windows_are_not_kept(monkeypatch, seconds, kept):
+    def result(remote):
+        found = remote.worker.call("result", remote.number)
+        return {**found, "samples_s": (seconds, seconds), "iterations": 2, "energy_j": 7.0}
+
+    monkeypatch.setattr("repro.runtime.worker.Remote.result", result)
+    [record] = sweep(tiny_jobs(8)).records
+    assert record.energy_j == kept
+    pair = sweep(tiny_jobs(8, 16)).records  # in two turns of half as long
+    assert [r.energy_j for r in pair] == [kept, kept]
+
+
+def test_what_takes_longer_than_planned_is_planned_longer(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr("repro.runtime.sweep.time.monotonic", lambda: now[0])
+    clock = _Clock(minutes=1)
+    assert clock.allows(60) and not clock.allows(61)
+    with clock.running(9.0):
+        now[0] += 29.0  # three times as long, beside the one second that both begin with
+    assert clock.left() == 31
+    assert clock.allows(10.3) and not clock.allows(10.4)
+    with clock.running(90.0):
+        now[0] += 1.0  # what takes less is not planned shorter
+    assert clock.allows(30) and not clock.allows(30.1)
+
+
+def test_a_shorter_group_is_still_begun(out, monkeypatch):
+    costs = {"tiny-8": 1.0, "tiny-16": 1e6, "tiny-24": 1.0}
+    monkeypatch.setattr("repro.runtime.sweep.estimated_s", lambda j, m: costs[j.subject.name])
+    begun = []
+    outcome = sweep(
+        tiny_jobs(8, 16, 24),
+        out,
+        group=1,
+        minutes=5,
+        begun=lambda members, left: begun.append((members[0].subject.name, left < 300)),
+    )
+    assert begun == [("tiny-8", True), ("tiny-24", True)] and outcome.left == 1
+
+
+def test_a_recording_leaves_out_what_the_machine_cannot_do(out):
+    cannot = QUICK.model_copy(update={"dtype": "tf32"})
+    jobs = [*tiny_jobs(8, protocol=cannot), *tiny_jobs(16)]
+    outcome = sweep(jobs, out, recording=True)
+    assert names(out) == ["tiny-16"] and outcome.failures == [] and outcome.left == 0
+    assert [(n, "tf32" in why) for why, n in outcome.impossible.items()] == [(1, True)]
+    with pytest.raises(InputError, match="tf32"):
+        sweep(jobs[:1], out, recording=True)
+    with pytest.raises(InputError, match="tf32"):
+        sweep(jobs, out)

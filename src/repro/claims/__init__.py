@@ -12,13 +12,16 @@ from repro.claims import (
     accuracy,
     arithmetic,
     counting,
+    exploratory,
     exponents,
     latency_scaling,
     rooflines,
+    speedups,
     timing,
 )
-from repro.claims.claim import Claim, Tolerance
+from repro.claims.claim import OWN, Claim, Tolerance
 from repro.claims.judging import (
+    EXPLORATORY,
     JUDGES,
     VERDICTS,
     Judgement,
@@ -27,4 +30,4 @@ from repro.claims.judging import (
     judge,
     judge_function,
 )
-from repro.claims.ledger import Ledger, judge_all, load
+from repro.claims.ledger import Ledger, asked_of, judge_all, load

@@ -82,8 +82,8 @@ def _needed(found: Difference | None, data: str) -> Difference:
     if found is None:
         how = RECORD_GPU if data == "tiny-imagenet" else RECORD
         raise NotTestable(
-            f"Needs training runs of the proxies on {data} with several seeds, and none are "
-            f"recorded. This records them: {how}"
+            f"Needs training runs of the proxies on {data} with several seeds. "
+            f"This records them: {how}"
         )
     return found
 

@@ -9,7 +9,9 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from repro.reference import reference_file
 
-Kind = Literal["identity", "number", "trend"]
+Kind = Literal["identity", "number", "trend", "exploratory"]
+OWN = "own"
+"""The key under ``papers`` of what this book found itself, and no paper says."""
 
 
 class _Strict(BaseModel):
@@ -38,7 +40,8 @@ class Claim(_Strict):
     Attributes:
         id: stable slug. group: heading of the group it stands under. paper: a key of ``papers``.
         where: table, figure or section, with the row or curve.
-        kind: ``identity`` (equal to the last unit), ``number`` or ``trend``.
+        kind: ``identity`` (equal to the last unit), ``number``, ``trend``, or ``exploratory``: a
+            trend of this book's own, seen in the data before any threshold was set.
         statement: one plain sentence.
         published: printed value or values, when they are not in a reference file; digits count.
         unit: of them and of the tolerance.
@@ -72,4 +75,6 @@ class Claim(_Strict):
             raise ValueError("give either judge or not_testable")
         if self.judge and self.tolerance and self.kind != "number":
             raise ValueError("only a claim of kind number has a tolerance")
+        if (self.kind == "exploratory") != (self.paper == OWN):
+            raise ValueError(f"claims of kind exploratory, and no others, stand under {OWN!r}")
         return self

@@ -24,8 +24,11 @@ Verdict = Literal[
     "trend reproduced",
     "not reproduced",
     "not testable here",
+    "holds, exploratory",
 ]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
+EXPLORATORY: Verdict = "holds, exploratory"
+"""The verdict on what this book found itself, where it holds: no test confirms it."""
 Match = Literal["yes", "within tolerance", "no"]
 Number = int | float | Fraction
 
@@ -169,24 +172,29 @@ def on_each(
     machines: Mapping[str, Found],
     judged: Callable[[str, Found], Iterable[Point]],
     missing: str,
+    how: str,
     named: Callable[[str, Found], str] = lambda machine, _: machine,
 ) -> list[Point]:
     """Points measured on all machines, each with its machine; of several it stands in the label.
 
     Args:
-        judged: the points of one machine; none where it lacks what the claim needs.
+        judged: the points of one machine; `NotTestable` names what it lacks for the claim.
+        missing: what is needed. how: the command that records it.
         named: a machine as readers are shown it.
 
     Raises:
-        NotTestable: no machine has any; says what is missing.
+        NotTestable: no machine has any point; says what is missing, and of which machine.
     """
-    points = [
-        replace(point, machine=named(machine, found))
-        for machine, found in machines.items()
-        for point in judged(machine, found)
-    ]
+    points: list[Point] = []
+    lacks: list[str] = []
+    for machine, found in machines.items():
+        name = named(machine, found)
+        try:
+            points += [replace(point, machine=name) for point in judged(machine, found)]
+        except NotTestable as lacking:
+            lacks.append(f"; {name} lacks {lacking}")
     if not points:
-        raise NotTestable(missing)
+        raise NotTestable(f"{missing}{''.join(lacks)}. This records them: {how}")
     if len({point.machine for point in points}) > 1:
         return [replace(point, label=f"{point.machine}: {point.label}") for point in points]
     return points
@@ -221,13 +229,20 @@ def check_judge(claim: Claim) -> None:
         raise ValueError(f"judge {claim.judge!r}: {error}; it takes {takes}") from None
 
 
+HOLDING: Mapping[Kind, Verdict] = {
+    "trend": "trend reproduced",
+    "exploratory": EXPLORATORY,
+}
+"""The verdict where all conditions hold, of the kinds that have conditions."""
+
+
 def verdict_of(kind: Kind, points: Sequence[Point]) -> Verdict:
     """The verdict on a set of points: as good as its worst one."""
     matches = {point.match for point in points}
     if "no" in matches:
         return "not reproduced"
-    if kind == "trend":
-        return "trend reproduced"
+    if kind in HOLDING:
+        return HOLDING[kind]
     return "reproduced within tolerance" if "within tolerance" in matches else "reproduced"
 
 
@@ -238,7 +253,7 @@ FEW = 4
 def _shown(kind: Kind, points: Sequence[Point], worst: Point) -> tuple[str, str]:
     """``published`` and ``computed`` of a judgement."""
     if len(points) > FEW and worst.match != "no" and kind != "number":
-        what, fine = ("conditions", "all hold") if kind == "trend" else ("values", "all equal")
+        what, fine = ("conditions", "all hold") if kind in HOLDING else ("values", "all equal")
         return f"{len(points)} {what}", fine
     shown = points if len(points) <= FEW else (worst,)
     unit = f" {shown[0].unit}".rstrip() if len({p.unit for p in shown}) == 1 else ""
@@ -256,7 +271,7 @@ def _why(claim: Claim, points: Sequence[Point], worst: Point) -> str:
     every = "both" if n == 2 else f"all {n}"
     if off:
         text = f"{every if off == n else f'{off} of {n}'} off{farthest}" if n > 1 else "off"
-    elif claim.kind == "trend":
+    elif claim.kind in HOLDING:
         text = f"{every} conditions hold" if n > 1 else "holds"
     elif near:
         text = f"{near} of {n} not" if n > 1 else "not"
@@ -299,7 +314,7 @@ def judge(claim: Claim) -> Judgement:
             raise InputError(f"claim {claim.id!r}: its judge found no value to judge")
     unit = f" {claim.unit}" if claim.unit else ""
     literal = " / ".join(map(str, claim.published)) + unit
-    exact = {"identity": "none", "trend": "none beyond the stated thresholds"}
+    exact = {"identity": "none", **dict.fromkeys(HOLDING, "none beyond the stated thresholds")}
     tolerance = exact.get(claim.kind, "the printed digits") if claim.judge else ""
     if claim.tolerance:
         tolerance = f"{claim.tolerance.abs}{unit}: {claim.tolerance.why}"

@@ -15,6 +15,7 @@ from repro.claims.claim import Claim
 from repro.claims.judging import Judgement, check_judge, in_words, judge
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
+from repro.records import Device
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,17 @@ def load(path: Path | None = None) -> Ledger:
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise InputError(f"{where}: claim {twice[0]!r} occurs twice")
     return Ledger(papers, tuple(claims))
+
+
+def asked_of(device: Device) -> list[Claim]:
+    """Claims of the project's own ledger that timings on such a device decide."""
+    way = {"cuda": "gpu", "cpu": "cpu"}[device]
+    return [
+        claim
+        for claim in load().claims
+        if str(claim.args.get("way", "")).startswith(way)
+        or (claim.args.get("protocol") or {}).get("device") == device
+    ]
 
 
 def judge_all(path: Path | None = None) -> list[Judgement]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from repro import interrupt
 
 with interrupt.leaving_at_once():
+    import contextlib
     import importlib.metadata
     import json
     import os
@@ -22,6 +23,7 @@ with interrupt.leaving_at_once():
     from repro.cli import chapters as cli_chapters
     from repro.cli import claims as cli_claims
     from repro.cli import predicting as cli_predict
+    from repro.cli import recording as cli_record
     from repro.cli import timing as cli_time
     from repro.cli import training as cli_train
     from repro.errors import InputError
@@ -33,6 +35,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+# What typer raises for bad usage: a class of its own since 0.26, before that click's.
+Misused: type[Exception] = getattr(typer, "TyperException", typer.BadParameter.__mro__[2])
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON in place of a table.")]
 
@@ -169,6 +174,7 @@ def complexity(
 
 app.command()(cli_predict.predict)
 app.command()(cli_time.time)
+app.command()(cli_record.record)
 app.command()(cli_time.compare)
 app.command()(cli_train.train)
 app.command()(cli_train.sweep)
@@ -209,8 +215,10 @@ def how_to_get(error: ModuleNotFoundError) -> str:
     if name in ("", "repro"):
         raise error
     extra = "torch" if name in TORCH else "book"
-    command = f"pip install '.[{extra}]' in the project's folder"
-    if about := importlib.metadata.distribution("repro").read_text("direct_url.json"):
+    command, about = f"pip install '.[{extra}]' in the project's folder", None
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # run from its sources
+        about = importlib.metadata.distribution("repro").read_text("direct_url.json")
+    if about:
         origin = json.loads(about)
         command = f"pip install 'repro[{extra}] @ {origin['url']}'"
         if origin.get("dir_info", {}).get("editable"):
@@ -238,8 +246,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError as error:
         print("error:", how_to_get(error), file=sys.stderr)
         return 2
-    except (InputError, typer.TyperException) as error:
-        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+    except (InputError, Misused) as error:
+        message = getattr(error, "format_message", error.__str__)()
         print("error:", " ".join(map(str.strip, message.splitlines())), file=sys.stderr)
         return 2
     except (KeyboardInterrupt, typer.Abort):

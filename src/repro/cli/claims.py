@@ -60,17 +60,17 @@ def claims(
     ]
     if table is not None and not chosen:
         raise InputError(f"no claim stands in {_place(table)!r}; allowed: 5, 'Figure 2', ...")
-    judged = [j for claim in chosen if (j := _judged(claim)) and verdict in (None, j.verdict)]
+    found = [j for claim in chosen if (j := judged(claim)) and verdict in (None, j.verdict)]
     if as_json:
-        rows = [{k: v for k, v in asdict(j).items() if k != "points"} for j in judged]
+        rows = [{k: v for k, v in asdict(j).items() if k != "points"} for j in found]
         print(json_lines(rows))
     elif every or paper or table or verdict:
-        print(list_text(ledger.papers, judged))
+        print(list_text(ledger.papers, found))
     else:
-        print(summary_text(ledger.papers, judged))
+        print(summary_text(ledger.papers, found))
 
 
-def _judged(claim: Claim) -> Judgement:
+def judged(claim: Claim) -> Judgement:
     """A claim's judgement; where a package is missing that it needs, it is not testable."""
     from repro.claims import judge
 
@@ -113,25 +113,37 @@ def stands_in(where: str, text: str) -> bool:
 
 def _counts(judged: Sequence[Judgement], keys: Sequence[str], every: bool) -> str:
     """A table of how many claims have each verdict, a column for each paper or one for all."""
-    from repro.claims import VERDICTS
+    from repro.claims import EXPLORATORY, VERDICTS
 
     columns = [[j.verdict for j in judged if every or j.paper == key] for key in keys]
-    rows = [(v, *(str(column.count(v)) for column in columns)) for v in VERDICTS]
+    of_papers = [v for v in VERDICTS if v != EXPLORATORY]
+    rows = [(v, *(str(column.count(v)) for column in columns)) for v in of_papers]
     rows = [row for row in rows if not every or row[1] != "0"]
     return aligned(("<verdict", *keys), [*rows, ("all claims", *(str(len(c)) for c in columns))])
 
 
+def _own(judged: Sequence[Judgement]) -> list[str]:
+    """A line on what this book found itself, which is not among the papers' claims."""
+    from repro.claims import EXPLORATORY, OWN
+
+    own = [j.verdict for j in judged if j.paper == OWN]
+    hold = own.count(EXPLORATORY)
+    return [f"This book's own findings, exploratory: {len(own)}, of which {hold} hold."] * bool(own)
+
+
 def summary_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
     """How many claims of each paper have each verdict; fits on a screen."""
+    from repro.claims import OWN
+
     named = {j.paper for j in judged}
     lines = [
         fill(f"{n}  {title}", 96, subsequent_indent="   ")
         for n, (key, title) in enumerate(papers.items(), 1)
         if key in named
     ]
-    table = _counts(judged, [key for key in papers if key in named], every=False)
+    table = _counts(judged, [key for key in papers if key in named - {OWN}], every=False)
     more = "The claims themselves: repro claims --all, or chosen by --paper, --table, --verdict."
-    return "\n".join([*lines, "", table, "", more])
+    return "\n".join([*lines, "", table, "", *_own(judged), more])
 
 
 def list_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
@@ -141,13 +153,16 @@ def list_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
         papers: key to title.
         judged: in the ledger's order.
     """
+    from repro.claims import OWN
+
     lines = []
     for paper, of_paper in groupby(judged, lambda j: j.paper):
         lines += [papers[paper], "=" * len(papers[paper]), ""]
         for group, claims in groupby(of_paper, lambda j: j.group):
             lines += [group, "-" * len(group)]
             for claim in claims:
-                values = f"published {claim.published}" if claim.published else ""
+                word = "asked" if claim.paper == OWN else "published"
+                values = f"{word} {claim.published}" if claim.published else ""
                 values += f", computed {claim.computed}" if claim.computed else ""
                 lines.append(f"{claim.verdict.upper()}  {claim.id}")
                 lines += [
@@ -156,4 +171,8 @@ def list_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
                     if text
                 ]
             lines.append("")
-    return "\n".join([*lines, _counts(judged, ["claims"], every=True)])
+    own = _own(judged)
+    of_papers = [j for j in judged if j.paper != OWN]
+    if of_papers or not own:
+        lines.append(_counts(of_papers, ["claims"], every=True))
+    return "\n".join([*lines, *own])

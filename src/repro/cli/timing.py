@@ -95,7 +95,7 @@ def time(
 
     Strategies have the authors' meaning, in which a bare w leaves group width alone; the
     paper's w is w1_g1 here, its dwr dwgr; --paper-names reads them so. Named sweeps: smoke, laptop,
-    blocks on a CPU; paper-gpu, efficientnet-x on a GPU. timm/NAME times a network of timm's.
+    blocks on a CPU; record on a GPU, for which see `repro record`. timm/NAME times one of timm's.
 
     \b
     Examples:
@@ -105,7 +105,7 @@ def time(
       repro time RegNetZ-4GF --device cuda --batch max --mode step --dtype bf16
       repro time EN-X-B0 timm/efficientnet_b0 --device cpu
       repro time --sweep laptop --out mine.jsonl
-      repro time --sweep paper-gpu --chunk 1/3 --dry-run
+      repro time --sweep laptop --chunk 1/3 --dry-run
     """
     from repro.records import Protocol
     from repro.runtime import jobs as j
@@ -127,7 +127,7 @@ def time(
     if chunk is not None:
         tasks = part_of(tasks, chunk)
     if dry_run:
-        print(_plan(tasks))
+        print(plan_text(tasks))
         return 0
     return measure(tasks, out, group, minutes)
 
@@ -190,7 +190,7 @@ def _tasks(
     return tasks
 
 
-def _plan(tasks: list[Any]) -> str:
+def plan_text(tasks: list[Any]) -> str:
     """What a dry run prints: jobs by protocol, and about how long they take."""
     from itertools import groupby
 

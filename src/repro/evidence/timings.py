@@ -55,9 +55,12 @@ class Timed(NamedTuple):
     @property
     def label(self) -> str:
         """For points."""
-        return (
-            self.base if self.strategy is None else f"{self.base} {self.strategy} x{self.scale:g}"
-        )
+        return name_of(*self.net)
+
+
+def name_of(base: str, strategy: str | None, scale: float) -> str:
+    """A network as readers are shown it."""
+    return base if strategy is None else f"{base} {strategy} x{scale:g}"
 
 
 Timings = dict[tuple[str, str | None, float], Timed]

@@ -80,10 +80,18 @@ def state(device: Device) -> State:
 
 
 def energy_j(device: Device) -> float | None:
-    """Joules that the GPU has used since its driver was loaded; None on a CPU."""
+    """Joules that the GPU has used since its driver was loaded; None on a CPU.
+
+    Work that is still queued is waited for: it belongs to what came before.
+    """
     if device == "cpu":
         return None
-    millijoules = _ask(lambda nvml: nvml.nvmlDeviceGetTotalEnergyConsumption(_handle(nvml)))
+
+    def read(nvml: Any) -> Any:
+        torch.cuda.synchronize()
+        return nvml.nvmlDeviceGetTotalEnergyConsumption(_handle(nvml))
+
+    millijoules = _ask(read)
     return None if millijoules is None else millijoules / 1e3
 
 

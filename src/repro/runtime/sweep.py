@@ -5,14 +5,21 @@ of one protocol are measured in small groups whose members take turns; a group's
 appended as soon as it is done, so a kill loses the group under measurement and nothing else. The
 largest batch that fits leaves no room for others on a GPU: there, each network is its own group.
 Peak rates, memory traffic and traps are measured alone, and so are compiled networks.
+
+Within a time limit no group is begun that would end later, by `repro.runtime.estimates` and by how
+much longer the groups before took than that says; a shorter one behind it still is.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import gc
+import importlib
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from multiprocessing import forkserver
@@ -44,6 +51,10 @@ from repro.stored import append, report, scan
 
 GROUP = 4
 """Networks that take turns."""
+ENERGY_S = 1.0
+"""Joules of shorter windows are not kept: a GPU's sensor looks at a quarter of the time only."""
+STICKY = ("CUDA error", "EXECUTION_FAILED")
+"""In what CUDA and its libraries say when nothing more can be done in a process."""
 PRELOADED = ("repro.runtime.worker", "repro.runtime.measure", "repro.models.builder")
 """What `Worker` has imported before it forks processes for a CPU."""
 
@@ -56,12 +67,14 @@ class Outcome:
         records: one for each job that has one, in the order of the jobs, old and new.
         skipped: jobs that were in the file already. left: jobs that the time limit left out.
         failures: jobs that could not be measured, and why.
+        impossible: how many were left out of a recording, by what the machine cannot do.
     """
 
     records: list[Any] = field(default_factory=list)
     skipped: int = 0
     left: int = 0
     failures: list[tuple[Task, str]] = field(default_factory=list)
+    impossible: Counter[str] = field(default_factory=Counter)
 
 
 def sweep(
@@ -71,6 +84,8 @@ def sweep(
     minutes: float | None = None,
     started: Callable[[int], None] = lambda total: None,
     done: Callable[[Task, Result | str], None] = lambda job, result: None,
+    begun: Callable[[Sequence[Task], float], None] = lambda members, seconds: None,
+    recording: bool = False,
 ) -> Outcome:
     """Measure every job that is not in the file yet.
 
@@ -78,23 +93,33 @@ def sweep(
         jobs: what to measure. out: records file to continue; None keeps nothing.
         group: networks that take turns. minutes: begin no group that would end later than this.
         started: called with the number of jobs to measure. done: called after each of them, with
-            its record or with what went wrong.
+            its record or with what went wrong. begun: called before each group, with its jobs and
+            the seconds that are left.
+        recording: one machine for itself: the file may hold no other's records, and what the
+            machine cannot do is left out.
 
     Raises:
         InputError: the device cannot do what a job asks, or the file cannot be continued.
     """
-    jobs, end = unique(jobs), time.monotonic() + 60 * (float("inf") if minutes is None else minutes)
+    jobs, clock = unique(jobs), _Clock(minutes)
     have = _existing(out)
     outcome = Outcome()
     with _Crew() as crew:
+        if recording:
+            jobs = crew.possible(jobs, outcome.impossible)
+            _check_own(out, have.values(), crew.machine(jobs[0].protocol))
         keys = [key_of(code_of(j.entry), j.inputs(), crew.machine(j.protocol)) for j in jobs]
         todo = [job for job, key in zip(jobs, keys, strict=True) if key not in have]
         outcome.skipped, outcome.left = len(jobs) - len(todo), len(todo)
         started(len(todo))
         for members in _groups(todo, group):
-            if time.monotonic() + sum(map(estimated_s, members)) > end:
-                break
-            for job, result in crew.measure(members):
+            planned = sum(estimated_s(job, crew.machine(job.protocol)) for job in members)
+            if not clock.allows(planned):
+                continue
+            begun(members, clock.left())
+            with clock.running(planned):
+                measured = crew.measure(members)
+            for job, result in measured:
                 if isinstance(result, Result):
                     if out:
                         append(out, result)
@@ -105,6 +130,40 @@ def sweep(
                 done(job, result)
     outcome.records = [have[key] for key in keys if key in have]
     return outcome
+
+
+class _Clock:
+    """A time limit, and how much longer things take than was planned."""
+
+    def __init__(self, minutes: float | None) -> None:
+        self.end = time.monotonic() + 60 * (float("inf") if minutes is None else minutes)
+        self.planned = self.took = 1.0  # so that one short job says little
+
+    def left(self) -> float:
+        return self.end - time.monotonic()
+
+    def allows(self, planned: float) -> bool:
+        """Whether something planned so long would end in time; it may take longer, not less."""
+        return planned * max(1.0, self.took / self.planned) <= self.left()
+
+    @contextlib.contextmanager
+    def running(self, planned: float) -> Iterator[None]:
+        """While something runs that was planned so long."""
+        start = time.monotonic()
+        yield
+        self.planned, self.took = self.planned + planned, self.took + time.monotonic() - start
+
+
+def _check_own(out: Path | None, records: Iterable[Result], machine: Machine) -> None:
+    """Refuse, with an `InputError`, a file that holds another machine's records."""
+    here = machine.identity()
+    for record in records:
+        there = record.machine.identity()
+        if odd := [f"{k} {there[k]!r}, here {v!r}" for k, v in here.items() if there[k] != v]:
+            raise InputError(
+                f"records file {str(out)!r} is of another machine ({'; '.join(odd)}); "
+                "a recording has a file for itself: another --out"
+            )
 
 
 def _existing(out: Path | None) -> dict[str, Any]:
@@ -153,8 +212,10 @@ class _Crew:
     def worker(self, device: Device) -> Worker:
         """A process of its own on a CPU, the one that all share on a GPU."""
         if device == "cuda":
-            with kept_from_children():
-                self.shared = self.shared or Worker(device)
+            if self.shared is None:
+                with kept_from_children():
+                    self.shared = Worker(device)
+                self.shared.call("run", __name__, "settle")
             return self.shared
         with kept_from_children():
             forkserver.set_forkserver_preload(list(PRELOADED))
@@ -187,8 +248,25 @@ class _Crew:
             self.dismiss()
         return self.machines[key]
 
+    def possible(self, jobs: Sequence[Task], impossible: Counter[str]) -> list[Task]:
+        """The jobs whose protocol the machine can follow; why not is counted for the others.
+
+        Raises:
+            InputError: it can follow none.
+        """
+        able: list[Task] = []
+        for job in jobs:
+            try:
+                self.machine(job.protocol)
+                able.append(job)
+            except InputError as error:
+                impossible[str(error)] += 1
+        if not able:
+            raise InputError(next(iter(impossible), "there is nothing to measure"))
+        return able
+
     def measure(self, members: Sequence[Task]) -> list[tuple[Task, Result | str]]:
-        """Measure a group; where that fails, each member alone, to find out which it was."""
+        """Measure a group; where a process is lost, each member alone, to find out which it was."""
         try:
             if isinstance(members[0], PeakJob):
                 return [(members[0], self._peaks(members[0]))]
@@ -196,10 +274,10 @@ class _Crew:
                 return [(members[0], measure_traffic(members[0]))]
             if isinstance(members[0], TrapJob):
                 return [(members[0], self._traps(members[0]))]
-            jobs = [job for job in members if isinstance(job, Job)]
-            return list(zip(jobs, self._together(jobs), strict=True))
-        except (InputError, WorkerDied, RuntimeError) as error:
-            self.dismiss(everyone=True)
+            return self._together([job for job in members if isinstance(job, Job)])
+        except (InputError, RuntimeError) as error:
+            if _lost(error):
+                self.dismiss(everyone=True)
             if len(members) == 1:
                 return [(members[0], str(error))]
             return [pair for job in members for pair in self.measure([job])]
@@ -236,25 +314,86 @@ class _Crew:
             after=device.state("cpu"),
         )
 
-    def _together(self, jobs: Sequence[Job]) -> list[Result]:
+    def _together(self, jobs: Sequence[Job]) -> list[tuple[Task, Result | str]]:
+        """Networks in turns; one that cannot go on leaves the others to themselves.
+
+        Raises:
+            RuntimeError: the process of several is lost.
+        """
         protocol = jobs[0].protocol
         machine = self.machine(protocol)
         memory = machine.memory_bytes
         if protocol.device == "cpu":
             memory = psutil.virtual_memory().available // 2
-        remotes: list[Remote] = []
+        turns = []
         for number, job in enumerate(jobs):
-            worker = self.worker(protocol.device)
-            guess = guess_batch(job, memory)
-            remotes.append(Remote(worker, number, job.net, protocol, guess))
-            remotes[-1].prepare()
-        interleave(remotes, protocol.samples, protocol.rounds)
-        return [
-            TimingRecord(
-                **stamp(job.entry, job.inputs(), machine),
-                subject=job.subject,
-                protocol=protocol,
-                **remote.result(),
-            )
-            for job, remote in zip(jobs, remotes, strict=True)
-        ]
+            worker, guess = self.worker(protocol.device), guess_batch(job, memory)
+            turns.append(_Turn(Remote(worker, number, job.net, protocol, guess)))
+            turns[-1].prepare()
+        going = [turn for turn in turns if not turn.problem]
+        interleave(going, protocol.samples, protocol.rounds)
+        results: list[tuple[Task, Result | str]] = []
+        for job, turn in zip(jobs, turns, strict=True):
+            measured = turn.result()
+            if turn.problem:
+                results.append((job, turn.problem))
+                continue
+            start = stamp(job.entry, job.inputs(), machine)
+            record = TimingRecord(**start, subject=job.subject, protocol=protocol, **measured)
+            parts = min(protocol.rounds, protocol.samples) if len(going) > 1 else 1
+            if sum(record.samples_s) * record.iterations / parts < ENERGY_S:
+                record = record.model_copy(update={"energy_j": None})
+            results.append((job, record))
+        return results
+
+
+def settle() -> None:
+    """In a process that many networks share: have the collector pass over what will stay.
+
+    It looks for what one network left before the next is built, and would look at all of torch.
+    """
+    for module in PRELOADED:
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()
+    atexit.register(gc.unfreeze)  # some libraries complain about what outlives them
+
+
+class _Turn:
+    """A network in a worker that takes turns until something goes wrong with it alone.
+
+    Attributes:
+        problem: what went wrong; empty while nothing did.
+    """
+
+    def __init__(self, remote: Remote) -> None:
+        self.remote, self.problem = remote, ""
+
+    def prepare(self) -> None:
+        self._ask(self.remote.prepare)
+
+    def sample(self, count: int) -> None:
+        self._ask(lambda: self.remote.sample(count))
+
+    def result(self) -> dict[str, Any]:
+        return self._ask(self.remote.result) or {}
+
+    def _ask(self, question: Callable[[], Any]) -> Any:
+        if self.problem:
+            return None
+        try:
+            return question()
+        except (InputError, RuntimeError) as error:
+            if _lost(error):
+                raise
+            self.problem = str(error)
+        # A worker forgets a network whose result was asked for, and it may serve the next one.
+        with contextlib.suppress(InputError, RuntimeError):
+            self.remote.result()
+        self.remote.worker.call("run", "gc", "collect")
+        return None
+
+
+def _lost(error: Exception) -> bool:
+    """Whether an error took with it the process in which it happened."""
+    return isinstance(error, WorkerDied) or any(words in str(error) for words in STICKY)

@@ -2,7 +2,7 @@
 
 A trap is a few lines of plain PyTorch that time one thing in two or more ways. Within a process
 the ways take turns. ``repro time --traps`` runs every trap in several fresh processes and keeps
-the samples. What a GPU adds is in ordinary records: the sweep ``paper-gpu`` times zeros, NCHW
+the samples. What a GPU adds is in ordinary records: the sweep ``record`` times zeros, NCHW
 and TF32 beside the usual protocol, and how soon a launch returns beside when its work is done.
 """
 

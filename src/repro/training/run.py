@@ -28,6 +28,9 @@ from repro.training.plan import Options, Run
 from repro.training.sources import Source, open_source
 from repro.training.spec import Place, check_parts, differences
 
+WORTH_TRYING = 20_000
+"""Updates of a run that earn back the seconds in which cuDNN tries its algorithms on each conv."""
+
 
 class Silent:
     """Watches without a word: for processes that do not lead."""
@@ -81,9 +84,10 @@ def run(
             stack.callback(torch.cuda.empty_cache)
             stack.callback(gc.collect)
             torch.cuda.reset_peak_memory_stats()
-            torch.backends.cudnn.benchmark = True
         feed = (o.root, o.download, o.workers, o.skip_corrupt)
         source = open_source(run.setting, run.net.resolution, world, *feed)
+        updates = run.setting.recipe.epochs * source.steps
+        torch.backends.cudnn.benchmark = o.device == "cuda" and updates >= WORTH_TRYING
         if folder and folder.description() is None:  # not before: a typing error takes no folder
             code = code_of(TrainingRecord.entry)
             folder.describe({**run.described(), "place": place.model_dump(), "code": code})

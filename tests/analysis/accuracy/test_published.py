@@ -57,6 +57,11 @@ def test_single_runs_beside_means_of_three():
     assert ap.noise().low < noise.low < noise.high < ap.noise().high
 
 
+def test_an_interval_of_few_draws_is_wide():
+    three = pd.Series([-1.0, 0.0, 1.0])
+    assert ap.half_of_draws(three) == pytest.approx(4.303 / math.sqrt(3), abs=1e-3)
+
+
 # ------------------------------------------------------------------ at equal flops
 
 

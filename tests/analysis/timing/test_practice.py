@@ -47,7 +47,7 @@ def test_recorded_curves_are_the_same_ones(held):
     assert "orig" not in set(table.curve)
     b0 = table[(table.panel == "EN-B0") & (table.flops < 0.39)]
     assert list(b0.relative) == pytest.approx([1] * 5)
-    gpu = held(records("paper-gpu", by_acts, GPU))[0]
+    gpu = held(records("record", by_acts, GPU))[0]
     assert (practice.recorded_curves(gpu).curve == "orig").sum() == 6
 
 
@@ -70,7 +70,7 @@ def test_speedups_stop_where_curves_do(held):
 
 
 def test_memory_of_an_activation(held):
-    held(records("laptop", by_all, CPU), records("paper-gpu", by_all, GPU))
+    held(records("laptop", by_all, CPU), records("record", by_all, GPU))
     table = practice.memory_table(practice.memory_sets())
     assert list(table["bytes per act"]) == pytest.approx([10, 10], rel=1e-3)
     assert list(table["bytes per param"]) == pytest.approx([0, 0], abs=1e-2)
@@ -84,7 +84,7 @@ def test_memory_prefers_one_batch(held):
             return record.model_copy(update={"batch": 8 + record.subject.params % 3})
         return record
 
-    held([grown(r) for r in records("paper-gpu", by_all, GPU) if r.kind == "timing"])
+    held([grown(r) for r in records("record", by_all, GPU) if r.kind == "timing"])
     (chosen,) = practice.memory_sets()
     assert chosen.title == "Made-up H200: training, bf16, batch 64"
 

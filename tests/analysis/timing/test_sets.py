@@ -46,7 +46,7 @@ def test_a_row_s_network():
 
 
 def test_recorded_sets_by_machine_and_way(held):
-    held(records("laptop", by_acts, CPU), records("paper-gpu", by_acts, GPU))
+    held(records("laptop", by_acts, CPU), records("record", by_acts, GPU))
     titles = [t.title for t in sets.recorded()]
     assert titles[0] == "Made-up H200: training, bf16, largest batch in 32 GB"
     assert titles[-2:] == [
@@ -71,7 +71,7 @@ def test_the_later_of_two_timings_counts(held):
 
 
 def test_each_machines_training_with_most_networks(held):
-    held(records("paper-gpu", by_acts, GPU), records("laptop", by_acts, CPU))
+    held(records("record", by_acts, GPU), records("laptop", by_acts, CPU))
     best = sets.best_training()
     assert [(t.kind, len(t.frame)) for t in best] == [("cuda", 278), ("cpu", 55)]
 

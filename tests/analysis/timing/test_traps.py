@@ -6,6 +6,7 @@ import pytest
 from made_up_records import timing, traps
 
 from repro.analysis.timing import traps as frames
+from repro.analysis.timing.traps import same_blocks_by_allocator as allocators
 from repro.book.parameters import check
 from repro.errors import InputError
 from repro.stored import append
@@ -90,7 +91,8 @@ def test_what_the_chapter_says_in_words_holds_in_the_book_s_record():
     times = frame["times as long"]
     assert set(frame.index) == {m.name for m in frames.MISTAKES}
     assert frame.seen[["first", "busy_all", "grad"]].all()
-    assert times["busy_all"] == times.max() and times["first"] > times["new"] > 1
+    assert times["first"] > times["new"] > 1
+    assert times["given_block"] > times["given_net"] > 1
     # one core is free for the one thread, none for all
     assert times["busy_all"] > 1.5 > times["busy_one"] and times["busy_choice"] > 1
     assert 1 < times["single"] < record.setting["cores"]
@@ -99,8 +101,11 @@ def test_what_the_chapter_says_in_words_holds_in_the_book_s_record():
     assert after > turns > pairs
     assert frames.called_different(record) == record.processes
     assert frames.called_different(record, "in turns") == 0
-    early = [median(p[:10]) / median(p) for p in record.samples_s["series"]["undisturbed"]]
-    assert median(early) < 0.98
+    series = record.samples_s["series"]["undisturbed"]
+    fallen, moved = (median(f(p[:10]) / f(p) for p in series) for f in (min, median))
+    assert fallen > 1.01 > moved > 0.99
+    pairs = {k: a.quartiles[1] / b.quartiles[1] for k, (a, b) in allocators().items()}
+    assert pairs["system"] > 1 > pairs["keep"]
     ways = ((1, min), (10, mean), (10, median))
     one, middle, best = (max(frames.errors_of_one_number(record, *way)) for way in ways)
     assert best < middle < one

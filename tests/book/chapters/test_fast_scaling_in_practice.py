@@ -3,6 +3,7 @@
 import pytest
 from made_up_timings import CPU, by_acts, records
 
+from repro.analysis.accuracy import minutes, published
 from repro.analysis.timing import practice, sets
 from repro.book.chapters import fast_scaling_in_practice as chapter
 from repro.book.kit.figures import STRATEGY_COLOURS, show, use_house_style
@@ -67,3 +68,56 @@ def test_curves_are_deterministic(curves, panel):
         show(chapter.curves_figure(curves, panel), "f", alt="a", caption="c").svg for _ in "12"
     )
     assert first == second
+
+
+@pytest.fixture(scope="module")
+def points():
+    return minutes.curves()
+
+
+def test_errors_over_minutes_have_two_rows_of_panels(points):
+    use_house_style()
+    gaps = minutes.above_dwr(points)
+    fig = chapter.minutes_figure(points, gaps, published.noise())
+    titles = [ax.get_title(loc="left") for ax in fig.axes]
+    assert titles == [*published.BASES, "", "", ""]
+    for base, top, below in zip(published.BASES, fig.axes, fig.axes[3:], strict=False):
+        names = set(points.strategy[points.base == base])
+        drawn = {name.replace("alpha=", "α = ") for name in names}
+        assert set(labelled(top)) == drawn
+        assert {"dWr", "w"} <= set(labelled(below)) & drawn and "dwr" not in labelled(below)
+        low, high = below.get_ylim()
+        inside = gaps[(gaps.base == base) & (gaps.strategy != "r")].gap
+        assert inside.between(low, high).all()
+
+
+def test_the_table_ends_each_multiple_with_the_mean(points):
+    table = chapter.minutes_table(points, published.noise())
+    assert len(table) == 12 and list(table.base[3::4]) == [chapter.MEAN] * 3
+    for start in (0, 4, 8):
+        part = table.iloc[start : start + 4]
+        for column in ("dWr − dwr", "w − dWr"):
+            gaps = [float(text.split()[0]) for text in part[column]]
+            assert gaps[3] == pytest.approx(sum(gaps[:3]) / 3, abs=0.011)
+    assert table.minutes[3::4].isna().all() and table.minutes.notna().sum() == 9
+
+
+def test_a_curve_is_better_until_it_is_not(points):
+    """A point of error better up to 5 minutes, equal from 5.5 on."""
+    one = points[(points.base == "EN-B0") & (points.strategy == "dwr")].head(2)
+    made = [one.iloc[[0] * 4].assign(minutes=[2.0, 5.0, 5.5, 9.0]) for _ in "12"]
+    first, second = (part.reset_index(drop=True) for part in made)
+    first.loc[:1, "error"] -= 1
+    late, early = chapter.better_until(first, second, published.Noise(0.1, 0.2))
+    assert 5 <= late < early < 5.5
+    assert chapter.better_until(second, first, published.Noise(0.1, 0.2)) == (0, 0)
+
+
+def test_numbers_of_equal_minutes_are_the_table_s(points):
+    noise = published.noise()
+    numbers = chapter.minutes_numbers(points, minutes.above_dwr(points), noise)
+    mean = chapter.minutes_table(points, noise).iloc[-1]
+    assert mean["dWr − dwr"] == f"-{numbers['fsp_wide']} (± {numbers['fsp_wide_half']})"
+    ends = points[(points.base == "EN-B0") & (points.strategy == "w")].minutes.max()
+    until = [float(m) for m in numbers["fsp_until"].split(" to ")]
+    assert until == sorted(until) and until[0] > 0 and until[-1] < ends

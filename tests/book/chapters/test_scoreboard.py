@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 
@@ -11,7 +12,7 @@ from repro import claims
 from repro.book.chapters import scoreboard
 from repro.book.kit.folds import PageBlock, fold
 from repro.book.parameters import check, resolve
-from repro.claims import VERDICTS, Claim, Judgement, Point
+from repro.claims import EXPLORATORY, OWN, VERDICTS, Claim, Judgement, Point
 from repro.errors import InputError
 
 
@@ -54,12 +55,13 @@ def entry(
     statement="It is so",
 ):
     """A synthetic entry; its claim is never judged."""
+    kind = "exploratory" if paper == OWN else "number"
     claim = Claim(
         id=name,
         group=group,
         paper=paper,
         where=f"Row {name}",
-        kind="number",
+        kind=kind,
         statement=statement,
         read_in="the PDF",
         not_testable="never judged",
@@ -70,7 +72,7 @@ def entry(
         group=group,
         paper=paper,
         where=claim.where,
-        kind="number",
+        kind=kind,
         statement=statement,
         published="1.0",
         computed="1.1",
@@ -163,6 +165,8 @@ def test_key_numbers_by_hand(small):
         "open": 1,
         "waiting": 0,
         "values": 5,
+        "own": 0,
+        "own_held": 0,
     }
 
 
@@ -174,6 +178,21 @@ def test_tally_by_hand(small):
     assert frame["all"].tolist() == [1, 0, 1, 2, 1, 5, 5]
 
 
+def test_own_findings_are_shown_last_and_counted_apart(small):
+    own = [
+        entry("f", EXPLORATORY, OWN, "Seen", points=[point(match="yes")]),
+        entry("g", "not reproduced", OWN, "Seen", points=[point()]),
+    ]
+    papers = PAPERS | {OWN: "Own findings"}
+    both = scoreboard.arranged(papers, [*own, *small.entries])
+    assert scoreboard.key_numbers(both) == scoreboard.key_numbers(small) | {"own": 2, "own_held": 1}
+    assert scoreboard.tally(both).equals(scoreboard.tally(small))
+    assert [e.claim.id for e in both.having("not reproduced")] == ["b", "e"]
+    html = scoreboard.groups(both).html
+    assert html.index("Own findings") > html.index("claim-c")
+    assert "○ 1 holds, exploratory" in html
+
+
 def test_tally_of_one_paper_has_no_column_for_all():
     board = scoreboard.arranged(PAPERS, [entry("a")])
     assert list(scoreboard.tally(board).columns) == ["", "First Paper"]
@@ -181,7 +200,8 @@ def test_tally_of_one_paper_has_no_column_for_all():
 
 def test_every_verdict_has_a_style():
     assert tuple(scoreboard.STYLES) == VERDICTS
-    assert {*scoreboard.HELD, scoreboard.OFF, scoreboard.OPEN} == set(VERDICTS)
+    counted = {*scoreboard.HELD, scoreboard.OFF, scoreboard.OPEN}
+    assert counted | {EXPLORATORY} == set(VERDICTS)
     assert len({style.mark for style in scoreboard.STYLES.values()}) == len(VERDICTS)
     assert len({style.colour for style in scoreboard.STYLES.values()}) == len(VERDICTS)
     assert tuple(scoreboard.MEANING) == VERDICTS
@@ -247,6 +267,21 @@ def test_every_open_claim_says_what_it_needs(real):
         assert e.judgement.why.rstrip(".")[1:30] in rows[e.claim.id]
 
 
+def test_what_single_machines_lack_is_one_need():
+    def waiting(name, lacks):
+        need, command = "Needs times of training on a GPU", "repro record --device cuda"
+        found = entry(name, "not testable here")
+        judged = found.claim.model_copy(update={"judge": "pearson", "not_testable": None})
+        text = f"{need}{lacks}. This records them: {command}"
+        return scoreboard.Entry(judged, replace(found.judgement, why=text))
+
+    lacks = ("", "; H100 lacks EN-B0 by w up to s = 16; B200 lacks RegNetY-4GF", "; H100 lacks x")
+    entries = [waiting(f"a{i}", text) for i, text in enumerate(lacks)]
+    frame = scoreboard.lacking(scoreboard.arranged(PAPERS, entries))
+    need = "Needs times of training on a GPU. This records them: `repro record --device cuda`"
+    assert frame.values.tolist() == [[need, 3]]
+
+
 def rows_of(board):
     html = scoreboard.groups(board).html
     found = re.findall(r'<tr id="claim-(.*?)">(.*?)</tr>', html, re.DOTALL)
@@ -255,8 +290,9 @@ def rows_of(board):
 
 def test_commands_are_set_as_code(real):
     html = scoreboard.groups(real).html
-    assert "<code>repro time --sweep paper-gpu --device cuda" in html
-    assert not re.search(r"(?<!<code>)repro (time|sweep) ", html)
+    record = "repro record --device cuda --minutes 10 --out data/records/gpu.jsonl"
+    assert f"<code>{record}</code>." in html
+    assert not re.search(r"(?<!<code>)repro (time|sweep|record) ", html)
     ends = "needs a run: repro sweep a/b.yaml --out runs/x. More."
     assert scoreboard._commands(ends) == "needs a run: `repro sweep a/b.yaml --out runs/x`. More."
 

@@ -3,25 +3,18 @@
 import re
 
 import pytest
-from made_up_timings import CPU, GPU, by_acts, by_flops, records
+from pydantic import ValidationError
 
-from repro.analysis.timing import correlates, predict, sets
-from repro.book.chapters import what_predicts_runtime
+from repro.analysis.timing import sets, today
+from repro.book.chapters import what_predicts_runtime as chapter
 from repro.book.kit.figures import show, use_house_style
+from repro.evidence.public import setting_of
+from repro.prices.law import published
 
-ASSUMED = {"V100, paper's Figure 2": "fp16", "V100, authors' zoo": "fp32"}
 
-
-@pytest.fixture(scope="module", params=["cpu", "cpu and gpu"])
-def machines(request):
-    made = records("laptop", by_acts, CPU)
-    if "gpu" in request.param:
-        made = [*made, *records("paper-gpu", by_flops, GPU)]
+@pytest.fixture(autouse=True)
+def style():
     use_house_style()
-    with pytest.MonkeyPatch.context() as patch:
-        for module in (sets, predict):
-            patch.setattr(module, "stored", lambda *files: tuple(made))
-        yield sets.best_training()
 
 
 def check(make, *texts):
@@ -33,21 +26,44 @@ def check(make, *texts):
         assert text in words, text
 
 
+def test_clouds():
+    nearby = [today.timings(setting_of(name)) for name in chapter.SHOWN[:2]]
+    names = ("RTX 5090, eager", "RTX 5090, compiled", "flops, G", "acts, M", "RegNet", "others")
+    check(lambda: chapter.cloud_figure(nearby), *names)
+
+
+def test_settings():
+    prices = {p.setting: p for p in published("two prices")}
+    shown = [(today.timings(s), today.way(s), prices[str(s)]) for s in today.newest()]
+    zoo = (sets.zoo("infer"), "eager", prices["v100/infer/zoo"])
+    table = today.standing([zoo, *shown], 100)
+    check(
+        lambda: chapter.settings_figure(table), "V100", "RTX 5090", "Core", "training", "compiled"
+    )
+    free = table.assign(price_high=float("inf"))
+    assert show(chapter.settings_figure(free), "f", alt="a", caption="c").svg.count("inf") == 0
+
+
 def test_figure2():
-    use_house_style()
     table = sets.figure2().frame
     names = ("dwr", "w", "RegNetZ-500MF", "acts, M", "params, M")
-    check(lambda: what_predicts_runtime.figure2_figure(table, 140), *names)
+    check(lambda: chapter.figure2_figure(table, 140), *names)
 
 
-def test_exponents(machines):
-    table = correlates.exponents_beside([sets.figure2(), *machines])
-    check(lambda: what_predicts_runtime.exponent_figure(table), "V100", "Made-up CPU", "dWr")
+def test_time_of_an_act():
+    table = today.early_convolutions()
+    names = ("ViT_C", "RegNetZ", "flops for each act")
+    check(lambda: chapter.per_act_figure(table, (0.1, 1e-4)), *names)
 
 
-def test_prices_and_predictions(machines):
-    every = predict.with_roofline([sets.figure2(), sets.zoo(), *machines], ASSUMED, "none")
-    check(lambda: what_predicts_runtime.price_figure(every), "ResNeXt", "ms for a million acts")
-    errors = predict.held_out_errors(every)
-    names = ("roofline", "strategy unseen", "flops + acts", "all four")
-    check(lambda: what_predicts_runtime.prediction_figure(errors), *names)
+def test_a_setting_that_the_table_has_not_is_refused():
+    with pytest.raises(ValidationError, match="Did you mean 'rtx5090/infer/amp/nchw/2"):
+        chapter.Parameters(close="rtx5090/infer/amp/nchw/2.9.1/eeger")
+
+
+def test_every_kind_and_step_is_in_the_table():
+    for one, other in chapter.STEPS.values():
+        assert not set(today.timings(one).frame.model).isdisjoint(today.timings(other).frame.model)
+    patterns = {kind: pattern for kind, (pattern, _) in chapter.KINDS.items()} | chapter.MODERN
+    table = today.odd_ones(patterns, [setting_of(chapter.SHOWN[0])])
+    assert (table["count"] >= 4).all(), table

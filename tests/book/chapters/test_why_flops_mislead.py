@@ -30,7 +30,7 @@ def test_every_row_that_is_named_is_printed_but_two_resnets():
 
 
 def test_counted_bytes_give_an_intensity():
-    made = {"x": tuple(records("efficientnet-x", by_acts, GPU))}
+    made = {"x": tuple(records("record", by_acts, GPU))}
     counted = c.counted_intensities(made)
     count = complexity(get("EN-TF-B0"))
     assert counted["EN-TF-B0"] == pytest.approx(2 * count.macs / (8 * count.acts))

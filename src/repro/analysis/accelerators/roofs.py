@@ -102,8 +102,3 @@ def recorded_roofs(files: Records) -> list[Roof]:
             if known is None or known.rate < roof.rate:
                 best[source, roof.device] = roof
     return list(best.values())
-
-
-def wrapped(command: str) -> str:
-    """A command on two lines, as a shell reads it."""
-    return "  " + command.replace(" --out", " \\\n      --out")

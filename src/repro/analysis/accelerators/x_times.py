@@ -23,8 +23,8 @@ CONDITIONS: dict[Device, dict[str, Any]] = {
     "cuda": {"batch": 128, "dtype": "fp16"},
 }
 _USUAL = {"mode": "infer", "compile": "none", "memory_format": "channels_last", "input": "random"}
-_FILES = "efficientnet-x-"
-"""How the names of the files begin whose networks were timed in turns."""
+_FILES = {"cpu": "efficientnet-x-", "cuda": ""}
+"""How the names of the files begin whose networks were timed in turns: on a GPU in every file."""
 _FORMS = ("", "relu", "swish")
 """Of a network's variants those that differ in activations: the code's, the paper's for a GPU."""
 
@@ -54,7 +54,7 @@ def time_ratio(a: list[Timed], b: list[Timed]) -> Timed:
 
 def recorded(device: Device) -> dict[str, dict[str, list[Timed]]]:
     """Recordings of EfficientNets and EfficientNet-X, in order, by machine and network."""
-    files = [path for path in record_files() if path.name.startswith(_FILES)]
+    files = [path for path in record_files() if path.name.startswith(_FILES[device])]
     wanted = {"device": device, **CONDITIONS[device], **_USUAL, "resolution": None}
     machines: dict[str, dict[str, list[Timed]]] = {}
     for r in stored(*files) if files else ():
@@ -72,7 +72,7 @@ def recorded(device: Device) -> dict[str, dict[str, list[Timed]]]:
 def ratios(device: Device) -> pd.DataFrame:
     """Flops and time of every recorded X network over those of the EfficientNet of its level.
 
-    low, high: see `time_ratio`; each: the ratio of medians in each recording. Empty: none recorded.
+    low, high: see `time_ratio`. Empty: none recorded.
     """
     rows = []
     for machine, known in recorded(device).items():
@@ -83,7 +83,6 @@ def ratios(device: Device) -> pd.DataFrame:
                 continue
             time = time_ratio(mine, known[plain])
             flops = complexity(get(name)).macs / complexity(get(plain)).macs
-            each = [a.middle / b.middle for a, b in zip(mine, known[plain], strict=False)]
-            rows.append((machine, name, flops, time.middle, time.low, time.high, each))
-    columns = ["machine", "network", "flops", "time", "low", "high", "each"]
+            rows.append((machine, name, flops, time.middle, time.low, time.high))
+    columns = ["machine", "network", "flops", "time", "low", "high"]
     return pd.DataFrame(rows, columns=columns)

@@ -31,14 +31,18 @@ NORMAL_95 = 1.96
 
 
 def points() -> pd.DataFrame:
-    """Every plotted error (percent) over flops (G); runs is 3 where the mean of three is drawn."""
+    """Every plotted error (percent) over flops (G); runs is 3 where the mean of three is drawn.
+
+    minutes: of an epoch on eight V100s, where the same figure shows them.
+    """
     names = {"scale": "s", "gflops": "flops", "top1_error_percent": "error"}
+    names |= {"epoch_minutes_8xv100": "minutes"}
     frame = reference.to_frame(reference.figure_points()).rename(columns=names)
     frame["strategy"] = frame.strategy.replace({"2/3": "alpha=2/3"})
     frame["runs"] = [TRIALS if figure == "8" else 1 for figure in frame.figure]
     original = reference.to_frame(reference.original_curve()).rename(columns=names)
     original = original.assign(base="EN-B0", strategy="orig", runs=TRIALS)
-    columns = ["figure", "base", "strategy", "s", "flops", "error", "runs"]
+    columns = ["figure", "base", "strategy", "s", "flops", "error", "runs", "minutes"]
     return pd.concat([frame, original], ignore_index=True)[columns]
 
 
@@ -106,38 +110,47 @@ def verdict(value: float, unit: float, noise: Noise) -> str:
     return word if abs(value) > high else f"{word}?" if abs(value) > low else "within noise"
 
 
-# ----------------------------------------------------------------------- at equal flops
+def half_of_draws(values: pd.Series) -> float:
+    """Half width of the 95 % interval of a mean, its values independent draws (Student's t)."""
+    from scipy.special import stdtrit  # scipy.stats takes a second to import
+
+    return float(stdtrit(len(values) - 1, 0.975) * values.std() / math.sqrt(len(values)))
 
 
-def read_at(curve: pd.DataFrame, flops: float) -> tuple[float, NDArray[np.float64]]:
+# ----------------------------------------------------------- at equal flops, or equal minutes
+
+
+def read_at(
+    curve: pd.DataFrame, at: float, over: str = "flops"
+) -> tuple[float, NDArray[np.float64]]:
     """A curve's error at other flops, and how much each of its points' errors moves it.
 
     On the straight line between neighbours in the logarithms of both; beyond the ends the outermost
-    line goes on. The curve is by rising flops.
+    line goes on. The curve is by rising flops, or by what it is read over instead.
     """
-    x, error = np.log(curve.flops.to_numpy()), curve.error.to_numpy()
-    i = int(np.clip(np.searchsorted(x, math.log(flops)) - 1, 0, len(x) - 2))
-    share = (math.log(flops) - x[i]) / (x[i + 1] - x[i])
+    x, error = np.log(curve[over].to_numpy()), curve.error.to_numpy()
+    i = int(np.clip(np.searchsorted(x, math.log(at)) - 1, 0, len(x) - 2))
+    share = (math.log(at) - x[i]) / (x[i + 1] - x[i])
     weights = np.zeros_like(x)
     weights[i : i + 2] = 1 - share, share
     value = float(np.exp(weights @ np.log(error)))
     return value, weights * value / error
 
 
-def above(curve: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
+def above(curve: pd.DataFrame, others: pd.DataFrame, over: str = "flops") -> pd.DataFrame:
     """How far scaled networks lie above a curve at their own flops, each of one base and strategy.
 
     gap, in points; gain: of the curve over its first point there, in points; unit: standard error
     of the gap if one run's deviation is 1.
     """
-    curve, others = curve.sort_values("flops"), others[others.s > 1].sort_values("flops")
+    curve, others = curve.sort_values(over), others[others.s > 1].sort_values(over)
     rows = []
-    for flops, error, runs in zip(others.flops, others.error, others.runs, strict=True):
-        there, weights = read_at(curve, flops)
+    for at, error, runs in zip(others[over], others.error, others.runs, strict=True):
+        there, weights = read_at(curve, at, over)
         unit = math.sqrt(1 / runs + float((weights**2 / curve.runs).sum()))
         gain = curve.error.iloc[0] - there
-        rows.append((flops, error, error - there, gain, unit))
-    return pd.DataFrame(rows, columns=["flops", "error", "gap", "gain", "unit"])
+        rows.append((at, error, error - there, gain, unit))
+    return pd.DataFrame(rows, columns=[over, "error", "gap", "gain", "unit"])
 
 
 def gaps() -> pd.DataFrame:

@@ -84,6 +84,13 @@ def two_timings() -> tuple[TimingRecord, TimingRecord]:
     return a, b
 
 
+def same_blocks_by_allocator() -> dict[str, tuple[TimingRecord, TimingRecord]]:
+    """An MBConv and the fused MBConv, timed with memory given back and with memory kept."""
+    records = read(record_files()[0].parent / "examples" / "allocator.jsonl")
+    pairs = zip(records[::2], records[1::2], strict=True)
+    return {str(plain.protocol.allocator): (plain, fused) for plain, fused in pairs}
+
+
 def ratios(record: TrapRecord, mistake: Mistake) -> list[float]:
     """Median of the wrong way over median of the right way, for each process."""
     ways = record.samples_s[mistake.trap]

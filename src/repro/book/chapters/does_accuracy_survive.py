@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import correlation, fmean
+from statistics import correlation
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import pandas as pd
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from repro.analysis.accuracy import published
+from repro.analysis.accuracy import natural, published
 from repro.analysis.accuracy.cost import Training, runs_needed, whole_study
-from repro.analysis.accuracy.proxies import DATA, SINGLES, against_dwr, data_sets, trainings
+from repro.analysis.accuracy.proxies import DATA, against_dwr, data_sets, trainings
 from repro.analysis.accuracy.published import BASES, MEANS, REFERENCE, STRATEGIES, Noise
 from repro.analysis.frames import family
 from repro.analysis.timing.sets import IMAGENET_IMAGES
@@ -19,14 +19,14 @@ from repro.book.kit.chapter import span
 from repro.book.kit.figures import (
     FAMILY_COLOURS,
     STRATEGY_COLOURS,
-    STRATEGY_MARKERS,
     legend,
     log_axis,
     panels,
 )
+from repro.book.kit.strategies import GREY, errors_and_gaps, strategy_style
 from repro.book.parameters import ChapterParameters, NetworkName, Scale, no_repeats
 from repro.errors import did_you_mean
-from repro.evidence.trainings import ALIKE, SINGLE, WORSE, gain, trained
+from repro.evidence.trainings import ALIKE, WORSE, trained
 from repro.text import count_text
 
 if TYPE_CHECKING:
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 
     from repro.records import TrainingRecord
 
-GREY = "#909090"
 Numbers = dict[str, float | str]
 """Key numbers by glue name; spans and counts as text."""
 
@@ -105,49 +104,26 @@ class Parameters(ChapterParameters):
         return root
 
 
-def _style(strategy: str) -> dict[str, Any]:
-    """Label, colour, marker and line; dWr's means of three are dWr with open markers, dashed."""
-    name = "dWr" if strategy == MEANS else strategy
-    lines = {MEANS: "--", "orig": ":"}
-    return {
-        "label": strategy.replace("alpha=", "α = "),
-        "color": STRATEGY_COLOURS.get(name, GREY),
-        "marker": STRATEGY_MARKERS.get(name, "o"),
-        "fillstyle": "none" if strategy == MEANS else "full",
-        "linestyle": lines.get(strategy, "-"),
-        "linewidth": 1.4,
-    }
-
-
 def errors_figure(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> Figure:
     """Figures 1 and 4 to 7: errors against flops, and below them their distance from dwr.
 
     The bands hold 95 % of the differences of two runs of equally good networks, at the smaller and
     at the larger reading of the noise.
     """
-    fig, axes = panels(
-        6, 3, (2.5, 3.1), sharex=True, sharey="row", gridspec_kw={"height_ratios": [1, 1.6]}
+    fig = errors_and_gaps(
+        points[(points.figure != "8") & (points.flops < 1.1 * published.TOP)],
+        gaps,
+        over="flops",
+        bases=BASES,
+        strategies=("orig", *STRATEGIES, REFERENCE),
+        reference=REFERENCE,
+        halves=noise.halves(2**0.5),
+        label="flops, G",
+        ticks=(0.5, 1, 2, 4),
     )
-    single = points[(points.figure != "8") & (points.flops < 1.1 * published.TOP)]
-    for base, above, below in zip(BASES, axes[:3], axes[3:], strict=True):
-        mine = single[single.base == base]
-        for strategy in ("orig", *STRATEGIES, REFERENCE):
-            line = mine[mine.strategy == strategy]
-            if len(line):
-                above.plot(line.flops, line.error, **_style(strategy) | {"markersize": 3.5})
-        for half, alpha in zip(noise.halves(2**0.5)[::-1], (0.13, 0.17), strict=True):
-            below.axhspan(-half, half, color=GREY, alpha=alpha, linewidth=0)
-        below.axhline(0, color=STRATEGY_COLOURS[REFERENCE], linewidth=1.4)
-        for name, line in gaps[gaps.base == base].groupby("strategy", sort=False):
-            below.plot(line.flops, line.gap, **_style(str(name)))
-        above.set_title(base)
-        log_axis(below, "x", (0.5, 1, 2, 4))
-        below.set_xlim(0.34, 5)
-        below.set_yticks([x / 10 for x in range(-4, 15, 2)])
-    axes[0].set_ylabel("top-1 error, %")
-    axes[3].set_ylabel("points above dwr at equal flops")
-    fig.supxlabel("flops, G", fontsize=10)
-    legend(fig, axes, 5)
+    for ax in fig.axes[len(BASES) :]:
+        ax.set_xlim(0.34, 5)
+        ax.set_yticks([x / 10 for x in range(-4, 15, 2)])
     return fig
 
 
@@ -194,6 +170,115 @@ def top_table(points: pd.DataFrame, gaps: pd.DataFrame, noise: Noise) -> pd.Data
     return pd.DataFrame(rows)
 
 
+OTHER = "its authors'"
+_RECIPE_COLOURS = {
+    "tv": "#0173b2",
+    "tv2": "#d55e00",
+    "gluon": "#029e73",
+    "ra": "#cc5fb0",
+    "a1": "#c98205",
+    "a2": "#87912a",
+    "a3": "#8b5fd6",
+    OTHER: GREY,
+}
+
+
+def _short(recipe: str) -> str:
+    return recipe.removesuffix("_in1k")
+
+
+def natural_figure(found: pd.DataFrame) -> Figure:
+    """Pairs of equal flops as arrows over acts, from more to fewer, by what they give up."""
+    fig, axes = panels(2, 2, (3.7, 4.2), sharey=True)
+    for ax, title in zip(axes, ("less depth", "no groups; dotted: no bottlenecks"), strict=True):
+        for recipe, colour in _RECIPE_COLOURS.items():
+            ax.plot([], [], color=colour, linewidth=3, label=recipe)
+        ax.set_title(title)
+    named: set[str] = set()
+    for row in found.to_dict("records"):
+        ax = axes[row["given_up"] != natural.DEPTH]
+        start, end = ((row[f"acts_{side}"], row[f"error_{side}"]) for side in ("more", "fewer"))
+        colour = _RECIPE_COLOURS.get(_short(row["recipe"]), _RECIPE_COLOURS[OTHER])
+        ax.plot(*start, "o", color=colour, markersize=3.5)
+        ax.plot(*end, ",", color=colour)
+        line = ":" if row["given_up"] == natural.BOTTLENECKS else "-"
+        arrow: dict[str, Any] = {"arrowstyle": "-|>", "color": colour, "linestyle": line}
+        ax.annotate(
+            "", end, start, arrowprops=arrow | {"linewidth": 1.3, "shrinkA": 0, "shrinkB": 0}
+        )
+        if row["more"] not in named:
+            ax.annotate(row["more"], start, (5, 3), textcoords="offset points", fontsize=8)
+            named.add(row["more"])
+    for ax, right in zip(axes, (700, 80), strict=True):
+        log_axis(ax, "x", (5, 10, 20, 50, 100, 200))
+        ax.set_xlim(None, right)
+        ax.set_xlabel("acts, M")
+    axes[0].set_ylabel("top-1 error, %")
+    legend(fig, axes[:1], 8)
+    return fig
+
+
+def natural_table(found: pd.DataFrame, noise: Noise) -> pd.DataFrame:
+    """Each pair: what it saves (the second network's over the first's), and what that costs."""
+    table = natural.by_pair(found)
+    errors = []
+    for row in table.to_dict("records"):
+        mine = found[(found.more == row["more"]) & (found.fewer == row["fewer"])]
+        mine = mine.sort_values("gap").iloc[[0, -1]]
+        ends = (f"{_short(r)} {gap:+.1f}" for r, gap in zip(mine.recipe, mine.gap, strict=True))
+        several = mine.recipe.nunique() > 1
+        errors.append(f"{row['gap']:+.2f}" + (f" ({' to '.join(ends)})" if several else ""))
+    return pd.DataFrame(
+        {
+            "less": table.given_up,
+            "from, to": table.more + " → " + table.fewer,
+            "flops": table.flops,
+            "acts": table.acts,
+            "training": table.training,
+            "inference": table.inference,
+            "points of error": errors,
+            "by chance": [f"± {span(noise.halves(unit), '.1f')}" for unit in table.unit],
+        }
+    )
+
+
+def natural_numbers(found: pd.DataFrame, noise: Noise) -> Numbers:
+    """What the prose quotes from pairs of public networks, by glue name."""
+    pairs = natural.by_pair(found)
+    wide = pairs[pairs.given_up == natural.DEPTH]
+    gap, unit = natural.over_designs(pairs, natural.DEPTH)
+    wrn, next_50 = (found[found.fewer == name] for name in ("Wide-ResNet-50-2", "ResNet-50"))
+    resnets = natural.recipes_alone("tv_in1k", "tv2_in1k")
+    regnets = natural.recipes_alone("pycls_in1k", "tv2_in1k")
+    small = ("wide_resnet50_2", "resnet152")
+    at_176 = [natural.error(name, "tv2_in1k", 176) for name in small]
+    numbers: Numbers = {
+        "das_wide": gap,
+        "das_wide_half": span(noise.halves(unit), ".2f"),
+        "das_wide_designs": len(wide),
+        "das_wide_draws": published.half_of_draws(wide.gap),
+        "das_wide_saved": span(100 * (1 - wide.acts), ".0f"),
+        "das_wide_slowest": 100 * (float(wide.inference.max()) - 1),
+        "das_wrn": " and ".join(f"{value:+.2f}" for value in wrn.gap),
+        "das_wrn_saved": 100 * (1 - float((wrn.acts_fewer / wrn.acts_more).iloc[0])),
+        "das_wrn_training": 100 * (1 - float((wrn.training_fewer / wrn.training_more).iloc[0])),
+        "das_wrn_176": f"{at_176[0] - at_176[1]:+.2f}",
+        "das_dense": span(next_50.gap, ".1f"),
+        "das_basic": span(found[found.given_up == natural.BOTTLENECKS].gap, ".1f"),
+        "das_recipe_resnets": float(resnets.mean()),
+        "das_recipe_regnets": span(regnets, ".1f"),
+        "das_binomial": natural.binomial(20),
+    }
+    tiny, deeper, wider = (
+        natural.network(f"convnext_{size}", "fb_in1k") for size in ("tiny", "small", "base")
+    )
+    for key, start, end in (("deeper", tiny, deeper), ("wider", deeper, wider)):
+        for what in ("flops", "acts"):
+            numbers[f"das_{key}_{what}"] = end[what] / start[what]
+        numbers[f"das_{key}_gain"] = start["error"] - end["error"]
+    return _rounded(numbers)
+
+
 def published_numbers(gaps: pd.DataFrame, noise: Noise) -> Numbers:
     """What the prose quotes from the published errors, by glue name."""
     top, mean = published.at_the_top(gaps), published.pooled(gaps)
@@ -212,7 +297,6 @@ def published_numbers(gaps: pd.DataFrame, noise: Noise) -> Numbers:
         "das_twice_noise": span((of_twice.low, of_twice.high), ".2f"),
         "das_fast": span(fast.gap, ".2f"),
         "das_fast_share": span(100 * fast.gap / fast.gain, ".0f"),
-        "das_w": float(mean.gap["w"]),
         "das_gain": float(mean.gain["dWr"]),
         "das_b0_gaps": span(b0.gap, ".2f"),
         "das_b0_images": span(500 * b0.gap, ".0f"),  # of 50,000
@@ -242,32 +326,17 @@ def forest_figure(found: pd.DataFrame) -> Figure:
     ax.axvspan(-ALIKE * gained, ALIKE * gained, color=GREY, alpha=0.25, linewidth=0)
     ax.axvline(0, color=STRATEGY_COLOURS[REFERENCE], linewidth=1.4)
     for y, row in enumerate(found.to_dict("records")):
-        style = _style(str(row["strategy"]))
+        style = strategy_style(str(row["strategy"]))
         ax.plot([row["low"], row["high"]], [y, y], color=style["color"], linewidth=2)
         ax.plot([row["mean"]], [y], **style | {"markersize": 7})
         single = list(row["by_base"].values())
         ax.plot(single, [y - 0.22] * len(single), "x", color=style["color"], markersize=5)
-    ax.set_yticks(range(len(found)), [s.replace("alpha=", "α = ") for s in found.strategy])
+    names = found.strategy.str.replace("alpha=", "α = ") + ": " + found.verdict
+    ax.set_yticks(range(len(found)), list(names))
     ax.set_ylim(len(found) - 0.5, -0.6)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("points of error above dwr")
     return fig
-
-
-def verdict_table(found: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
-    """The paper's figures beside the proxies: columns strategy, asked, two differences, verdict."""
-    paper = published.pooled(gaps).gap
-    paper[SINGLES] = paper[list(SINGLE)].mean()
-    ours = [f"{r['mean']:+.2f} ({r['low']:+.2f} to {r['high']:+.2f})" for _, r in found.iterrows()]
-    return pd.DataFrame(
-        {
-            "strategy": found.strategy.str.replace("alpha=", "α = "),
-            "said of it": found.asked,
-            "ImageNet, paper": found.strategy.map(paper),
-            "proxies (95 %)": ours,
-            "on proxies": found.verdict,
-        }
-    )
 
 
 def own_runs(records: Sequence[TrainingRecord]) -> tuple[pd.DataFrame, Numbers]:
@@ -285,18 +354,10 @@ def own_runs(records: Sequence[TrainingRecord]) -> tuple[pd.DataFrame, Numbers]:
         "das_own_loss": correlation(
             [run.record.curve[-1].train_loss for run in runs], [run.error for run in runs]
         ),
-        "das_own_left": fmean(run.error for run in runs if run.strategy is None),
-        "das_own_gain": float(found.gain.iloc[0]),
         "das_worse": 100 * WORSE,
         "das_alike": 100 * ALIKE,
-        "das_alike_points": ALIKE * float(found.gain.iloc[0]),
     }
     numbers |= {f"das_own_{k}": f"{means[k]:+.1f}" if k in means else "–" for k in ("d", "r")}
-    control = trained("digits", records)
-    times = max((run.times for run in control), default=1)
-    for way in ("r", "dwr"):
-        gained = gain(control, way, times)
-        numbers[f"das_control_{way}"] = str(gained) if gained else "–"
     return found, _rounded(numbers)
 
 

@@ -24,7 +24,7 @@ from repro import claims
 from repro.book.kit.figures import STRATEGY_COLOURS
 from repro.book.kit.folds import PageBlock, fold
 from repro.book.parameters import ChapterParameters
-from repro.claims import Claim, Judgement
+from repro.claims import EXPLORATORY, OWN, Claim, Judgement
 from repro.errors import InputError, did_you_mean
 
 ALL = "all"
@@ -74,6 +74,7 @@ STYLES: Mapping[str, Style] = {
     "trend reproduced": Style("↗", "repro-good", STRATEGY_COLOURS["d"]),
     OFF: Style("≠", "repro-off", STRATEGY_COLOURS["dwr"]),
     OPEN: Style("–", "repro-open", "#909090"),
+    EXPLORATORY: Style("○", "repro-open", STRATEGY_COLOURS["w"]),
 }
 MEANING: Mapping[str, str] = {
     "reproduced": "Ours equals the published value, or rounds to the digits printed.",
@@ -83,6 +84,10 @@ MEANING: Mapping[str, str] = {
     "trend reproduced": "A statement of order or direction holds for our numbers.",
     OFF: "It does not hold here. The scoreboard says by how much, and why if known.",
     OPEN: "It needs data, hardware, definitions or timings that are not here.",
+    EXPLORATORY: (
+        "A finding of this book, seen in the data before any threshold was set. It holds in those "
+        "data; nothing has tested it on others."
+    ),
 }
 MATCHES: Mapping[str, str] = {"yes": "=", "within tolerance": "≈", "no": "≠"}
 """Mark of a single value, by whether it matches."""
@@ -102,9 +107,14 @@ class Board:
     papers: Mapping[str, str]
     entries: tuple[Entry, ...]
 
+    @property
+    def of_papers(self) -> list[Entry]:
+        """The papers' claims, without what this book found itself."""
+        return [e for e in self.entries if e.claim.paper != OWN]
+
     def having(self, *verdicts: str) -> list[Entry]:
-        """The entries with one of these verdicts."""
-        return [e for e in self.entries if e.judgement.verdict in verdicts]
+        """The papers' claims with one of these verdicts."""
+        return [e for e in self.of_papers if e.judgement.verdict in verdicts]
 
 
 def arranged(papers: Mapping[str, str], entries: Iterable[Entry]) -> Board:
@@ -139,37 +149,52 @@ def find(shown: Board, claim_id: str) -> Entry:
 
 
 def key_numbers(shown: Board) -> dict[str, int]:
-    """Claims in all, held, off and open; of those, waiting for records; single comparisons."""
+    """The papers' claims, held, off and open; of those, waiting for records; single comparisons.
+
+    own, own_held: findings of this book, and those that hold.
+    """
+    own = [e.judgement.verdict for e in shown.entries if e.claim.paper == OWN]
     return {
-        "claims": len(shown.entries),
+        "claims": len(shown.of_papers),
         "held": len(shown.having(*HELD)),
         "off": len(shown.having(OFF)),
         "open": len(shown.having(OPEN)),
         "waiting": sum(e.claim.judge is not None for e in shown.having(OPEN)),
-        "values": sum(e.judgement.n for e in shown.entries),
+        "values": sum(e.judgement.n for e in shown.of_papers),
+        "own": len(own),
+        "own_held": own.count(EXPLORATORY),
     }
 
 
 def tally(shown: Board) -> pd.DataFrame:
-    """Claims per verdict and paper, then all claims and the single comparisons behind them."""
+    """Claims per verdict and paper, then all claims and the single comparisons behind them.
+
+    What this book found itself is not counted.
+    """
     columns = {
         title.partition(" (")[0]: [e for e in shown.entries if e.claim.paper == key]
         for key, title in shown.papers.items()
+        if key != OWN
     }
     if len(columns) > 1:
-        columns[ALL] = list(shown.entries)
-    heads = [*(f"{style.mark} {v}" for v, style in STYLES.items()), "claims", "comparisons"]
+        columns[ALL] = shown.of_papers
+    verdicts = {v: f"{style.mark} {v}" for v, style in STYLES.items() if v != EXPLORATORY}
+    heads = [*verdicts.values(), "claims", "comparisons"]
     frame = pd.DataFrame({"": heads})
     for title, entries in columns.items():
         count = Counter[str](e.judgement.verdict for e in entries)
         values = sum(e.judgement.n for e in entries)
-        frame[title] = [*(count[v] for v in STYLES), len(entries), values]
+        frame[title] = [*(count[v] for v in verdicts), len(entries), values]
     return frame
 
 
 def lacking(shown: Board) -> pd.DataFrame:
-    """What records would decide, most claims first: columns needed, claims."""
-    waits = Counter(e.judgement.why for e in shown.having(OPEN) if e.claim.judge)
+    """What records would decide, most claims first: columns needed, claims.
+
+    What a single machine lacks for a single claim stands in the claim's own row.
+    """
+    whys = (e.judgement.why for e in shown.having(OPEN) if e.claim.judge)
+    waits = Counter(re.sub(r"; .* lacks .*(?=\. This records them)", "", why) for why in whys)
     rows = [(_commands(why), n) for why, n in waits.most_common()]
     return pd.DataFrame(rows, columns=["needed", "claims"])
 
@@ -196,7 +221,7 @@ HEADS = ("claim", "published", "ours", "verdict", "why")
 
 def _commands(text: str) -> str:
     """Text with the commands in it between backticks."""
-    return re.sub(r"\brepro [a-z]+ .*?(?=$|[.,;]\s)", r"`\g<0>`", text)
+    return re.sub(r"\brepro [a-z]+ .*?(?=\.?$|[.,;]\s)", r"`\g<0>`", text)
 
 
 def _html(text: str) -> str:
