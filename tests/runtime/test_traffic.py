@@ -8,10 +8,10 @@ from made_up_records import MACHINE
 
 from repro.errors import InputError
 from repro.records import Protocol, TrafficRecord
+from repro.runtime.crew import Crew
 from repro.runtime.estimates import estimated_s
 from repro.runtime.jobs import job, named_sweep, traffic
 from repro.runtime.picture import summary
-from repro.runtime.crew import Crew
 from repro.runtime.sweep import sweep
 from repro.runtime.traffic import measure_traffic, totals
 from repro.stored import read
