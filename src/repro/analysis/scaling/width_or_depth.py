@@ -19,7 +19,6 @@ from repro import reference
 from repro.arch import PAPER, get
 from repro.arch.efficientnet_x import coefficients
 from repro.arch.strategy import COMPOUND, paper_strategy
-from repro.runtime.roofline import Fusion
 from repro.search.accuracy import Form, Surface, built
 from repro.search.candidates import Candidates, Rule, Scaler
 from repro.search.latency import Additive, budget, priced, roofline
@@ -135,13 +134,12 @@ def at_equal(what: Literal["minutes", "flops"] = "minutes") -> pd.DataFrame:
 # ---------------------------------------------------------------------------- one judges the other
 
 
-def judged(forms: Sequence[Form] = FORMS, fusion: Fusion = "all") -> pd.DataFrame:
-    """The second paper's families by the first paper's surfaces, and on rooflines.
+def judged(forms: Sequence[Form] = FORMS) -> pd.DataFrame:
+    """The second paper's families by the first paper's surfaces, and on a V100's roofline.
 
-    V100, TPUv3: least milliseconds for 128 images; inside: the surfaces know such a network.
+    ms: the least for 128 images. inside: the surfaces know such a network.
     """
-    base, rows = get("EN-X-B0"), []
-    times = {d: roofline(d, fusion=fusion) for d in ("V100", "TPUv3")}
+    base, cost, rows = get("EN-X-B0"), costs()["V100"], []
     for level in range(8):
         for family in ("EN-X", "EN-X-GPU", "EN-X-TPU"):
             net = get(f"{family}-B{level}")
@@ -149,10 +147,8 @@ def judged(forms: Sequence[Form] = FORMS, fusion: Fusion = "all") -> pd.DataFram
             surfaces = {f: Surface.fit(f) for f in forms}
             errors = {f: float(s.error(*factors, extrapolate=True)) for f, s in surfaces.items()}
             known = bool(next(iter(surfaces.values())).inside(*factors))
-            ms = {d: 1e3 * cost(net) for d, cost in times.items()}
-            phi = {f"phi, {d}": cost.phi(net) for d, cost in times.items()}
             row: dict[str, object] = {"level": f"B{level}", "family": family, "inside": known}
-            rows.append(row | errors | ms | phi)
+            rows.append(row | errors | {"ms": 1e3 * cost(net)})
     return pd.DataFrame(rows)
 
 
@@ -300,23 +296,6 @@ def even(duels: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["level", "surface", "phi"])
 
 
-def crossings(phases: pd.DataFrame) -> pd.DataFrame:
-    """From which phi on the best gives width no more than depth: by level and surface.
-
-    Args:
-        phases: see `phase`. low, high: of its draws; 1 where width leads however dear a flop is.
-    """
-    rows = []
-    for (level, form), frame in phases.groupby(["level", "surface"], sort=False):
-        found = []
-        for _, path in frame.groupby("draw", sort=True):
-            behind = path[path.w <= path.d]
-            found.append(float(behind.phi.min()) if len(behind) else 1.0)
-        low, high = np.percentile(found[1:] or found, INTERVAL)
-        rows.append((level, form, found[0], float(low), float(high)))
-    return pd.DataFrame(rows, columns=["level", "surface", "phi", "low", "high"])
-
-
 def field(
     cost: Additive, level: str = "B3", forms: Sequence[Form] = FORMS, step: float = STEP
 ) -> pd.DataFrame:
@@ -332,12 +311,6 @@ def field(
         errors = surface.error(*networks.built, extrapolate=True)
         frame[form] = np.where(surface.inside(*networks.built), errors, np.nan)
     return frame
-
-
-def device_phi(networks: Sequence[str], charges: Mapping[str, Additive]) -> pd.DataFrame:
-    """The share of networks' time that flops are charged for, on devices."""
-    rows = [(d, n, cost.phi(get(n))) for d, cost in charges.items() for n in networks]
-    return pd.DataFrame(rows, columns=["device", "network", "phi"])
 
 
 def flat(
@@ -367,15 +340,3 @@ def flat(
             | {f"{k}_high": float(v.max()) for k, v in alike._asdict().items()}
         )
     return pd.DataFrame(rows)
-
-
-def by_rounding(
-    levels: Sequence[str] = ("B1", *LEVELS), device: str = "V100", form: Form = "norm"
-) -> pd.DataFrame:
-    """The best network of each level under each rounding rule: what rounding up does to depth."""
-    frames = [
-        flat(level, device, forms=[form], rounding=rule).assign(rounding=rule)
-        for rule in ("up", "nearest", "none")
-        for level in levels
-    ]
-    return pd.concat(frames, ignore_index=True)

@@ -11,7 +11,7 @@ from pydantic import Field
 
 from repro import reference
 from repro.analysis.scaling.width_or_depth import FORMS, LEVELS
-from repro.arch.strategy import COMPOUND, Strategy, by_factors
+from repro.arch.strategy import Strategy
 from repro.book.kit.chapter import span
 from repro.book.kit.figures import STRATEGY_COLOURS, STRATEGY_MARKERS, legend, panels
 from repro.book.parameters import ChapterParameters
@@ -78,10 +78,12 @@ def _corner(d: Any, w: Any, r: Any) -> tuple[Any, Any]:
 
 def _triangle(ax: Axes, words: bool = True) -> None:
     """The frame of a triangle of shares, with a line for every fifth."""
+    import matplotlib.pyplot as plt
+
     ax.set_axis_off()
     ax.set_aspect("equal")
     ax.set(xlim=(-0.12, 1.12), ylim=(-0.13, 0.97))
-    ink = ax.xaxis.label.get_color()
+    ink = plt.rcParams["text.color"]
     for i in range(6):
         share, rest = i / 5, 1 - i / 5
         ends = ([(share, rest, 0), (share, 0, rest)], [(rest, share, 0), (0, share, rest)])
@@ -110,13 +112,18 @@ def rules_figure(frame: pd.DataFrame) -> Figure:
         some = levels[levels.rule.str.fullmatch(rf"{family}-B\d")]
         x, y = _corner(some.d, some.w, some.r)
         label = f"levels B1 to B7 of {family}"
-        ax.plot(x, y, ".", color=RULES[rule][0], markersize=5, alpha=0.75, label=label)
-    aside = {"LACS-GPU": (-8, 6, "right"), "LACS-TPU": (8, 5, "left"), "d": (9, 5, "left")}
+        ax.plot(x, y, ".", color=RULES[rule][0], markersize=7, label=label)
+    aside = {
+        "dw": (-10, -4, "right"),
+        "LACS-GPU": (-10, -1, "right"),
+        "EfficientNet": (11, -10, "left"),
+        "d": (-10, 2, "right"),
+    }
     for row in frame[frame.source != "builder"].itertuples():
         name = str(row.rule)
         colour, marker = RULES[name]
         x, y = _corner(row.d, row.w, row.r)
-        ax.plot(x, y, marker, color=colour, markersize=10)
+        ax.plot(x, y, marker, color=colour, markersize=14 if marker == "*" else 10)
         dx, dy, side = aside.get(name, (9, -4, "left"))
         text = name if name != "2/3" else "α = 2/3"
         ax.annotate(text, (x, y), (dx, dy), textcoords="offset points", ha=side, fontsize=9)
@@ -127,9 +134,10 @@ def rules_figure(frame: pd.DataFrame) -> Figure:
 def flat_figure(fields: pd.DataFrame, within: float, rules: Mapping[str, Strategy]) -> Figure:
     """How much worse than the best every rule is at one cost, a triangle for each surface.
 
-    Inside the line: no more than ``within`` points. White: networks of which no surface knows.
+    A shade for no more than ``within`` points, and for 2, 4 and 8 times as many; none where no
+    network is known.
     """
-    fig, axes = panels(len(FORMS), 3, (2.7, 2.9))
+    fig, axes = panels(len(FORMS), 3, (2.7, 2.5))
     for ax, form in zip(axes, FORMS, strict=True):
         known = fields.dropna(subset=[form])
         x, y = _corner(known.d, known.w, known.r)
@@ -140,7 +148,9 @@ def flat_figure(fields: pd.DataFrame, within: float, rules: Mapping[str, Strateg
         _triangle(ax, words=False)
         for name, rule in rules.items():
             at = _corner(*rule.shares)
-            ax.plot(*at, RULES[name][1], color=RULES[name][0], mec="white", ms=9, label=name)
+            colour, marker = RULES[name]
+            style: Any = {"color": colour, "mec": "white", "mew": 0.7, "ls": "none"}
+            ax.plot(*at, marker=marker, ms=13 if marker == "*" else 9, label=name, **style)
         ax.set_title(form, pad=12)
     legend(fig, axes)
     return fig
@@ -157,15 +167,15 @@ def judged_table(frame: pd.DataFrame) -> pd.DataFrame:
     results = {r.model: r for r in reference.x_results()}
     bars = {(b.level, b.scaling): b.speedup for b in reference.speedup_bars() if b.device == "V100"}
     rows = []
-    for level, part in frame[frame.level != "B0"].groupby("level", sort=False):
-        by = part.set_index("family")
+    for level in frame.level.unique()[1:]:
+        by = frame[frame.level == level].set_index("family")
         printed = 100 - results[f"EfficientNet-X-{level}"].top1_percent
         row = {"level": level, "printed": float(printed)}
         for family, title in zip(FAMILIES, ("own", "LACS-GPU", "LACS-TPU"), strict=True):
             one = by.loc[family]
             mark = "" if one.inside else "*"
-            row[title] = span([float(one[form]) for form in FORMS], ".1f") + mark
-        row["faster"] = by.V100["EN-X"] / by.V100["EN-X-GPU"]
+            row[title] = span(one[list(FORMS)], ".1f") + mark
+        row["faster"] = by.ms["EN-X"] / by.ms["EN-X-GPU"]
         row["faster, printed"] = float(bars[level, "LACS"] / bars[level, "single-objective"])
         rows.append(row)
     return pd.DataFrame(rows)
@@ -186,7 +196,7 @@ def regrets_figure(frame: pd.DataFrame, costs: Mapping[str, str]) -> Figure:
             at = aside - np.arange(len(some))
             ax.hlines(at, some.low, some.high, color=colour, lw=1.4, alpha=0.6)
             known = some.inside.to_numpy()
-            style = {"color": colour, "ls": "none", "marker": marker, "ms": 4.5}
+            style: Any = {"color": colour, "ls": "none", "marker": marker, "ms": 4.5}
             ax.plot(some.regret[known], at[known], label=form, **style)
             ax.plot(some.regret[~known], at[~known], mfc="none", **style)
         ax.set_title(f"{costs[cost]}, {level}")
@@ -205,9 +215,9 @@ def duel_table(duels: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     for bill, frame in duels:
         for level, part in frame.groupby("level", sort=False):
             row: dict[str, object] = {"charged for": bill, "level": level, "φ": part.phi.iloc[0]}
-            for one in part.itertuples():
-                low, high = (f"{x:+.2f}" for x in (one.low, one.high))
-                row[str(one.surface)] = f"{one.gap:+.2f} ({low} to {high})"
+            values = part[["gap", "low", "high"]].round(2) + 0.0  # no minus before a zero
+            for form, (gap, low, high) in zip(part.surface, values.to_numpy(), strict=True):
+                row[form] = f"{gap:+.2f} ({low:+.2f} to {high:+.2f})"
             rows.append(row)
     return pd.DataFrame(rows)
 
@@ -224,8 +234,9 @@ def shares_figure(phases: pd.DataFrame, rules: Mapping[str, Strategy]) -> Figure
             colour, _, dashes = SURFACES[form]
             mine = phases[phases.surface == form]
             fit = mine[mine.draw == 0].sort_values("flop")
-            bands = mine[mine.draw > 0].groupby("flop")[name].quantile([0.05, 0.95]).unstack()
-            ax.fill_between(fit.phi, bands[0.05], bands[0.95], color=colour, alpha=0.13, lw=0)
+            drawn = mine[mine.draw > 0].groupby("flop")[name]
+            low, high = drawn.quantile(0.05), drawn.quantile(0.95)
+            ax.fill_between(fit.phi, low, high, color=colour, alpha=0.13, lw=0)
             ax.plot(fit.phi, fit[name], dashes, color=colour, label=form)
         for rule, strategy in rules.items():
             share = dict(zip("dwr", strategy.shares, strict=True))[name]
@@ -248,14 +259,15 @@ def duel_figure(law: pd.DataFrame, roofs: pd.DataFrame, priced: pd.DataFrame) ->
     fig, grid = plt.subplots(
         2, len(LEVELS), figsize=(9.4, 4.9), sharex=True, sharey="row", height_ratios=(3.2, 1)
     )
+    ink = plt.rcParams["text.color"]
     for top, below, level in zip(*grid, LEVELS, strict=True):
-        top.axhline(0, color=plt.rcParams["text.color"], lw=0.9)
+        top.axhline(0, color=ink, lw=0.9)
         for form in FORMS:
             colour, _, dashes = SURFACES[form]
             on = law[(law.level == level) & (law.surface == form)].sort_values("phi")
             top.fill_between(on.phi, on.low, on.high, color=colour, alpha=0.13, lw=0)
             top.plot(on.phi, on.gap, dashes, color=colour, label=form)
-            for base, (name, marker) in BASES.items():
+            for base, (_, marker) in BASES.items():
                 mine = roofs[roofs.base == base]
                 some = mine[(mine.level == level) & (mine.surface == form)]
                 fill = colour if base == "EN-B0" else "none"
@@ -268,10 +280,8 @@ def duel_figure(law: pd.DataFrame, roofs: pd.DataFrame, priced: pd.DataFrame) ->
         for i, (base, kind) in enumerate(rows):
             mine = priced[(priced.base == base) & (priced.level == level)]
             some = mine[mine.cost.isin(MACHINES[kind])]
-            below.plot(some.phi, [-i] * len(some), "|", color=RULES["w"][0], ms=11, mew=1.8)
-        below.set_yticks(
-            [-i for i in range(len(rows))], [f"{BASES[b][0]}, {k}" for b, k in rows]
-        )
+            below.plot(some.phi, [-i] * len(some), "|", color=ink, ms=11, mew=1.8)
+        below.set_yticks([-i for i in range(len(rows))], [f"{BASES[b][0]}, {k}" for b, k in rows])
         below.set(xlabel="φ", xlim=(0, 1), ylim=(-len(rows) + 0.4, 0.6))
     grid[0][0].set_ylabel("LACS less dWr, points")
     grid[0][0].annotate(
@@ -287,21 +297,25 @@ def duel_figure(law: pd.DataFrame, roofs: pd.DataFrame, priced: pd.DataFrame) ->
 # ---------------------------------------------------------------------------- the procedure
 
 
-def lacs_table(starts: Scaler, cost: Additive, levels: Mapping[str, float]) -> pd.DataFrame:
-    """Shares that LACS finds within each level's time, below those that the paper printed."""
-    rows: list[tuple[str, str, float, float, float, float]] = []
-    nan = float("nan")
-    for name in ("LACS-GPU", "LACS-TPU"):
-        rows.append((f"printed, Table 2, {name[5:]}", "", *COMPOUND[name].shares, nan))
-    for r in reference.x_searches():
-        if r.searched_at == "X-B1":  # the other found the rule of Table 2
-            factors = (float(x) for x in (r.depth, r.width, r.resolution))
-            found = by_factors(r.searched_at, *factors).shares
-            rows.append((f"printed, Table 5, at {r.searched_at}", "", *found, nan))
-    for level, limit in levels.items():
+def lacs_table(start: Scaler, cost: Additive, limits: Mapping[str, float]) -> pd.DataFrame:
+    """What LACS finds within each level's time, below what the paper printed.
+
+    Factors are for twice the flops, as the printed ones nearly are; shares: of the log-flops.
+    """
+    rows: list[tuple[object, ...]] = []
+    searched = {r.searched_at: r for r in reference.x_searches()}
+    bases = {r.scaling: r for r in reference.x_bases()}
+    printed = {f"Table 2, {name[5:]}": bases[name] for name in ("LACS GPU", "LACS TPU")}
+    # the other search of Table 5 found the rule of Table 2
+    for title, r in (printed | {"Table 5, at X-B1": searched["X-B1"]}).items():
+        factors = [float(x) for x in (r.depth, r.width, r.resolution)]
+        rows.append((title, "", *factors, *shares(factors), float("nan")))
+    for level, limit in limits.items():
         for form in FORMS:
-            best = lacs(limit, cost, Surface.fit(form), starts)
+            best = lacs(limit, cost, Surface.fit(form), start)
             c = best.coefficients
-            factors_of = (c.depth, c.width, c.resolution / starts.base.resolution)
-            rows.append((f"ours, at X-{level}", form, *shares(factors_of), best.error))
-    return pd.DataFrame(rows, columns=["LACS", "surface", "depth", "width", "resolution", "error"])
+            own = shares((c.depth, c.width, c.resolution / start.base.resolution))
+            factors = (2 ** np.divide(own, (1, 2, 2))).tolist()
+            rows.append((f"ours, at X-{level}", form, *factors, *own, best.error))
+    names = ["LACS", "surface", "depth", "width", "resolution", "d", "w", "r", "error"]
+    return pd.DataFrame(rows, columns=names)
