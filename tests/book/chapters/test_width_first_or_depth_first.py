@@ -66,7 +66,8 @@ def test_each_rule_of_each_surface_has_a_mark():
         f"by acts, {level}" for level in frames.LEVELS
     ]
     for ax in fig.axes:
-        assert sum(len(line.get_xdata()) for line in ax.lines) == 3 * len(chapter.DRAWN)
+        marks = [line for line in ax.lines if line.get_linestyle() == "None"]
+        assert sum(len(line.get_xdata()) for line in marks) == 3 * len(chapter.DRAWN)
 
 
 def test_a_duel_reads_as_difference_and_interval():

@@ -137,7 +137,7 @@ def flat_figure(fields: pd.DataFrame, within: float, rules: Mapping[str, Strateg
     A shade for no more than ``within`` points, and for 2, 4 and 8 times as many; none where no
     network is known.
     """
-    fig, axes = panels(len(FORMS), 3, (2.7, 2.5))
+    fig, axes = panels(len(FORMS), 3, (2.7, 2.8))
     for ax, form in zip(axes, FORMS, strict=True):
         known = fields.dropna(subset=[form])
         x, y = _corner(known.d, known.w, known.r)
@@ -151,7 +151,7 @@ def flat_figure(fields: pd.DataFrame, within: float, rules: Mapping[str, Strateg
             colour, marker = RULES[name]
             style: Any = {"color": colour, "mec": "white", "mew": 0.7, "ls": "none"}
             ax.plot(*at, marker=marker, ms=13 if marker == "*" else 9, label=name, **style)
-        ax.set_title(form, pad=12)
+        ax.set_title(form)
     legend(fig, axes)
     return fig
 
@@ -186,10 +186,13 @@ def judged_table(frame: pd.DataFrame) -> pd.DataFrame:
 
 def regrets_figure(frame: pd.DataFrame, costs: Mapping[str, str]) -> Figure:
     """Points that each rule loses against the best known, a row of panels for each cost."""
+    import matplotlib.pyplot as plt
+
     fig, axes = panels(len(costs) * len(LEVELS), 3, (2.7, 2.7), sharex=True, sharey=True)
     titles = [(cost, level) for cost in costs for level in LEVELS]
     for ax, (cost, level) in zip(axes, titles, strict=True):
         mine = frame[(frame.cost == cost) & (frame.level == level)]
+        ax.axvline(0, color=plt.rcParams["text.color"], lw=0.9)
         for aside, form in zip((0.24, 0, -0.24), FORMS, strict=True):
             colour, marker, _ = SURFACES[form]
             some = mine[mine.surface == form].set_index("rule").loc[list(DRAWN)]
