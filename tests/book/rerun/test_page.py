@@ -25,6 +25,7 @@ CHANGED = {
     "does-accuracy-survive": "epochs=1",
     "accelerator-search-space": "kernel=5",
     "efficientnet-x": "device=cpu",
+    "width-first-or-depth-first": "within=0.2",
     "time-your-own": "mode=train",
     "rounding-and-tables": "bases=[ResNet-50, EN-B0]",
     "recovered-networks": "most_blocks=26",
