@@ -24,6 +24,7 @@ CHANGED = {
     "fast-scaling-in-practice": "factor=3.0",
     "does-accuracy-survive": "epochs=1",
     "accelerator-search-space": "kernel=5",
+    "searching-for-a-base-network": "device=TPUv3",
     "efficientnet-x": "device=cpu",
     "time-your-own": "mode=train",
     "rounding-and-tables": "bases=[ResNet-50, EN-B0]",
