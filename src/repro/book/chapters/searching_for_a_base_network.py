@@ -6,11 +6,11 @@ claims of Searching for Fast Model Families on Datacenter Accelerators, section 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from itertools import combinations
-from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -19,19 +19,18 @@ from scipy.stats import kendalltau
 
 from repro import reference
 from repro.arch import Network
+from repro.arch.efficientnet_x import XStage
 from repro.book.kit.figures import STRATEGY_COLOURS, dots, legend, log_axis, panels
 from repro.book.parameters import ChapterParameters, DeviceName, no_repeats
 from repro.errors import InputError
-from repro.paths import root
 from repro.search import latency
 from repro.search.evolve import EXPONENT, Found, within
 from repro.search.space import ACCELERATOR, EFFICIENTNET, Codes, Floats, Space, Sums, stage_alone
 from repro.search.table import FOLDS, Ridge, columns, retrained, table
 from repro.search.table import codes as codes_of
-from repro.search.throughput import DEVICES, LAWS, laws, throughput
+from repro.search.throughput import DEVICES, throughput
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 Timed = Literal["A100", "RTX 3090", "TPUv2", "TPUv3"]
@@ -75,9 +74,7 @@ def whole(space: Space, codes: Codes) -> Codes:
     """Points of a part of B0's space (`Space.fixed`) as points of all of it."""
     found = [
         np.array([choice.values.index(v) for v in part.values], np.int8)[column]
-        for choice, part, column in zip(
-            EFFICIENTNET.choices, space.choices, codes.T, strict=True
-        )
+        for choice, part, column in zip(EFFICIENTNET.choices, space.choices, codes.T, strict=True)
     ]
     return np.column_stack(found)
 
@@ -111,24 +108,38 @@ def winner(looked: Found, limit: float) -> Codes:
     return looked.codes[best : best + 1]
 
 
-# ---------------------------------------------------------------------------- what was measured
-
-
 class Trained(NamedTuple):
-    """Networks that were trained, and timed on a device: milliseconds an image, percent."""
+    """Networks that were trained, and timed on a device.
+
+    Attributes:
+        ms: of an image. top1: percent. unseen: the same, by a model without their fold.
+    """
 
     codes: Codes
     ms: Floats
     top1: Floats
+    unseen: Floats
 
 
+@cache
+def ridge() -> tuple[Ridge, Floats]:
+    """What the table's model is fitted with: choices of all networks, and logs of their gaps."""
+    rows = reference.b0_space()
+    top1 = np.array([float(row.top1) for row in rows])
+    return Ridge(codes_of(row[:4] for row in rows)), np.log(table().most - top1)
+
+
+@cache
 def trained(device: str) -> Trained:
     """All of the table that were timed on a device."""
+    fit, logs = ridge()
+    unseen = dict(fit.out_of_fold(logs[:, None]))[table().penalty][:, 0]
     column = DEVICES[device].column
     rows = [row for row in reference.b0_space() if getattr(row, column) is not None]
-    ms = [1000 / float(getattr(row, column)) for row in rows]
-    top1 = [float(row.top1) for row in rows]
-    return Trained(codes_of(row[:4] for row in rows), np.array(ms), np.array(top1))
+    kept = np.array([getattr(row, column) is not None for row in reference.b0_space()])
+    ms = np.array([1000 / float(getattr(row, column)) for row in rows])
+    top1 = [table().most - np.exp(values[kept]) for values in (logs, unseen)]
+    return Trained(codes_of(row[:4] for row in rows), ms, *top1)
 
 
 def tau(one: Floats, other: Floats) -> float:
@@ -136,33 +147,19 @@ def tau(one: Floats, other: Floats) -> float:
     return float(kendalltau(one, other).statistic)
 
 
-def laws_table() -> pd.DataFrame:
-    """How laws rank and predict networks that they were not fitted to: a column a device."""
-    found = {device: laws(device) for device in DEVICES}
-    return pd.DataFrame(
-        {"law": law}
-        | {
-            device: f"{errors[law].tau:.2f} · {100 * errors[law].median:.1f} %"
-            for device, errors in found.items()
-        }
-        for law in LAWS
-        if law != "flops and acts"
-    )
-
-
 def clouds_figure(devices: Sequence[str], every: int = 5) -> Figure:
     """Measured times over flops and over a roofline, a row of panels for each device."""
     fig, axes = panels(2 * len(devices), 2, (3.7, 2.7))
     b0 = EFFICIENTNET.parse(EFFICIENTNET.base)[None]
     for row, device in enumerate(devices):
-        codes, ms, _ = trained(device)
+        codes, ms, *_ = trained(device)
         roof = DEVICES[device].roofline
         for ax, signal, unit, label in (
             (axes[2 * row], "flops", 1e-6, "flops, M"),
             (axes[2 * row + 1], "roofline", 1e6 / latency.BATCH, f"least µs, {roof}'s roofline"),
         ):
             x = unit * charge(signal, device)(codes)
-            ax.add_patch(dots(x[::every].tolist(), 1e3 * ms[::every]))
+            ax.add_patch(dots(x[::every].tolist(), (1e3 * ms[::every]).tolist()))
             at = unit * charge(signal, device)(b0), 1e3 * throughput(device).ms(b0)
             ax.plot(*at, "*", color=SECOND, markersize=13, label="EfficientNet-B0, by block prices")
             ax.set(xlim=(0, 1.05 * x.max()), ylim=(0, 1.05e3 * ms.max()))
@@ -170,9 +167,6 @@ def clouds_figure(devices: Sequence[str], every: int = 5) -> Figure:
         axes[2 * row].set_ylabel("measured µs an image")
     legend(fig, axes[:1])
     return fig
-
-
-# ---------------------------------------------------------------------------- searches, and doubts
 
 
 def signals_table(
@@ -193,13 +187,10 @@ def signals_table(
 def judged_by_others(space: Space, find: Callable[[Score], Codes]) -> pd.DataFrame:
     """Gains of searches by a model of two fifths of the networks, as that model predicts them
     (believed) and as a model of the other three fifths does (judged)."""
-    rows = reference.b0_space()
-    ridge = Ridge(codes_of(row[:4] for row in rows))
-    most, penalty = table().most, table().penalty
-    logs = np.log(most - np.array([float(row.top1) for row in rows]))
+    (fit, logs), most, penalty = ridge(), table().most, table().penalty
 
     def model(folds: Sequence[int]) -> Score:
-        gap = ridge.fit(logs, penalty, folds)
+        gap = fit.fit(logs, penalty, folds)
         return on(space, lambda codes: np.asarray(most - np.exp(gap(codes))))
 
     b0, found = space.parse(space.base)[None], []
@@ -239,8 +230,12 @@ def reward_points(top1: float, faster: float) -> float:
 
 
 def raw_figure(
-    device: str, trades: pd.DataFrame, b0: tuple[float, float], found: tuple[float, float],
-    limit: float, lowest: float = 60,
+    device: str,
+    trades: pd.DataFrame,
+    b0: tuple[float, float],
+    found: tuple[float, float],
+    limit: float,
+    lowest: float = 60,
 ) -> Figure:
     """Top-1 over time: networks that were trained, B0, and the best by the model.
 
@@ -249,7 +244,7 @@ def raw_figure(
         lowest: where the axis of top-1 begins.
     """
     fig, [ax] = panels(1)
-    _, ms, top1 = trained(device)
+    _, ms, top1, _ = trained(device)
     shown = top1 > lowest
     ax.add_patch(dots((1e3 * ms[shown]).tolist(), top1[shown].tolist()))
     ax.plot([], [], "o", color=GREY, markersize=3, label="trained and timed")
@@ -272,9 +267,6 @@ def raw_figure(
     return fig
 
 
-# ---------------------------------------------------------------------------- a network, drawn
-
-
 class Piece(NamedTuple):
     """A block, or stem or head: least seconds, and what a drawing shows of it."""
 
@@ -286,16 +278,16 @@ class Piece(NamedTuple):
 
 
 def pieces(net: Network, cost: Callable[[Network], float]) -> Iterator[Piece]:
-    """A network's blocks in order; stem and head, as stage 0 and 8, together what is left."""
-    found = []
-    for i, stage in enumerate(net.stages):
+    """Blocks of a network of B0's space, in order; last, as stage 0, what stem and head take."""
+    rest = cost(net)
+    for i, stage in enumerate(cast(tuple[XStage, ...], net.stages)):
         alone = stage_alone(net, i)
-        first = cost(replace(alone, stages=(replace(stage, depth=1),)))
-        later = (cost(alone) - first) / max(1, stage.depth - 1)
-        look = stage.kernel, int(stage.expansion), stage.se_ratio > 0  # type: ignore[union-attr]
-        found += [Piece(i + 1, first if n == 0 else later, *look) for n in range(stage.depth)]
-    rest = cost(net) - sum(piece.seconds for piece in found)
-    return iter([*found, Piece(0, rest, 0, 6, False)])
+        whole_stage, first = cost(alone), cost(replace(alone, stages=(replace(stage, depth=1),)))
+        for n in range(stage.depth):
+            seconds = (whole_stage - first) / (stage.depth - 1) if n else first
+            yield Piece(i + 1, seconds, stage.kernel, stage.expansion, stage.se_ratio > 0)
+        rest -= whole_stage
+    yield Piece(0, rest, 0, 6, False)
 
 
 def strips_figure(nets: Mapping[str, Network], device: str) -> Figure:
@@ -309,10 +301,9 @@ def strips_figure(nets: Mapping[str, Network], device: str) -> Figure:
         x, last = 0.0, 0
         for piece in pieces(net, cost):
             wide = 1e3 * piece.seconds
-            style = {"color": colours[piece.kernel], "edgecolor": "none", "align": "edge"}
-            ax.bar(x, piece.expansion, 0.93 * wide, alpha=0.75, **style)
-            if piece.squeeze:
-                ax.bar(x, 0.5, 0.93 * wide, color=THIRD, edgecolor="none", align="edge")
+            bars = [(piece.expansion, colours[piece.kernel])] + [(0.5, THIRD)] * piece.squeeze
+            for high, colour in bars:
+                ax.bar(x, high, 0.93 * wide, align="edge", color=colour, edgecolor="none")
             if piece.stage != last and piece.stage:
                 ax.text(x, piece.expansion + 0.25, str(piece.stage), fontsize=9)
             x, last = x + wide, piece.stage
@@ -325,16 +316,11 @@ def strips_figure(nets: Mapping[str, Network], device: str) -> Figure:
     return fig
 
 
-# ---------------------------------------------------------------------------- stages fused or not
-
-
-def fused_sets(device: str) -> tuple[Codes, Floats]:
-    """All sets of fused stages of EfficientNet-X-B0, (128, 7) of 0 and 1, and least seconds."""
-    others = {choice.field for choice in ACCELERATOR.choices} - {"fused"}
-    space = ACCELERATOR.fixed(*others)
-    codes = space.every()
-    fused = [i for i, choice in enumerate(space.choices) if choice.field == "fused"]
-    return codes[:, fused], Sums(space, latency.roofline(device))(codes)
+def fused_times(device: str, sets: Codes) -> Floats:
+    """Least seconds of EfficientNet-X-B0 with sets of fused stages, (n, 7) of 0 and 1."""
+    codes = np.tile(ACCELERATOR.parse(ACCELERATOR.base), (len(sets), 1))
+    codes[:, [ACCELERATOR.places[f"fused{stage}"] for stage in range(1, 8)]] = sets
+    return Sums(ACCELERATOR, latency.roofline(device))(codes)
 
 
 def fused_table(devices: Sequence[str], top1: float) -> pd.DataFrame:
@@ -342,30 +328,20 @@ def fused_table(devices: Sequence[str], top1: float) -> pd.DataFrame:
 
     top1: percent, of which the paper's reward takes a share for time on the first device.
     """
+    sets = np.vstack([np.zeros(7), np.eye(7)]).astype(np.int8)
+    seconds = {device: fused_times(device, sets) for device in devices}
+    ratios = {device: one[1:] / one[0] for device, one in seconds.items()}
     base = ACCELERATOR.network(ACCELERATOR.parse(ACCELERATOR.base))
-    found = {}
-    for device in devices:
-        sets, seconds = fused_sets(device)
-        alone = [seconds[(sets == row).all(axis=1)][0] for row in np.eye(7, dtype=np.int8)]
-        found[device] = np.array(alone) / seconds[(sets == 0).all(axis=1)]
+    stages = cast(tuple[XStage, ...], base.stages)
     return pd.DataFrame(
         {
             "stage": range(1, 8),
-            "channels": [stage.out_width for stage in base.stages],
-            "kernel": [f"{s.kernel}×{s.kernel}" for s in base.stages],  # type: ignore[union-attr]
-            **{f"{device}, %": 100 * (ratio - 1) for device, ratio in found.items()},
-            "points": [reward_points(top1, 1 / ratio) for ratio in found[devices[0]]],
+            "channels": [stage.out_width for stage in stages],
+            "kernel": [f"{stage.kernel}×{stage.kernel}" for stage in stages],
+            **{f"{device}, %": 100 * (ratio - 1) for device, ratio in ratios.items()},
+            "points": [reward_points(top1, 1 / ratio) for ratio in ratios[devices[0]]],
         }
     )
-
-
-def fused_best(device: str) -> tuple[int, ...]:
-    """The stages, from 1 on, that the fastest of all sets fuses."""
-    sets, seconds = fused_sets(device)
-    return tuple(int(i) + 1 for i in np.flatnonzero(sets[seconds.argmin()]))
-
-
-# ---------------------------------------------------------------------------- proxies, and samplers
 
 
 def line(codes: Codes, top1: Floats) -> Score:
@@ -387,13 +363,15 @@ def proxies_table(space: Space, device: str, find: Searcher, draws: int = 5) -> 
     """
     b0 = space.parse(space.base)[None]
     top1, time = on(space, table().top1), on(space, charge(device, device))
-    codes, ms, reached = trained(device)
+    codes, ms, reached, unseen = trained(device)
     near = abs(ms / throughput(device).ms(whole(space, b0)) - 1) <= NEAR
 
-    def row(name: str, cost: str, scores: Sequence[Score]) -> dict[str, object]:
+    def row(
+        name: str, cost: str, scores: Sequence[Score], ranks: Floats | None = None
+    ) -> dict[str, object]:
         found = []
         for score in scores:
-            best, values = find(on(space, score), time), score(codes)
+            best, values = find(on(space, score), time), score(codes) if ranks is None else ranks
             gain = float((top1(best) - top1(b0))[0])
             found.append((tau(values, reached), tau(values[near], reached[near]), gain))
         mean = np.mean(found, axis=0).tolist()
@@ -403,28 +381,12 @@ def proxies_table(space: Space, device: str, find: Searcher, draws: int = 5) -> 
     rng = np.random.default_rng(0)
     parts = [rng.permutation(len(codes))[:LINE] for _ in range(draws)]
     lines = [line(codes[part], reached[part]) for part in parts]
-    counts = [row(name, "none", [charge(name, device)]) for name in ("acts", "flops", "params")]
-    model = row("the table's model", f"{len(reference.b0_space()):,}", [table().top1])
-    model |= {"tau": table().held_out.tau, f"tau near B0's {device} time": None}
     again = {"predictor": "a training with another seed", "to be trained": "each network"}
     return pd.DataFrame(
         [
-            *counts,
+            *(row(name, "none", [charge(name, device)]) for name in ("acts", "flops", "params")),
             row(f"a line through {LINE} networks", f"{LINE}", lines),
-            model,
+            row("the table's model", f"{len(reference.b0_space()):,}", [table().top1], unseen),
             again | {"tau": retrained().another.tau},
         ]
     )
-
-
-def race_table() -> pd.DataFrame:
-    """Means over seeds of the race of samplers: best top-1 after so many evaluations, seconds."""
-    race = json.loads((root() / "data" / "searches" / "race.json").read_text(encoding="utf-8"))
-    frame = pd.DataFrame(race["rows"])
-    best = frame.pivot_table("top1", "sampler", "evaluations")[[500, 2000, 10_000]]
-    best.columns = [f"{n:,}" for n in best.columns]
-    seconds = frame[frame.evaluations == 2000].groupby("sampler").seconds.mean()
-    best["seconds for 2,000"] = seconds
-    return best.loc[frame.sampler.unique()].reset_index()
-
-
