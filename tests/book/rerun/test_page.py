@@ -24,6 +24,7 @@ CHANGED = {
     "fast-scaling-in-practice": "factor=3.0",
     "does-accuracy-survive": "epochs=1",
     "accelerator-search-space": "kernel=5",
+    "searching-for-a-base-network": "device=TPUv3",
     "efficientnet-x": "device=cpu",
     "width-first-or-depth-first": "within=0.2",
     "time-your-own": "mode=train",
