@@ -58,7 +58,7 @@ def test_a_description_of_ones_own(run, tmp_path):
 
 def test_networks_of_timms(run):
     words = ("advise", "timm/convnext_atto", "--budget", "1.3x")
-    status, out, err = run(*words)
+    status, out, _ = run(*words)
     assert status == 0 and "Nobody published how convnext scales" in out
     assert "Accuracy is unknown for timm/convnext_atto" in out
 

@@ -1,5 +1,6 @@
 """Advice: the largest networks of a budget, their errors, and ties."""
 
+import re
 import subprocess
 import sys
 
@@ -136,12 +137,12 @@ def test_what_lies_beyond_the_published_networks_is_marked():
         ("0.1ms", "budget '0.1ms' is too small: EN-B0 itself needs 0.113 ms"),
         ("0.5x", "budget '0.5x' is too small: EN-B0 itself needs 1x"),
         ("0.3GF", "EN-B0 itself needs 0.386 GF"),
-        ("1GB", r"EN-B0 itself needs 3\.95 GB"),
+        ("1GB", "EN-B0 itself needs 3.95 GB"),
         ("900s", "is more than any strategy takes at 1,000 times the flops of EN-B0"),
     ],
 )
 def test_budgets_that_nothing_fits(text, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=re.escape(message)):
         told(text=text)
 
 
@@ -158,18 +159,18 @@ def test_a_strategy_without_end_is_left_out():
     ],
 )
 def test_devices_that_nothing_is_known_of(name, mode, message):
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=re.escape(message)):
         device(name, mode)
 
 
 def test_errors_that_the_law_cannot_take():
-    with pytest.raises(InputError, match="error 12 is not allowed; between 15.25"):
+    with pytest.raises(InputError, match="error 12 is not allowed; between 15"):
         told(error=12)
 
 
 def test_a_piece_is_refused():
     with pytest.raises(InputError, match="is a piece of a network"):
-        Described(get("EN-B0[:2]"))
+        Described(get("MBConv-c16-se0.25@14"))
 
 
 def test_it_needs_neither_numpy_nor_torch():

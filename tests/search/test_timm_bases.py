@@ -2,9 +2,9 @@
 
 import pytest
 
+from repro.arch import get
 from repro.arch.strategy import paper_strategy
 from repro.complexity import complexity
-from repro.arch import get
 from repro.errors import InputError
 from repro.search.advise import advise, device
 from repro.search.budgets import read_budget
@@ -60,7 +60,7 @@ def test_advice_comes_near_the_budget():
 
 
 def test_a_family_without_arguments():
-    with pytest.raises(InputError, match="takes no depths and widths in timm.*complexity EN-B0"):
+    with pytest.raises(InputError, match=r"takes no depths and widths in timm.*complexity EN-B0"):
         TimmBase("timm/efficientnet_lite0")
-    with pytest.raises(InputError, match="timm has no network 'resnet5'. Did you mean"):
+    with pytest.raises(InputError, match=r"timm has no network 'resnet5'\. Did you mean"):
         TimmBase("timm/resnet5")

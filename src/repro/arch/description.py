@@ -68,7 +68,7 @@ def _network(config: dict[str, Any], name: str) -> Network:
         linear = block == "res_bottleneck_linear_block"
         if stem not in _STEMS or not (linear or block == "res_bottleneck_block"):
             raise InputError(f"stem_type {stem!r} with block_type {block!r} is not known")
-        stages: tuple[Any, ...] = tuple(ResStage(*row, linear=linear) for row in rows)
+        stages: tuple[Any, ...] = tuple(ResStage(*row[:5], linear) for row in rows)
         stem = _STEMS[stem]
     else:
         stages, stem = tuple(MBStage(*row) for row in rows), "conv3"

@@ -8,8 +8,6 @@ from typing import Annotated, Any
 
 import typer
 
-from repro.errors import InputError
-
 JSON_KEYS = ("strategy", "scale", "flops", "params", "acts", "ms", "ms_error", "top1_error", "tied")
 """Fixed words; others follow."""
 

@@ -1,4 +1,4 @@
-"""Advice for one network, one device and one budget: each strategy's largest network, and its error.
+"""Advice for one network, device and budget: each strategy's largest network, and its error.
 
 Counting, prices and the law of errors need neither numpy nor torch; only networks of timm's do.
 
@@ -34,7 +34,8 @@ MEMORY_BATCH = 32
 LARGEST = 1000.0
 """Scale up to which a strategy's network is sought."""
 FINE, NEAR = 0.002, 0.03
-"""Scales whose logarithms are so close are one; how far below a budget is near enough."""
+"""Scales whose logarithms are so close are one; where each has to be built, to be counted, so close
+are near enough, as are costs."""
 SCALED = ("EfficientNet", "RegNetY", "RegNetZ")
 """Families of which the first paper publishes scaled networks."""
 Mode = Literal["infer", "train"]
@@ -137,7 +138,7 @@ def device(name: str, mode: Mode = "infer", compiled: bool = False) -> Charges:
         return _roofline(name, mode)
     priced = dict.fromkeys(p.device for p in published())
     raise InputError(
-        f"unknown device {name!r}.{did_you_mean(name, [*priced, *known_devices()])} Fitted prices: "
+        f"unknown device {name!r}.{did_you_mean(name, [*known_devices(), *priced])} Fitted prices: "
         f"{', '.join(priced)}; rooflines: {', '.join(known_devices())}"
     )
 
@@ -280,16 +281,15 @@ def _largest(
 ) -> tuple[float, Grown] | None:
     """The largest scale that keeps to a limit, and its network; None: beyond `LARGEST`.
 
-    By a power law through what is known, and by halves where the steps of rounding stop that. A
-    network that has to be built to be counted is taken when it comes within `NEAR` of the limit.
+    By a power law through what is known, and by halves where the steps of rounding stop that.
     """
     own = cost(base.base)
-    enough = limit * (1 - NEAR if base.base.net is None else 1)
+    enough, fine = (limit, FINE) if base.base.net else (limit * (1 - NEAR), NEAR)
     low, best, high = (0.0, own), (1.0, base.base), (log(LARGEST), inf)
     at = log(limit / own)
     for look in count():
         factor = float(f"{exp(at):.4g}")
-        if low[1] >= enough or high[0] - low[0] < FINE or factor == best[0]:
+        if low[1] >= enough or high[0] - low[0] < fine or factor == best[0]:
             break
         grown = base.grow(strategy, factor)
         point = log(factor), cost(grown)
@@ -303,7 +303,7 @@ def _largest(
             at = low[0] + min(0.95, max(0.05, share)) * (high[0] - low[0])
         elif low[1] > own and high[1] == inf:
             at = min(high[0], 1.02 * low[0] * log(limit / own) / log(low[1] / own))
-    return None if log(LARGEST) - low[0] < FINE else best
+    return None if log(LARGEST) - low[0] < fine else best
 
 
 class _Found(NamedTuple):

@@ -142,7 +142,10 @@ def _scale_law() -> ScaleLaw:
         unseen[base] = away(fit([p for p in scaled if p.base != base]), mine)
         line = np.column_stack([np.ones(len(mine)), np.log([p.ratio for p in mine])])
         own.append(unseen[base] - line @ np.linalg.lstsq(line, unseen[base], rcond=None)[0])
-    floor, exponents = float(weights[0]), dict(zip(names, np.exp(weights[1:]).tolist(), strict=True))
+    floor, exponents = (
+        float(weights[0]),
+        dict(zip(names, np.exp(weights[1:]).tolist(), strict=True)),
+    )
     exponents["EfficientNet"] = _of_original_curve(floor)
     corners = np.array([paper_strategy(name).shares for name in BETWEEN])
     parts = np.linalg.solve(corners.T, COMPOUND["LACS-GPU"].shares)
@@ -172,7 +175,9 @@ def _of_original_curve(floor: float) -> float:
 
 def renew(path: Path) -> None:
     """Write the fit, with the digits that matter."""
-    digits = json.loads(json.dumps(asdict(ScaleLaw.fit())), parse_float=lambda x: round(float(x), 4))
+    digits = json.loads(
+        json.dumps(asdict(ScaleLaw.fit())), parse_float=lambda x: round(float(x), 4)
+    )
     path.write_text(json.dumps(digits, indent=1) + "\n", encoding="utf-8")
 
 

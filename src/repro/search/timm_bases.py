@@ -47,7 +47,10 @@ def _resnetv2(net: Any, m: Multipliers) -> Arguments:
 
 
 def _nfnet(net: Any, m: Multipliers) -> Arguments:
-    return {"depths": _deep(net.stages, m.d), "channels": _wide(net, m.w), "width_factor": 1.0}
+    from timm.models.nfnet import model_cfgs
+
+    own = model_cfgs[net.default_cfg["architecture"]]
+    return {"depths": _deep(net.stages, m.d), "width_factor": own.width_factor * m.w}
 
 
 def _regnet(net: Any, m: Multipliers) -> Arguments:
