@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -55,7 +54,7 @@ def advise(
 
     limit = read_budget(budget)
     charges = advice.device(device, "train" if train else "infer", compiled)
-    base = _base(name)
+    base = advice.find_base(name)
     known = (error, "given") if error is not None else advice.known_error(base.name)
     value = known[0] if known else None
     rows = _with_progress(advice.advise, base, charges, limit, value, batch)
@@ -64,21 +63,6 @@ def advise(
         print(json_lines({key: row[key] for key in (*JSON_KEYS, *row)} for row in objects))
         return
     print(_text(base, charges, limit, known, rows, advice))
-
-
-def _base(name: str) -> Any:
-    from repro.arch import get
-    from repro.search.advise import Described
-
-    if name.startswith("timm/"):
-        from repro.search.timm_bases import TimmBase
-
-        return TimmBase(name)
-    if name.endswith(".json"):
-        from repro.arch.description import read_description
-
-        return Described(read_description(Path(name)))
-    return Described(get(name))
 
 
 def _with_progress(advise: Any, base: Any, charges: Any, limit: Any, *more: Any) -> Any:

@@ -14,10 +14,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from itertools import count
 from math import exp, hypot, inf, log
+from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from repro import reference
-from repro.arch import Network, Strategy, scale
+from repro.arch import Network, Strategy, get, scale
+from repro.arch.description import read_description
 from repro.arch.strategy import paper_strategy
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
@@ -85,6 +87,19 @@ class Described:
     def _counted(self, net: Network) -> Grown:
         count = complexity(net)
         return Grown(net.resolution, count.flops, count.params, count.acts, counts_of(net), net)
+
+
+def find_base(name: str) -> Base:
+    """A network to be scaled: of the zoo, of timm's (``timm/NAME``), or from a description's file.
+
+    Raises:
+        InputError: none is found, or it cannot be scaled.
+    """
+    if name.startswith("timm/"):
+        from repro.search.timm_bases import TimmBase
+
+        return TimmBase(name)
+    return Described(read_description(Path(name)) if name.endswith(".json") else get(name))
 
 
 class Charges(NamedTuple):

@@ -25,6 +25,7 @@ CHANGED = {
     "does-accuracy-survive": "epochs=1",
     "accelerator-search-space": "kernel=5",
     "efficientnet-x": "device=cpu",
+    "scale-your-own-network": "budget=3x",
     "time-your-own": "mode=train",
     "rounding-and-tables": "bases=[ResNet-50, EN-B0]",
     "recovered-networks": "most_blocks=26",
