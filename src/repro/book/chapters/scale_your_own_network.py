@@ -152,7 +152,7 @@ def ties_figure(frame: pd.DataFrame) -> Figure:
 
 
 def _case(ax: Axes, case: pd.DataFrame) -> None:
-    best = case.loc[case.top1_error.idxmin()]
+    best = case.sort_values("top1_error").iloc[0]
     low, high = best.top1_error - best.band, best.top1_error + best.band
     ax.axhspan(low, high, color=GREY, alpha=0.2, linewidth=0)
     for strategy in STRATEGIES:
