@@ -62,13 +62,13 @@ def _network(config: dict[str, Any], name: str) -> Network:
     lists = [config[key] for key in _LISTS[kind]]
     if len({len(values) for values in lists}) > 1:
         raise InputError(f"{', '.join(_LISTS[kind])} must be equally long")
-    rows: Any = zip(*lists, strict=True)
+    rows = zip(*lists, strict=True)
     if kind == "anynet":
         block, stem = config["block_type"], config["stem_type"]
         linear = block == "res_bottleneck_linear_block"
         if stem not in _STEMS or not (linear or block == "res_bottleneck_block"):
             raise InputError(f"stem_type {stem!r} with block_type {block!r} is not known")
-        stages: tuple[Any, ...] = tuple(ResStage(*row, linear=linear) for row in rows)
+        stages: tuple[Any, ...] = tuple(ResStage(d, w, g, b, s, linear) for d, w, g, b, s in rows)
         stem = _STEMS[stem]
     else:
         stages, stem = tuple(MBStage(*row) for row in rows), "conv3"

@@ -23,9 +23,9 @@ def test_every_case_is_there_and_ties_are_named(frame):
     for row in table.to_dict("records"):
         mine = (frame.network == row["network"]) & (frame.device == row["device"])
         tied = frame[mine & (frame.budget == "8x") & frame.tied]
-        low, _, high = row["params of ties at 8x, M"].partition(" to ")
+        low, _, high = row["their params, M"].partition(" to ")
         assert int(low) == round(tied.params.min() / 1e6) <= int(high)
-        assert row["dwr behind, 8x"] >= 0
+        assert row["dwr, 8x"] >= 0
     assert (frame.groupby(["network", "device", "budget"]).behind.min() == 0).all()
 
 
@@ -33,6 +33,7 @@ def test_names_of_many_are_those_of_few_that_are_missing():
     assert chapter.names(list(STRATEGIES)) == "all"
     assert chapter.names([s for s in STRATEGIES if s != "r"]) == "all but r"
     assert chapter.names(["2/3", "w"]) == "w, α = 2/3"
+    assert chapter.names([]) == ""
 
 
 def test_the_figure_shows_ties_as_ties(frame):

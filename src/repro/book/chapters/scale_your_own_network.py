@@ -89,13 +89,13 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     """A row for each network and device: what is tied, ties' params, how far dwr is behind."""
     rows = []
     for (network, where), case in frame.groupby(["network", "device"], sort=False):
-        row = {"network": network, "device": where, "flops' share, %": 100 * case.phi.iloc[0]}
+        row = {"network": network, "device": where, "flops, %": 100 * case.phi.iloc[0]}
         ties = {text: case[case.tied & (case.budget == text)] for text in BUDGETS}
         row |= {f"tied at {text}": names(list(part.strategy)) for text, part in ties.items()}
         sizes = ties[BUDGETS[-1]].params / 1e6
-        row[f"params of ties at {BUDGETS[-1]}, M"] = f"{sizes.min():.0f} to {sizes.max():.0f}"
+        row["their params, M"] = f"{sizes.min():.0f} to {sizes.max():.0f}"
         even = case[case.strategy == "dwr"].set_index("budget").behind
-        rows.append(row | {f"dwr behind, {text}": even[text] for text in BUDGETS})
+        rows.append(row | {f"dwr, {text}": even[text] for text in BUDGETS})
     return pd.DataFrame(rows)
 
 
@@ -118,9 +118,9 @@ def costs(name: str, where: str, budget: str, strategies: Sequence[str]) -> pd.D
 
 
 def names(found: list[str]) -> str:
-    """Strategies in the order of this page; where few are missing, which."""
+    """Strategies in the order of `STRATEGIES`; where few are missing, which."""
     missing = [s for s in STRATEGIES if s not in found]
-    if len(missing) <= 2 < len(found):
+    if len(missing) <= 3 < len(found):
         return f"all but {', '.join(missing)}" if missing else "all"
     return ", ".join(s.replace("2/3", "α = 2/3") for s in STRATEGIES if s in found)
 
