@@ -27,6 +27,7 @@ CHANGED = {
     "searching-for-a-base-network": "device=TPUv3",
     "efficientnet-x": "device=cpu",
     "width-first-or-depth-first": "within=0.2",
+    "scale-your-own-network": "budget=3x",
     "time-your-own": "mode=train",
     "rounding-and-tables": "bases=[ResNet-50, EN-B0]",
     "recovered-networks": "most_blocks=26",
