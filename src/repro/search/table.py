@@ -165,9 +165,13 @@ class Ridge:
                 predicted[self.folds == fold] = part @ self._solve(*without, penalty)
             yield penalty, predicted
 
-    def fit(self, y: Floats, penalty: float) -> Quadratic:
-        """The fit to all rows; y is (n,)."""
-        weights = self._solve(np.sum(self.grams, axis=0), self.x.T @ y, penalty)
+    def fit(
+        self, y: Floats, penalty: float, part: Sequence[int] = tuple(range(FOLDS))
+    ) -> Quadratic:
+        """The fit to all rows, or to those of some folds; y is (n,)."""
+        rows = np.isin(self.folds, part)
+        gram = np.sum([self.grams[fold] for fold in part], axis=0)
+        weights = self._solve(gram, self.x[rows].T @ y[rows], penalty)
         pairs = np.zeros((self.own, self.own))
         pairs[_pairs()] = weights[1 + self.own :]
         return Quadratic(float(weights[0]), weights[1 : 1 + self.own], pairs)

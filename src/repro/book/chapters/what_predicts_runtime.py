@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, Field, WithJsonSchema
 
@@ -15,6 +14,7 @@ from repro.book.kit.figures import (
     FAMILY_COLOURS,
     STRATEGY_COLOURS,
     STRATEGY_MARKERS,
+    dots,
     legend,
     log_axis,
     panels,
@@ -26,7 +26,6 @@ from repro.evidence.public import Setting, setting_of, settings
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.patches import PathPatch
 
 GREY = "#909090"
 MOST_FLOPS = 4500
@@ -65,17 +64,6 @@ HIGHLIGHTS: Mapping[str, tuple[str, str, str]] = {
 """Families drawn in colour: their name on a page, marker and colour."""
 
 
-def _dots(x: pd.Series, y: pd.Series) -> PathPatch:
-    """Grey dots as a single path: a page is lighter by the hundreds of marks that they would be."""
-    from matplotlib.patches import PathPatch
-    from matplotlib.path import Path
-
-    points = np.repeat(np.column_stack([x, y]), 2, axis=0)
-    path = Path(points, [Path.MOVETO, Path.LINETO] * len(x))
-    path.should_simplify = False  # it would drop lines without length
-    return PathPatch(path, edgecolor=GREY, linewidth=3, alpha=0.5, capstyle="round")
-
-
 def cloud_figure(sets: Sequence[Timings]) -> Figure:
     """Time of each network against its flops and its acts, a row of panels for each set."""
     fig, axes = panels(2 * len(sets), 2, (3.7, 2.9))
@@ -84,7 +72,7 @@ def cloud_figure(sets: Sequence[Timings]) -> Figure:
         last = timings.frame.drop_duplicates("base", keep="last")  # at its largest image
         rest = last[~last.family.isin(HIGHLIGHTS)]
         ax.plot([], [], "o", color=GREY, markersize=3, label="others")
-        ax.add_patch(_dots(rest[cost], rest.ms))
+        ax.add_patch(dots(rest[cost], rest.ms))
         for family, (label, marker, colour) in HIGHLIGHTS.items():
             mine = last[last.family == family]
             ax.plot(mine[cost], mine.ms, marker, color=colour, markersize=3.5, label=label)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.patches import PathPatch
 
 # Drawn in this colour, then replaced: what should follow the page's text colour.
 _INK = "#010203"
@@ -145,6 +146,20 @@ def panels(
     for ax in grid.flat[max(0, count - across) : count]:
         ax.tick_params(labelbottom=True)  # the place below it may be blank
     return fig, list(grid.flat[:count])
+
+
+def dots(x: Sequence[float], y: Sequence[float], color: str = "#909090") -> PathPatch:
+    """Many dots as a single path: a page is lighter by the hundreds of marks that they would be.
+
+    Draw something else first, or set limits: a patch on its own does not stretch its axes.
+    """
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    points = [point for point in zip(x, y, strict=True) for _ in range(2)]
+    path = Path(points, [Path.MOVETO, Path.LINETO] * (len(points) // 2))
+    path.should_simplify = False  # it would drop lines without length
+    return PathPatch(path, edgecolor=color, linewidth=3, alpha=0.5, capstyle="round")
 
 
 def legend(fig: Figure, axes: Sequence[Axes], columns: int = 8) -> None:
