@@ -86,8 +86,8 @@ def flops_share(
 ) -> Points:
     """The share of a network's time that its flops are charged for, on some devices each.
 
-    Rooflines by their names, and fitted prices by theirs, for 128 images. Networks of ``below``
-    stay under ``low``, those of ``above`` exceed ``high``.
+    Devices are rooflines or fitted prices, for 128 images; the time is the whole one, with what is
+    charged once an image. Networks of ``below`` stay under ``low``, of ``above`` exceed ``high``.
     """
     from repro.search.latency import on_device
 
