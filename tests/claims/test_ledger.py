@@ -142,7 +142,7 @@ def test_sets_are_judged_completely(judgements):
 
 def test_findings_of_this_book_are_apart_from_what_papers_say(claims):
     own = [c for c in claims.values() if c.paper == OWN]
-    assert 0 < len(own) <= 8
+    assert 0 < len(own) <= 9
     papers = {c.group for c in claims.values() if c.paper != OWN}
     assert not papers & {c.group for c in own}
     with pytest.raises(ValueError, match="claims of kind exploratory, and no others, stand under"):
@@ -426,6 +426,17 @@ MUTATIONS = {
             "own-x-no-faster-5090",
             timed_publicly("rtx5090", lambda r: 1 if r.model == "efficientnet_x_b5" else 2),
         ),
+    ],
+    "errs_no_more": [
+        ("own-dwr-on-b0", args(rule="LACS-GPU", than="dWr")),
+        ("own-dwr-on-b0", args(base="EN-X-B0")),
+        ("own-lacs-on-x-b4", args(base="EN-B0")),
+        ("own-lacs-on-x-b4", args(surfaces=3)),
+    ],
+    "flops_share": [
+        ("own-flops-share", args(low=0.08)),
+        ("own-flops-share", args(below={"EN-B0": ["V100", "cpu_i7_12700h"]})),
+        ("own-flops-share", args(above={"EN-X-GPU-B7": ["V100"], "EN-X-B0": ["V100"]})),
     ],
 }
 MUTATIONS |= second_paper.MUTATIONS

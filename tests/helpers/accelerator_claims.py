@@ -40,6 +40,7 @@ NOT_REPRODUCED = {
     "x-efficiency-latency": "another bandwidth, or other latencies",
     "x-efficiency-figure2": "likewise",
     "x-depth-much-faster-tpu": "not at B6 and B7",
+    "x-lacs-gpu-deeper": "not at B2",
     "x-table6-gpu-depths": "they are those of the TPU column",
     "x-table6-gpu-resolutions": "neither column",
     "x-table6-tpu-depths": "from B5 on less deep",
@@ -49,6 +50,7 @@ NOT_REPRODUCED = {
     "x-table2-table6-deeper": "the tables disagree",
     "x-lacs-deeper": "TPU 78 %",
     "x-lacs-smaller-images": "TPU 34.8 %",
+    "x-search-old-space": "a model of trained networks knows better ones",
     "x-table4-space-to-depth-alone": "5.3 M; the fourfold squeeze-excite is missing",
     "x-table4-flops": "0.456 against 0.47; 0.920 against 0.91",
 }
@@ -208,4 +210,6 @@ CURES = {
         published("x_bases", lambda r: r.scaling == "LACS TPU", depth=D("1.30")),
     ),
     "changed_by_lacs": ("x-lacs-deeper", args(high=80)),
+    "builder_deeper": ("x-lacs-gpu-deeper", args(levels=["B3", "B4", "B5", "B6", "B7"])),
+    "nothing_better_than_b0": ("x-search-old-space", args(errors=4)),
 }

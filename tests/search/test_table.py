@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from repro import reference
 from repro.errors import InputError
@@ -48,6 +49,15 @@ def test_columns_are_orthogonal_over_a_whole_choice():
     changing = made[:, np.ptp(made, axis=0) > 0]
     assert changing.T @ changing / 4 == pytest.approx(np.eye(3))
     assert changing.mean(axis=0) == pytest.approx(0)
+
+
+def test_rank_correlation_is_scipy_s_ties_included():
+    rng = np.random.default_rng(0)
+    one = rng.integers(0, 20, 300).astype(float)
+    other = np.round(one + rng.normal(0, 5, 300))
+    found = search.rank_correlation(one, other)
+    assert 0.3 < found < 0.9
+    assert found == pytest.approx(kendalltau(one, other).statistic, abs=1e-12)
 
 
 def test_errors_by_hand():

@@ -16,6 +16,7 @@ from repro.claims import (
     exponents,
     latency_scaling,
     rooflines,
+    searching,
     speedups,
     timing,
 )

@@ -46,6 +46,15 @@ def builder_depth_grows_fastest(
 
 
 @judge_function
+def builder_deeper(claim: Claim, family: str, than: str, levels: list[str]) -> Points:
+    """In the builder's coefficients one family is deeper than another at every level."""
+    for level in levels:
+        a, b = (coefficients(f"{name}-{level}").depth for name in (family, than))
+        required = f"above {b:g}, that of {than}-{level}"
+        yield holds(f"{family}-{level}", required, f"{a:g}", a > b, "depth")
+
+
+@judge_function
 def levels_of_family(
     claim: Claim, scaling: str, family: str, quantity: Literal["depth", "resolution"]
 ) -> Points:
