@@ -62,9 +62,17 @@ def overview_figure(records: Mapping[str, TrapRecord]) -> Figure:
     return fig
 
 
-def series_figure(record: TrapRecord, process: int = 0) -> Figure:
-    """Samples of one process one after another, undisturbed and disturbed, mean and median."""
+def typical(record: TrapRecord) -> int:
+    """The process whose undisturbed samples scatter by the middle amount, the lower of two."""
+    series = record.samples_s["series"]["undisturbed"]
+    spread = [mean(samples) / median(samples) for samples in series]
+    return sorted(range(len(spread)), key=spread.__getitem__)[(len(spread) - 1) // 2]
+
+
+def series_figure(record: TrapRecord) -> Figure:
+    """Samples of a typical process one after another, two ways, with mean and median."""
     ways = record.samples_s["series"]
+    process = typical(record)
     truth = median(ways["undisturbed"][process])
     fig, axes = panels(2, 2, (3.5, 2.3), sharey=True)
     for ax, (way, processes) in zip(axes, ways.items(), strict=True):
