@@ -1,5 +1,6 @@
 """The chapter "EfficientNet-X": drawings, its networks, recorded times."""
 
+import numpy as np
 import pytest
 from made_up_timings import GPU, by_acts, records
 
@@ -53,6 +54,37 @@ def test_a_row_pairs_single_objective_size_with_lacs_latency():
         gain = later[f"{device}, latency"]
         near, far = ((gain - later[f"{device}, {s}"]).abs() for s in ("LACS", "single"))
         assert (near <= far)[1:].all()  # at B1 the two bars hardly differ
+
+
+def test_equal_accuracy_takes_from_x_where_it_is_less_accurate():
+    of_level = tables.speedups()
+    better = of_level.top1.astype(float) - of_level.plain_top1.astype(float)
+    gain = of_level.equal / of_level.latency - 1
+    assert {1, 0, -1} == set(np.sign(better.round(2)))
+    assert (np.sign(gain.round(12)) == np.sign(better.round(2))).all()
+
+
+def test_latency_is_as_printed_at_a_level_and_geometric_between_two():
+    rows = {r.model: r for r in reference.x_results()}
+    b2, b3 = (rows[f"EfficientNet-{level}"] for level in ("B2", "B3"))
+    assert tables.plain_ms("V100", b2.top1_percent) == pytest.approx(
+        float(b2.v100_fp16_ms_batch128)
+    )
+    between = tables.plain_ms("TPUv3", (b2.top1_percent + b3.top1_percent) / 2)
+    assert between**2 == pytest.approx(float(b2.tpuv3_ms_batch128 * b3.tpuv3_ms_batch128))
+    assert np.isnan(tables.plain_ms("V100", 77.2)) and np.isnan(tables.plain_ms("V100", 84.8))
+
+
+def test_accuracy_lifts_the_steps_to_x_and_the_last_gives_it_back():
+    steps = tables.ablation().set_index("step")
+    for device in tables.DEVICES:
+        assert steps[f"{device}, equal"].iloc[0] == steps[device].iloc[0] == 1
+        assert (steps[f"{device}, equal"] > steps[device])[1:3].all()
+    assert steps["V100, equal"].iloc[-1] == pytest.approx(steps.V100.iloc[-1])  # B0's top-1
+    assert steps["TPUv3, equal"].iloc[-1] > steps.TPUv3.iloc[-1]  # more accurate than on the GPU
+    assert "/" in steps.top1.iloc[-1] and not steps.top1[:-1].str.contains("/").any()
+    printed = steps.intensity.astype(float)
+    assert ((steps.low < printed) & (printed < steps.high)).all()
 
 
 def test_sources_of_lacs_as_printed():

@@ -1,20 +1,22 @@
-"""Tables 3, 5 and 6 of the second paper beside what its networks count and its bases give.
+"""Tables 3 to 6 of the second paper beside what its networks count and its bases give.
 
-Source: Searching for Fast Model Families on Datacenter Accelerators, Tables 2, 3, 5, 6, Figure 3.
+Source: Searching for Fast Model Families on Datacenter Accelerators, Tables 2 to 6, Figure 3.
 Flops are multiply-adds, as that paper counts them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from functools import cache
-from math import log
+from math import exp, log
 
+import numpy as np
 import pandas as pd
 
 from repro import reference
 from repro.arch import get
-from repro.arch.efficientnet_x import coefficients
+from repro.arch.efficientnet_x import TABLE4_STEPS, coefficients
 from repro.complexity import complexity
 from repro.runtime.roofline import device_peaks, roofline
 
@@ -89,6 +91,7 @@ def table3() -> pd.DataFrame:
         rows.append(
             {
                 "model": row.model,
+                "top1": row.top1_percent,
                 "network": name or "timm " + "@".join(map(str, TIMM[row.model])),
                 "mparams": row.mparams,
                 "params": params / 1e6,
@@ -106,17 +109,70 @@ def table3() -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def plain_ms(device: str, top1: float | Decimal) -> float:
+    """Milliseconds of an EfficientNet of that top-1, in percent; not a number beyond B0 to B7.
+
+    Between two levels of Table 3 the logarithm of latency is taken as linear in top-1.
+    """
+    rows = {r.model: r for r in reference.x_results()}
+    known = [rows[f"EfficientNet-{level}"] for level in LEVELS]
+    ms = [log(getattr(r, DEVICES[device])) for r in known]
+    top1s = [float(r.top1_percent) for r in known]
+    return exp(np.interp(float(top1), top1s, ms, left=np.nan, right=np.nan))
+
+
 def speedups() -> pd.DataFrame:
-    """X over the EfficientNet of its level: by Table 3's latencies, and as Figure 3 draws it."""
-    ms = {r.model: r for r in reference.x_results()}
+    """X over the EfficientNet of its level: by Table 3's latencies, and as Figure 3 draws it.
+
+    equal: by latency, over an EfficientNet of X's own top-1 (see `plain_ms`).
+    """
+    of = {r.model: r for r in reference.x_results()}
     bars = {(b.device, b.scaling, b.level): float(b.speedup) for b in reference.speedup_bars()}
     rows = []
     for device, column in DEVICES.items():
         for level in LEVELS:
-            slow, fast = (getattr(ms[f"EfficientNet{x}-{level}"], column) for x in ("", "-X"))
-            single, lacs = (bars[device, s, level] for s in ("single-objective", "LACS"))
-            rows.append((device, level, float(slow / fast), single, lacs))
-    return pd.DataFrame(rows, columns=["device", "level", "latency", "single", "LACS"])
+            plain, x = (of[f"EfficientNet{kind}-{level}"] for kind in ("", "-X"))
+            slow, fast = (float(getattr(r, column)) for r in (plain, x))
+            rows.append(
+                {
+                    "device": device,
+                    "level": level,
+                    "latency": slow / fast,
+                    "equal": plain_ms(device, x.top1_percent) / fast,
+                    "top1": x.top1_percent,
+                    "plain_top1": plain.top1_percent,
+                    "single": bars[device, "single-objective", level],
+                    "LACS": bars[device, "LACS", level],
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def ablation() -> pd.DataFrame:
+    """Table 4, with how many times as fast each row is as EfficientNet-B0, as printed.
+
+    low, high: our bounds of the intensity, see `intensity`. ", equal": as fast as an EfficientNet
+    of the row's own top-1 on that device, see `plain_ms`.
+    """
+    table = reference.x_ablation()
+    rows = []
+    for r in table:
+        top1 = {"TPUv3": r.top1_percent, "V100": r.top1_percent_gpu or r.top1_percent}
+        low, high = intensity(TABLE4_STEPS[r.model])
+        row: dict[str, object] = {
+            "step": r.model,
+            "top1": " / ".join(dict.fromkeys(map(str, top1.values()))),
+            "intensity": r.operational_intensity,
+            "low": low,
+            "high": high,
+            "efficiency": r.efficiency_percent_tpuv3,
+        }
+        for device, column in DEVICES.items():
+            ms = float(getattr(r, column))
+            row[device] = float(getattr(table[0], column)) / ms
+            row[f"{device}, equal"] = plain_ms(device, top1[device]) / ms
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def pairing() -> pd.DataFrame:

@@ -70,13 +70,14 @@ def sizes(frame: pd.DataFrame, caption: str) -> PageBlock:
 
 
 def speeds(frame: pd.DataFrame, caption: str) -> PageBlock:
-    """Intensity, efficiency and latency of `agreement`."""
+    """Top-1, intensity, efficiency and latency of `agreement`."""
     ours = [
         "–" if pd.isna(a) else f"{a:.0f} to {b:.0f}"
         for a, b in zip(frame.low, frame.high, strict=True)
     ]
     columns = {
         "model": frame.model,
+        "top-1, %": frame.top1.map(str),
         "I": frame.intensity.map(str),
         "I, ours": ours,
         "inside": frame.intensity_mark,
@@ -87,7 +88,7 @@ def speeds(frame: pd.DataFrame, caption: str) -> PageBlock:
     }
     numeric = [c for c in columns if c not in ("model", "inside")]
     page = table(pd.DataFrame(columns), caption, formats=dict.fromkeys(numeric, ""), marks=MARKS)
-    return folded(page, "Table 3: intensity, efficiency and latency")
+    return folded(page, "Table 3: top-1, intensity, efficiency and latency")
 
 
 def levels() -> pd.DataFrame:
