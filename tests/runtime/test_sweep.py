@@ -19,8 +19,9 @@ from repro.analysis.timing.sets import frame
 from repro.arch import Network, ResStage
 from repro.errors import InputError
 from repro.records import Protocol
+from repro.runtime.crew import PRELOADED, Crew
 from repro.runtime.jobs import PeakJob, job
-from repro.runtime.sweep import PRELOADED, Outcome, _Clock, _Crew, sweep
+from repro.runtime.sweep import Outcome, _Clock, sweep
 from repro.runtime.worker import Worker, WorkerDied
 from repro.stored import TornLine, append, read, scan
 
@@ -164,7 +165,7 @@ def test_peak_rates_are_a_record_too(out, monkeypatch):
 def test_one_process_can_serve_a_group_in_turns(out, monkeypatch):
     """As on a GPU, where all networks share one process."""
     with Worker("cpu") as shared:
-        monkeypatch.setattr(_Crew, "worker", lambda self, device: shared)
+        monkeypatch.setattr(Crew, "worker", lambda self, device: shared)
         outcome = sweep(tiny_jobs(8, 16, 24), out, group=2)
     assert outcome.failures == [] and names(out) == ["tiny-8", "tiny-16", "tiny-24"]
 
@@ -325,7 +326,7 @@ def test_a_text_is_not_appended_to(tmp_path, monkeypatch, capsys):
 
     notes = tmp_path / "notes.txt"
     notes.write_text("do not touch\n")
-    monkeypatch.setattr("repro.runtime.sweep._Crew", lambda: pytest.fail("it began"))
+    monkeypatch.setattr("repro.runtime.sweep.Crew", lambda: pytest.fail("it began"))
     assert main(["time", "EN-B0", "--out", str(notes)]) == 2
     assert "notes.txt' is not a records file: line 1 is no JSON" in capsys.readouterr().err
     assert notes.read_text() == "do not touch\n"
@@ -389,7 +390,7 @@ def shared(monkeypatch):
             started.append(crew.shared)
         return crew.shared
 
-    monkeypatch.setattr(_Crew, "worker", worker)
+    monkeypatch.setattr(Crew, "worker", worker)
     return started
 
 

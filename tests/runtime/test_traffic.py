@@ -8,10 +8,11 @@ from made_up_records import MACHINE
 
 from repro.errors import InputError
 from repro.records import Protocol, TrafficRecord
+from repro.runtime.crew import Crew
 from repro.runtime.estimates import estimated_s
 from repro.runtime.jobs import job, named_sweep, traffic
 from repro.runtime.picture import summary
-from repro.runtime.sweep import _Crew, sweep
+from repro.runtime.sweep import sweep
 from repro.runtime.traffic import measure_traffic, totals
 from repro.stored import read
 
@@ -119,7 +120,7 @@ def test_a_sweep_counts_traffic_once(fake_ncu, tmp_path, monkeypatch):
     path.write_text(json.dumps([block]))
     tasks = named_sweep(str(path))
     assert tasks == [JOB] and 20 < estimated_s(JOB) < 120
-    monkeypatch.setattr(_Crew, "machine", lambda self, protocol: MACHINE)
+    monkeypatch.setattr(Crew, "machine", lambda self, protocol: MACHINE)
     out = tmp_path / "records.jsonl"
     assert [r.kind for r in sweep(tasks, out).records] == ["traffic"]
     assert sweep(tasks, out).skipped == 1

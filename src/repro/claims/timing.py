@@ -342,7 +342,8 @@ def recorded_ranks(
     """Networks of Figure 2 rank by time as they do there: Spearman's rho per base, or of all.
 
     The unscaled network, which the paper timed once for each strategy, counts with its mean there.
-    Where so few scales were timed that flops alone would rank the networks so, nothing is judged.
+    Networks far apart in scale rank alike by any count: rho must also make up for at least half of
+    what the ranks by flops lack.
     """
     published: dict[tuple[str, str | None, float], list[float]] = {}
     for p in reference.runtime_points():
@@ -354,16 +355,12 @@ def recorded_ranks(
         known = {base: [n for n in part if n.net in published] for base, part in whole.items()}
         if together:
             known = {"together": [n for part in known.values() for n in part]}
-        few = []
         for label, part in _enough(known):
             theirs = _ranks([sum(published[n.net]) / len(published[n.net]) for n in part])
-            if (flops := correlation(theirs, _ranks([n.gflops for n in part]))) >= bound:
-                few.append(f"{label} (rho {flops:.3f})")
-                continue
+            flops = correlation(theirs, _ranks([n.gflops for n in part]))
             rho = correlation(theirs, _ranks([n.seconds for n in part]))
-            yield at_least(label, bound, rho, ".4f", "rho of ")
-        if len(few) == len(known):
-            raise NotTestable(f"scales at which flops alone do not rank so: {', '.join(few)}")
+            least = max(bound, round((1 + flops) / 2, 4))
+            yield at_least(label, least, rho, ".4f", "rho of ")
 
     return _on_each(way, judged)
 

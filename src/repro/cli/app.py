@@ -20,6 +20,7 @@ with interrupt.leaving_at_once():
 
     import typer
 
+    from repro.cli import advise as cli_advise
     from repro.cli import chapters as cli_chapters
     from repro.cli import claims as cli_claims
     from repro.cli import lacs as cli_lacs
@@ -178,6 +179,7 @@ app.command()(cli_predict.predict)
 app.command()(cli_time.time)
 app.command()(cli_record.record)
 app.command()(cli_time.compare)
+app.command()(cli_advise.advise)
 app.command()(cli_lacs.lacs)
 app.command()(cli_train.train)
 app.command()(cli_train.sweep)

@@ -56,7 +56,9 @@ def predict(
 
     Prices are fitted to public timings of some 600 networks of timm (RTX 3090, 4090, 5090,
     RTX PRO 6000 Max-Q, two CPUs), to the first paper's V100s and to this project's records.
-    Several settings of one device give a row each: device/what/dtype/layout/torch/mode.
+    Each setting gives a row: device/what/dtype/layout/torch/mode. amp is autocast to fp16; nchw
+    is PyTorch's own layout, nhwc channels_last; then torch's version; eager or its compiler.
+    On the V100, zoo is the authors' model zoo (training without optimizer), figure 2 the paper's.
     GPU times hold for large batches (256 to 2,048), CPU times for one image at a time.
 
     The error is the median on families of networks that a fit had not seen, for networks of

@@ -5,7 +5,8 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -54,18 +55,22 @@ def record(
       repro record --device cpu --minutes 15 --out mine.jsonl
       repro record --dry-run --out gpu.jsonl
     """
-    from repro.runtime import jobs as j
-
-    tasks = j.unique(j.named_sweep(sweep or ORDER[device], {"device": device}))
-    counters = shutil.which("ncu") is not None
-    kept = [task for task in tasks if counters or not isinstance(task, j.TrafficJob)]
+    order = partial(_order, sweep or ORDER[device], device)
     if dry_run:
         from repro.cli.timing import plan_text
 
-        print(plan_text(kept))
+        print(plan_text(order()))
         return 0
-    notes = {"no ncu (NVIDIA Nsight Compute) on the path": len(tasks) - len(kept)}
-    return _record(kept, out, minutes, Verdicts(device, out), notes)
+    return _record(order, device, out, minutes)
+
+
+def _order(name: str, device: str) -> list[Any]:
+    """The measurements, most important first; without ncu, none of memory traffic."""
+    from repro.runtime import jobs as j
+
+    tasks = j.unique(j.named_sweep(name, {"device": device}))
+    counts = shutil.which("ncu") is not None
+    return [task for task in tasks if counts or not isinstance(task, j.TrafficJob)]
 
 
 class Verdicts:
@@ -100,18 +105,14 @@ class Verdicts:
 
 
 def _record(
-    tasks: Sequence[Any], out: Path, minutes: float, verdicts: Verdicts, left_out: dict[str, int]
+    order: Callable[[], list[Any]], device: Literal["cpu", "cuda"], out: Path, minutes: float
 ) -> int:
-    """Measure, with a line for each group, and say what is decided.
-
-    Args:
-        left_out: how many measurements are none of the tasks, by the reason.
-    """
+    """Measure, with a line for each group, and say what is decided."""
     import psutil
 
     from repro.runtime.sweep import sweep
 
-    start = psutil.Process().create_time()
+    start, verdicts = psutil.Process().create_time(), Verdicts(device, out)
     measured: list[Any] = []
     protocols: list[Any] = []
 
@@ -131,9 +132,10 @@ def _record(
         else:
             measured.append(result)
 
+    jobs = order if device == "cuda" else order()
     left = minutes - (time.time() - start + LAST_S) / 60
     try:
-        outcome = sweep(tasks, out, minutes=left, begun=begun, done=done, recording=True)
+        outcome = sweep(jobs, out, minutes=left, begun=begun, done=done, recording=True)
     except KeyboardInterrupt:
         kept = f"{out} holds what was measured; the same command goes on from there"
         _say(
@@ -145,9 +147,10 @@ def _record(
             f"{minutes:g} minutes are too few for what comes next; give more --minutes"
             + f" ({outcome.skipped} measurements are in {out} already)" * bool(outcome.skipped)
         )
-    for reason, count in {**left_out, **outcome.impossible}.items():
-        if count:
-            _say(f"note: {count} left out: {reason}")
+    for reason, count in outcome.impossible.items():
+        _say(f"note: {count} left out: {reason}")
+    if device == "cuda" and shutil.which("ncu") is None:
+        _say("note: no ncu (NVIDIA Nsight Compute) on the path; memory traffic is left out")
     _tell(verdicts.look())
     print(verdicts.text(), flush=True)
     took = time.time() - start

@@ -100,12 +100,17 @@ def timm_counts(name: str, resolution: int | None = None) -> tuple[Counts, int]:
     from repro.runtime.timm_networks import counted
 
     c, size, _ = counted(name, resolution)
+    return counts_of_run(c), size
+
+
+def counts_of_run(c: Any) -> Counts:
+    """Counts of a module that was run, from `repro.counters.count`."""
     acts = c.conv_acts + c.linear_acts
     kind: Kind = _kind(acts, c.depthwise_acts, c.grouped_acts)
     if c.attention_macs:
         kind = "transformer" if 2 * c.conv_acts < acts else "attention"
     macs = c.conv_macs + c.linear_macs
-    return Counts(macs, acts, c.written - acts, c.kernels, kind), size
+    return Counts(macs, acts, c.written - acts, c.kernels, kind)
 
 
 def counts_of_timed(subject: Any) -> Counts:

@@ -49,7 +49,7 @@ def fit(counts: Array, seconds: Array) -> Array:
     for _ in range(ROUNDS):
         # The triangular factor has the same solution and a handful of rows.
         rows = np.column_stack([relative, np.ones(len(weights))]) * weights[:, None]
-        small: Array = np.linalg.qr(rows, mode="r")
+        small = np.linalg.qr(rows).R
         solution, _ = nnls(small[:, :-1], small[:, -1])
         weights = np.maximum(np.abs(relative @ solution - 1), SMALL) ** -0.5
     return np.asarray(solution / scales)

@@ -27,6 +27,11 @@ UNITS: dict[str, tuple[float, What]] = {
 _WRITTEN = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+) ?([A-Za-z]+)")
 
 
+KEPT, STATE = 4.5, 12
+"""Training keeps about so many times the acts, and so many bytes a parameter: weights, gradients
+and momentum in single precision; as `repro.runtime.estimates` has it."""
+
+
 class Budget(NamedTuple):
     """A limit, of what, and as it was written."""
 

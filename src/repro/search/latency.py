@@ -33,6 +33,7 @@ from repro.runtime.roofline import (
     layer_cost,
     parts,
 )
+from repro.search.budgets import KEPT, STATE
 
 Array = NDArray[np.float64]
 Latency = Callable[[Network], float]
@@ -41,9 +42,6 @@ Quantity = Literal["flops", "acts", "params", "memory"]
 QUANTITIES: tuple[Quantity, ...] = ("flops", "acts", "params", "memory")
 BATCH = 128
 """Images at once, as the second paper times."""
-KEPT, STATE = 4.5, 12
-"""Training keeps about so many times the acts, and so many bytes a parameter: weights, gradients
-and momentum in single precision; as `repro.runtime.estimates` has it."""
 
 
 @dataclass(frozen=True)

@@ -68,14 +68,6 @@ def test_the_dearer_a_flop_the_deeper_the_best():
     assert fit.phi_base.iloc[0] == cheap.phi(frames.scaler().base)
 
 
-def test_crossings_by_hand():
-    rows = [(0, 0.1, 0.2, 0.8), (0, 0.5, 0.6, 0.4), (1, 0.1, 0.5, 0.5), (1, 0.5, 0.6, 0.4)]
-    paths = pd.DataFrame(rows, columns=["draw", "phi", "d", "w"]).assign(level="B2", surface="norm")
-    found = frames.crossings(paths).iloc[0]
-    assert (found.phi, found.low, found.high) == (0.5, 0.1, 0.1)
-    assert frames.crossings(paths[paths.phi < 0.5].assign(d=0)).phi.tolist() == [1]
-
-
 def test_a_field_is_of_one_cost_and_knows_what_is_not_known():
     found = frames.field(budget("flops"), "B4", ("norm",), step=0.25)
     assert len(found) == 15 and (found.phi == 1).all()
@@ -89,7 +81,7 @@ def test_judged_is_wrong_nowhere_by_much_where_it_is_known():
     assert found.groupby("level").norm.mean().is_monotonic_decreasing
     known = found[found.inside].groupby("level").norm
     assert (known.max() - known.min()).max() < 0.5
-    assert found.loc[found.level == "B0", "V100"].nunique() == 1
+    assert found.loc[found.level == "B0", "ms"].nunique() == 1
 
 
 def test_flat_is_around_the_best_and_rounding_up_makes_steps():
@@ -97,15 +89,33 @@ def test_flat_is_around_the_best_and_rounding_up_makes_steps():
     for name in ("depth", "width", "resolution"):
         assert row[f"{name}_low"] <= row[name] <= row[f"{name}_high"]
     assert row.d + row.w + row.r == pytest.approx(1)
-    steps = frames.by_rounding(("B1",))
-    assert steps.rounding.tolist() == ["up", "nearest", "none"]
     # nothing between 16 and 23 blocks can be had by rounding up
-    assert steps.depth[0] == 1 or steps.depth[0] >= 23 / 16
+    up = frames.flat("B1", forms=("norm",), rounding="up").iloc[0]
+    assert up.depth == 1 or up.depth >= 23 / 16
 
 
-def test_phi_of_devices():
-    found = frames.device_phi(
-        ("EN-B0", "EN-B4"), {"acts": budget("acts"), "V100": frames.costs()["V100"]}
-    )
-    assert found[found.device == "acts"].phi.tolist() == [0, 0]
-    assert found[found.device == "V100"].phi.is_monotonic_increasing
+def test_a_duel_is_the_difference_of_two_regrets():
+    """By prices or on a roofline; the less a flop costs, the better for the wide rule."""
+    cost = {"V100": frames.costs()["V100"]}
+    lost = frames.regrets("none", frames.PAIR, ("B2",), cost, ("norm",), draws=4)
+    (one,) = frames.duel(cost, levels=("B2",), forms=("norm",), draws=4).itertuples()
+    deep = lost[lost.rule == "LACS-GPU"].iloc[0]
+    assert one.gap == pytest.approx(deep.gap)
+    assert (one.low, one.high) == pytest.approx((deep.gap_low, deep.gap_high))
+    assert 0 < one.phi_base < one.phi < 1 and one.inside
+    prices = {f"{flop}": priced("", flop, 1.0) for flop in (1e-4, 1e-2, 1.0)}
+    law = frames.duel(prices, levels=("B3",), forms=("norm",), draws=1)
+    assert law.phi.is_monotonic_increasing and law.gap.is_monotonic_decreasing
+
+
+def test_what_is_charged_once_decides_nothing():
+    costs = {f"{c:g}": priced("", 1e-3, 1.0, constant=c) for c in (0, 1e7)}
+    one, other = frames.duel(costs, levels=("B2",), forms=("norm",), draws=1).itertuples()
+    assert one[2:] == other[2:]
+
+
+def test_where_two_rules_are_even_by_hand():
+    paths = [("B2", "norm", 0.2, 0.3), ("B2", "norm", 0.6, -0.1), ("B2", "norm", 0.9, -0.2)]
+    paths += [("B3", "norm", 0.2, 0.3), ("B3", "norm", 0.6, 0.1)]
+    found = frames.even(pd.DataFrame(paths, columns=["level", "surface", "phi", "gap"]))
+    assert found.phi.tolist() == pytest.approx([0.5, 1])

@@ -8,6 +8,7 @@ one multiply-add is one flop.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Literal
 
@@ -18,7 +19,6 @@ from repro import reference
 from repro.arch import PAPER, get
 from repro.arch.efficientnet_x import coefficients
 from repro.arch.strategy import COMPOUND, paper_strategy
-from repro.runtime.roofline import Fusion
 from repro.search.accuracy import Form, Surface, built
 from repro.search.candidates import Candidates, Rule, Scaler
 from repro.search.latency import Additive, budget, priced, roofline
@@ -32,6 +32,11 @@ LEVELS = ("B2", "B3", "B4")
 DEVICES = ("V100", "TPUv3", "A100", "H100", "CPU")
 DRAWS, SEED = 200, 0
 INTERVAL = (5, 95)
+BALANCES = tuple(np.geomspace(1e-4, 1, 21))
+"""Prices of a flop, where an act costs one: from all but free to all that counts."""
+STEP = 0.04
+"""Between shares, where every rule is tried."""
+PAIR = ("LACS-GPU", "dWr")
 
 
 def scaler(base: str = "EN-B0", rounding: Rule | None = None) -> Scaler:
@@ -45,6 +50,13 @@ def costs(devices: tuple[str, ...] = DEVICES, batch: int = 128) -> dict[str, Add
     return {what: budget(what) for what in ("flops", "acts")} | {
         device: roofline(device, batch) for device in devices
     }
+
+
+@cache
+def fits(form: Form, draws: int) -> tuple[Surface, ...]:
+    """A surface, and after it those that other trainings could have given."""
+    surface = Surface.fit(form)
+    return (surface, *surface.bootstrap(SEED, draws))
 
 
 # ---------------------------------------------------------------------------- rules
@@ -122,24 +134,21 @@ def at_equal(what: Literal["minutes", "flops"] = "minutes") -> pd.DataFrame:
 # ---------------------------------------------------------------------------- one judges the other
 
 
-def judged(forms: Sequence[Form] = FORMS, fusion: Fusion = "all") -> pd.DataFrame:
-    """The second paper's families by the first paper's surfaces, and on rooflines.
+def judged(forms: Sequence[Form] = FORMS) -> pd.DataFrame:
+    """The second paper's families by the first paper's surfaces, and on a V100's roofline.
 
-    V100, TPUv3: least milliseconds for 128 images; inside: the surfaces know such a network.
+    ms: the least for 128 images. inside: the surfaces know such a network.
     """
-    base, rows = get("EN-X-B0"), []
-    times = {d: roofline(d, fusion=fusion) for d in ("V100", "TPUv3")}
+    base, cost, rows = get("EN-X-B0"), costs()["V100"], []
     for level in range(8):
         for family in ("EN-X", "EN-X-GPU", "EN-X-TPU"):
             net = get(f"{family}-B{level}")
             factors = built(net, base)
-            fits = {f: Surface.fit(f) for f in forms}
-            errors = {f: float(s.error(*factors, extrapolate=True)) for f, s in fits.items()}
-            known = bool(next(iter(fits.values())).inside(*factors))
-            ms = {d: 1e3 * cost(net) for d, cost in times.items()}
-            phi = {f"phi, {d}": cost.phi(net) for d, cost in times.items()}
+            surfaces = {f: Surface.fit(f) for f in forms}
+            errors = {f: float(s.error(*factors, extrapolate=True)) for f, s in surfaces.items()}
+            known = bool(next(iter(surfaces.values())).inside(*factors))
             row: dict[str, object] = {"level": f"B{level}", "family": family, "inside": known}
-            rows.append(row | errors | ms | phi)
+            rows.append(row | errors | {"ms": 1e3 * cost(net)})
     return pd.DataFrame(rows)
 
 
@@ -167,8 +176,7 @@ def regrets(
     start, rows = scaler(base, rounding), []
     strategies, ours = [paper_strategy(name) for name in rules], list(rules).index("dWr")
     for form in forms:
-        surface = Surface.fit(form)
-        drawn = surface.bootstrap(SEED, draws)
+        surface, *drawn = fits(form, draws)
         candidates = None if rounding == "none" else grid(start, surface)
         for name, cost in (charges or costs()).items():
             for level in levels:
@@ -201,11 +209,9 @@ def regrets(
     return pd.DataFrame(rows)
 
 
-def _of_one_cost(
-    start: Scaler, target: float, surface: Surface, cost: Additive, step: float = 0.04
-) -> Candidates:
+def _of_one_cost(start: Scaler, target: float, surface: Surface, cost: Additive) -> Candidates:
     """Every rule's network at a cost, as far as the surface knows them: without rounding, all."""
-    networks = largest(start, triangle(step), target, cost)
+    networks = largest(start, triangle(STEP), target, cost)
     return networks[surface.inside(*networks.built)]
 
 
@@ -214,10 +220,10 @@ def _of_one_cost(
 
 def phase(
     level: str = "B3",
-    balances: Sequence[float] = tuple(np.geomspace(1e-4, 1, 21)),
+    balances: Sequence[float] = BALANCES,
     forms: Sequence[Form] = FORMS,
     draws: int = 20,
-    step: float = 0.04,
+    step: float = STEP,
 ) -> pd.DataFrame:
     """The best shares where an act costs one and a flop so much, without rounding.
 
@@ -225,7 +231,7 @@ def phase(
     bootstrap. phi: share of the cost that flops are charged for, of the base and of the best.
     """
     start, rules, rows = scaler(rounding="none"), triangle(step), []
-    surfaces = {f: (Surface.fit(f), *Surface.fit(f).bootstrap(SEED, draws)) for f in forms}
+    surfaces = {form: fits(form, draws) for form in forms}
     for flop in balances:
         cost = priced("a balance", flop, 1.0)
         networks = largest(start, rules, cost(get(f"EN-{level}")), cost)
@@ -242,25 +248,56 @@ def phase(
     return pd.DataFrame(rows, columns=names)
 
 
-def crossings(phases: pd.DataFrame) -> pd.DataFrame:
-    """From which phi on the best gives width no more than depth: by level and surface.
+def duel(
+    charges: Mapping[str, Additive] | None = None,
+    base: str = "EN-B0",
+    levels: Sequence[str] = LEVELS,
+    forms: Sequence[Form] = FORMS,
+    draws: int = 20,
+    pair: tuple[str, str] = PAIR,
+) -> pd.DataFrame:
+    """How much more error one rule makes than another at equal cost, in points; without rounding.
+
+    One row a cost, level and surface. phi: the mean of both networks' shares of the cost that
+    flops are charged for, apart from what is charged once an image and no rule can save.
 
     Args:
-        phases: see `phase`. low, high: of its draws; 1 where width leads however dear a flop is.
+        charges: or `BALANCES`, each by its flop's price. base: see `regrets`.
     """
+    start, rows = scaler(base, "none"), []
+    rules = [paper_strategy(name).shares for name in pair]
+    for name, charge in (charges or {f"{b:.3g}": priced("", b, 1.0) for b in BALANCES}).items():
+        cost = replace(charge, constant=0.0)
+        for level in levels:
+            both = largest(start, rules, cost(get(base.replace("B0", level))), cost)
+            phi = float(both.phi(cost).mean())
+            for form in forms:
+                surface, *drawn = fits(form, draws)
+                errors = [s.error(*both.built, extrapolate=True) for s in (surface, *drawn)]
+                gaps = np.array([one - other for one, other in errors])
+                low, high = np.percentile(gaps[1:] if drawn else gaps, INTERVAL)
+                known = bool(surface.inside(*both.built).all())
+                at = (name, base, level, form, cost.phi(start.base), phi)
+                rows.append((*at, float(gaps[0]), float(low), float(high), known))
+    names = ["cost", "base", "level", "surface", "phi_base", "phi", "gap", "low", "high", "inside"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def even(duels: pd.DataFrame) -> pd.DataFrame:
+    """Where neither rule errs less: phi by level and surface, between the balances; 1: nowhere."""
     rows = []
-    for (level, form), frame in phases.groupby(["level", "surface"], sort=False):
-        found = []
-        for _, path in frame.groupby("draw", sort=True):
-            behind = path[path.w <= path.d]
-            found.append(float(behind.phi.min()) if len(behind) else 1.0)
-        low, high = np.percentile(found[1:] or found, INTERVAL)
-        rows.append((level, form, found[0], float(low), float(high)))
-    return pd.DataFrame(rows, columns=["level", "surface", "phi", "low", "high"])
+    for (level, form), path in duels.groupby(["level", "surface"], sort=False):
+        on = path.sort_values("phi")
+        behind = np.flatnonzero(on.gap <= 0)
+        i = int(behind[0]) if len(behind) else 0
+        some = on.iloc[max(i - 1, 0) : i + 1].sort_values("gap")
+        phi = float(np.interp(0, some.gap, some.phi)) if len(behind) else 1.0
+        rows.append((level, form, phi))
+    return pd.DataFrame(rows, columns=["level", "surface", "phi"])
 
 
 def field(
-    cost: Additive, level: str = "B3", forms: Sequence[Form] = FORMS, step: float = 0.04
+    cost: Additive, level: str = "B3", forms: Sequence[Form] = FORMS, step: float = STEP
 ) -> pd.DataFrame:
     """Predicted error of every rule at what EfficientNet of a level costs, without rounding.
 
@@ -276,12 +313,6 @@ def field(
     return frame
 
 
-def device_phi(networks: Sequence[str], charges: Mapping[str, Additive]) -> pd.DataFrame:
-    """The share of networks' time that flops are charged for, on devices."""
-    rows = [(d, n, cost.phi(get(n))) for d, cost in charges.items() for n in networks]
-    return pd.DataFrame(rows, columns=["device", "network", "phi"])
-
-
 def flat(
     level: str = "B4",
     device: str = "V100",
@@ -295,7 +326,7 @@ def flat(
     for form in forms:
         surface = Surface.fit(form)
         known = (
-            _of_one_cost(start, target, surface, cost, 0.02)
+            _of_one_cost(start, target, surface, cost)
             if rounding == "none"
             else grid(start, surface)
         )
@@ -309,15 +340,3 @@ def flat(
             | {f"{k}_high": float(v.max()) for k, v in alike._asdict().items()}
         )
     return pd.DataFrame(rows)
-
-
-def by_rounding(
-    levels: Sequence[str] = ("B1", *LEVELS), device: str = "V100", form: Form = "norm"
-) -> pd.DataFrame:
-    """The best network of each level under each rounding rule: what rounding up does to depth."""
-    frames = [
-        flat(level, device, forms=[form], rounding=rule).assign(rounding=rule)
-        for rule in ("up", "nearest", "none")
-        for level in levels
-    ]
-    return pd.concat(frames, ignore_index=True)

@@ -8,7 +8,7 @@ their networks. One multiply-add is one flop.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -68,17 +68,6 @@ def lead(
     drawn = {c: _resampled(values[c], values["ms"], *redrawn(groups, draws)) for c in COSTS}
     low, high = np.nanquantile(drawn["acts"] - drawn["flops"], QUANTILES)
     return r | {"lead": r["acts"] - r["flops"], "low": float(low), "high": float(high)}
-
-
-def lead_table(sets: Iterable[Timings], draws: int) -> pd.DataFrame:
-    """A row for each set: its networks and families, and `lead` in logarithms."""
-    rows = []
-    for timings in sets:
-        table = timings.frame
-        sizes = {"n": len(table), "families": table.family.nunique()}
-        found = lead(table, table.family, draws, logs=True)
-        rows.append({"timings": timings.brief} | sizes | found)
-    return pd.DataFrame(rows)
 
 
 def curves(frame: pd.DataFrame) -> pd.Series:

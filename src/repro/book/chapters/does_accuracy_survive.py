@@ -221,23 +221,21 @@ def natural_figure(found: pd.DataFrame) -> Figure:
 def natural_table(found: pd.DataFrame, noise: Noise) -> pd.DataFrame:
     """Each pair: what it saves (the second network's over the first's), and what that costs."""
     table = natural.by_pair(found)
-    errors = []
+    recipes = []
     for row in table.to_dict("records"):
-        mine = found[(found.more == row["more"]) & (found.fewer == row["fewer"])]
-        mine = mine.sort_values("gap").iloc[[0, -1]]
-        ends = (f"{_short(r)} {gap:+.1f}" for r, gap in zip(mine.recipe, mine.gap, strict=True))
-        several = mine.recipe.nunique() > 1
-        errors.append(f"{row['gap']:+.2f}" + (f" ({' to '.join(ends)})" if several else ""))
+        mine = found[(found.more == row["more"]) & (found.fewer == row["fewer"])].gap
+        recipes.append(span(mine, "+.1f") if len(mine) > 1 else "–")
     return pd.DataFrame(
         {
             "less": table.given_up,
             "from, to": table.more + " → " + table.fewer,
             "flops": table.flops,
             "acts": table.acts,
-            "training": table.training,
-            "inference": table.inference,
-            "points of error": errors,
-            "by chance": [f"± {span(noise.halves(unit), '.1f')}" for unit in table.unit],
+            "train": table.training,
+            "infer": table.inference,
+            "error": table.gap,
+            "chance": [f"± {noise.halves(unit)[1]:.1f}" for unit in table.unit],
+            "recipes": recipes,
         }
     )
 

@@ -217,7 +217,7 @@ def front(find: Callable[[float], Codes], time: Score, top1: Score) -> pd.DataFr
 
 
 def points_of_time(trades: pd.DataFrame) -> float:
-    """What a tenth of the time buys on the front about the budget, in points; 0 where it is flat."""
+    """Points that a tenth of the time buys on the front about the budget; 0 where it is flat."""
     about = trades[trades.of.between(0.89, 1.11)]
     steps = np.log(about.ms.iloc[-1] / about.ms.iloc[0])
     rise = about.top1.iloc[-1] - about.top1.iloc[0]

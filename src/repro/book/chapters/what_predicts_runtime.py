@@ -72,7 +72,7 @@ def cloud_figure(sets: Sequence[Timings]) -> Figure:
         last = timings.frame.drop_duplicates("base", keep="last")  # at its largest image
         rest = last[~last.family.isin(HIGHLIGHTS)]
         ax.plot([], [], "o", color=GREY, markersize=3, label="others")
-        ax.add_patch(dots(rest[cost], rest.ms))
+        ax.add_patch(dots(list(rest[cost]), list(rest.ms)))
         for family, (label, marker, colour) in HIGHLIGHTS.items():
             mine = last[last.family == family]
             ax.plot(mine[cost], mine.ms, marker, color=colour, markersize=3.5, label=label)
