@@ -151,11 +151,18 @@ def device(name: str, mode: Mode = "infer", compiled: bool = False) -> Charges:
         )
     if name in known_devices():
         return _roofline(name, mode)
-    priced = dict.fromkeys(p.device for p in published())
+    priced, rooflines = devices()
     raise InputError(
-        f"unknown device {name!r}.{did_you_mean(name, [*known_devices(), *priced])} Fitted prices: "
-        f"{', '.join(priced)}; rooflines: {', '.join(known_devices())}"
+        f"unknown device {name!r}.{did_you_mean(name, [*rooflines, *priced])} Fitted prices: "
+        f"{', '.join(priced)}; rooflines: {', '.join(rooflines)}"
     )
+
+
+def devices() -> tuple[list[str], list[str]]:
+    """What `device` knows: those with fitted prices, and those with a roofline."""
+    from repro.runtime.roofline import known_devices
+
+    return list(dict.fromkeys(p.device for p in published())), list(known_devices())
 
 
 def _roofline(name: str, mode: Mode) -> Charges:

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, WithJsonSchema
 
 from repro.book.kit.figures import legend, log_axis, panels
 from repro.book.kit.strategies import GREY, strategy_style
 from repro.book.parameters import ChapterParameters
-from repro.search.advise import STRATEGIES, advise, device, find_base, known_error
+from repro.search.advise import STRATEGIES, advise, device, devices, find_base, known_error
 from repro.search.budgets import read_budget
 
 if TYPE_CHECKING:
@@ -34,6 +34,10 @@ def _device(name: str) -> str:
     return name
 
 
+ALL_DEVICES = [name for group in devices() for name in group]
+DeviceName = Annotated[str, AfterValidator(_device), WithJsonSchema({"enum": ALL_DEVICES})]
+
+
 class Parameters(ChapterParameters):
     """Chapter "Scale your own network"."""
 
@@ -43,9 +47,7 @@ class Parameters(ChapterParameters):
     budget: Annotated[str, AfterValidator(_budget)] = Field(
         "2x", description="Such as 2x, 5ms, 10GF, 50Macts, 8GB"
     )
-    device: Annotated[str, AfterValidator(_device)] = Field(
-        "rtx4090", description="Whose time: of fitted prices, or a roofline"
-    )
+    device: DeviceName = Field("rtx4090", description="Whose time: of fitted prices, or a roofline")
     error: Annotated[float, Field(gt=0, lt=100)] | None = Field(
         None, description="Your network's top-1 error, percent; None: as published"
     )
