@@ -50,6 +50,11 @@ def test_the_table_for_reading(run):
     assert one.startswith("EN-B0 at 224 x 224")
 
 
+def test_what_takes_seconds_has_a_rate_and_no_kind_has_an_error_unexplained(run):
+    _, out, _ = run("predict", "EN-B0", "--resolution", "99999", "--device", "rtx5090")
+    assert " 0.069 " in out and "for all kinds where too few" in out
+
+
 def test_names_times_ways_and_another_resolution(run):
     ways = ("--strategy", "d", "--strategy", "dWr", "--scale", "2", "--scale", "4")
     rows = rows_of(run, "EN-B0", "EN-B1", *ways, "--device", "rtx5090")
@@ -122,7 +127,7 @@ def test_a_device_of_one_s_own(run, tmp_path):
         (("EN-B0", "--records", "nowhere.jsonl"), "'nowhere.jsonl' cannot be read"),
         (("timm/resnet5O",), "timm has no network 'resnet5O'. Did you mean"),
         (("timm/resnet50", "--strategy", "d", "--scale", "2"), "cannot be scaled"),
-        (("timm/resnet50", "--resolution", "0"), "cannot be run on images of 0 x 0"),
+        (("timm/resnet50", "--resolution", "0"), "resolution 0 is not allowed; a whole number"),
         (("timm/vit_tiny_patch16_224", "--resolution", "96"), "cannot be run on images of 96"),
     ],
 )
@@ -138,6 +143,7 @@ def test_bad_input(fails, arguments, said):
         ({"timm": 5}, "timm 5 is not a network's name"),
         ({"timm": "resnet50", "scale": 2}, "unknown key 'scale'; allowed: timm, resolution"),
         ({"timm": "resnet50", "resolution": "large"}, "is not a whole number"),
+        ({"timm": "resnet50", "resolution": -5}, "resolution -5 is not allowed"),
         ({"base": "EN-B0", "resolution": 224}, "unknown key 'resolution'"),
     ],
 )

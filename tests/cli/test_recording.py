@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ import time
 from pathlib import Path
 
 import fake_cuda
+import psutil
 import pytest
 from made_up_records import timing
 from made_up_timings import GPU, by_all, records
@@ -21,6 +23,7 @@ from repro.claims import asked_of, judge, load
 from repro.cli.recording import Verdicts, timed_s
 from repro.runtime.estimates import estimated_s
 from repro.runtime.jobs import TrafficJob, named_sweep, unique
+from repro.runtime.sweep import Outcome
 from repro.stored import append, only, read
 
 ROOT = Path(__file__).parents[2]
@@ -135,7 +138,7 @@ def test_it_says_what_is_measured_how_long_is_left_and_what_is_left_out(recordin
     lines = recording.progress.splitlines()
     measured = [line.partition(" min left  ") for line in lines if " min left  " in line]
     minutes = [float(first) for first, _, _ in measured]
-    assert minutes == sorted(minutes, reverse=True) and 13 < minutes[-1] < minutes[0] < 15
+    assert minutes == sorted(minutes, reverse=True) and 13 < minutes[-1] <= minutes[0] < 15
     assert any(what == "EN-B4, step bf16 batch max" for *_, what in measured)
     assert sum(line.startswith("note: no ncu") for line in lines) == 1
 
@@ -269,6 +272,36 @@ def test_minutes_too_few_for_anything(fails, tmp_path):
     arguments = ("--device", "cpu", "--sweep", "smoke", "--minutes", "0.01", "--out", str(out))
     assert "0.01 minutes are too few for what comes next" in fails("record", *arguments)
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    "option, value, rule",
+    [("--minutes", "nan", "0"), ("--minutes", "-1", "0"), ("--device", "x", "")],
+)
+def test_an_option_s_value_is_named(fails, option, value, rule):
+    error = fails("record", "--device", "cpu", option, value, "--out", "x.jsonl")
+    assert option in error and f"'{value}'" in error and rule in error
+    assert "Value error" not in error
+
+
+def test_what_is_no_file_is_refused_before_anything_is_measured(fails):
+    error = fails("record", "--device", "cpu", "--sweep", "smoke", "--out", "/dev/null")
+    assert "'/dev/null' cannot be continued: it is not a file" in error
+
+
+@pytest.mark.parametrize("percent, warnings", [(80.0, 1), (3.0, 0)])
+def test_a_busy_machine_is_one_line_of_warning(run, tmp_path, monkeypatch, percent, warnings):
+    def measured(jobs, out, begun, **_):
+        begun(jobs[:1], 60.0)
+        begun(jobs[1:2], 50.0)
+        return Outcome()
+
+    monkeypatch.setattr("repro.runtime.sweep.sweep", measured)
+    monkeypatch.setattr(psutil, "cpu_percent", lambda seconds: percent)
+    status, _, errors = run("record", "--device", "cpu", "--out", str(tmp_path / "x.jsonl"))
+    assert status == 0
+    said = "keep the processors 80 % busy; .* and a recording may outlast its minutes"
+    assert len(re.findall(said, errors)) == warnings
 
 
 def test_a_sweep_of_another_device(fails):

@@ -69,6 +69,7 @@ def test_devices_are_chosen():
     (training,) = {price.device for price in chosen(["rtx3090"], "train", False)}
     assert training == "rtx3090"
     assert all(price.compiled for price in chosen(["all"], "infer", True))
+    assert chosen(["v100", "all"], "infer", True) == chosen(["all"], "infer", True)
     assert {price.device for price in chosen(["rtx4090", "v100"], "infer", False)} == {
         *("rtx4090", "v100"),
     }
@@ -78,6 +79,7 @@ def test_devices_are_chosen():
     "devices, way, said",
     [
         (["rtx3080"], ("infer", False), "unknown device 'rtx3080'.*Did you mean 'rtx3090'"),
+        (["all", "rtx3080"], ("infer", False), "unknown device 'rtx3080'"),
         (["cpu_i7_12700h"], ("infer", False), "no prices for inference, eager; it has.*--compile"),
         (["all"], ("train", True), "no device has prices for training, compiled"),
     ],

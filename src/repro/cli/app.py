@@ -232,6 +232,17 @@ def how_to_get(error: ModuleNotFoundError) -> str:
     return f"this needs {name}, which is not installed: {command}"
 
 
+def _said(error: Exception) -> str:
+    """What is wrong, and the value, which typer does not name where pydantic checks it."""
+    message: str = getattr(error, "format_message", error.__str__)()
+    found = getattr(error.__context__, "errors", None)
+    if found and not isinstance(error, InputError):
+        value = repr(found()[0]["input"])
+        message = message.replace("Value error, ", "")
+        message += f", not {value}" * (value not in message)
+    return message
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit status.
 
@@ -253,8 +264,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("error:", how_to_get(error), file=sys.stderr)
         return 2
     except (InputError, Misused) as error:
-        message = getattr(error, "format_message", error.__str__)()
-        print("error:", " ".join(map(str.strip, message.splitlines())), file=sys.stderr)
+        print("error:", " ".join(map(str.strip, _said(error).splitlines())), file=sys.stderr)
         return 2
     except (KeyboardInterrupt, typer.Abort):
         return interrupt.STATUS

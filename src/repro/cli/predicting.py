@@ -174,7 +174,7 @@ def _text(rows: list[dict[str, Any]]) -> str:
             *[row["network"], str(row["resolution"])][: 2 * several],
             row["setting"],
             f"{row['ms']:#.3g}".rstrip("."),
-            f"{row['images_per_s']:,.0f}",
+            _rate(row["images_per_s"]),
             f"{100 * row['error']:.0f} %",
             row["warning"] or "",
         )
@@ -189,7 +189,13 @@ def _text(rows: list[dict[str, Any]]) -> str:
     return f"{table}\n\n{NOTE}"
 
 
+def _rate(images_per_s: float) -> str:
+    """Never 0, which nothing takes."""
+    return f"{images_per_s:,.0f}" if images_per_s >= 1 else f"{images_per_s:.2g}"
+
+
 NOTE = (
-    "error: the median for networks of this kind in families that the fit had not seen.\n"
+    "error: the median for networks of this kind in families that the fit had not seen,\n"
+    "or for all kinds where too few of this kind were timed.\n"
     "GPUs in batches of 256 to 2,048 (V100: as published), CPUs one image at a time."
 )

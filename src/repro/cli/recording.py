@@ -110,6 +110,7 @@ def _record(
     """Measure, with a line for each group, and say what is decided."""
     import psutil
 
+    from repro.cli.timing import busy
     from repro.runtime.sweep import sweep
 
     start, verdicts = psutil.Process().create_time(), Verdicts(device, out)
@@ -119,6 +120,8 @@ def _record(
     def begun(members: Sequence[Any], seconds: float) -> None:
         if not protocols:
             verdicts.look()  # what the file decided before is not news
+            if device == "cpu" and (warning := busy()):
+                _say(f"{warning}, and a recording may outlast its minutes")
         elif members[0].protocol != protocols[-1]:
             _tell(verdicts.look())
         protocols.append(members[0].protocol)

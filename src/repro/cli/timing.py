@@ -232,9 +232,20 @@ def plan_text(tasks: list[Any]) -> str:
     return f"{table}\n\n{len(tasks)} measurements, about {total:.2g} minutes; nothing was run"
 
 
+def busy() -> str | None:
+    """A warning where other programs keep the processors from what is to be timed."""
+    import psutil
+
+    if (percent := psutil.cpu_percent(0.3)) <= MOST_BUSY:
+        return None
+    return (
+        f"warning: other programs keep the processors {percent:.0f} % busy; "
+        "times will be longer and vary more"
+    )
+
+
 def measure(tasks: list[Any], out: Path | None, group: int, minutes: float | None) -> int:
     """Measure with a progress bar, then print what came out."""
-    import psutil
     from tqdm import tqdm
 
     from repro.runtime.picture import summary
@@ -243,12 +254,8 @@ def measure(tasks: list[Any], out: Path | None, group: int, minutes: float | Non
     bar = tqdm(unit="network", disable=None, file=sys.stderr)
 
     def started(total: int) -> None:
-        if total and (busy := psutil.cpu_percent(0.3)) > MOST_BUSY:
-            tqdm.write(
-                f"warning: other programs keep the processors {busy:.0f} % busy; "
-                "times will be longer and vary more",
-                file=sys.stderr,
-            )
+        if total and (warning := busy()):
+            tqdm.write(warning, file=sys.stderr)
         bar.reset(total)
 
     def done(task: Any, result: Any) -> None:

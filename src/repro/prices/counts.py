@@ -13,6 +13,7 @@ from typing import Any, Literal, NamedTuple
 
 from repro.arch import Network, blocks
 from repro.complexity import complexity, out_size
+from repro.errors import InputError
 
 Kind = Literal["dense", "grouped", "depthwise", "attention", "transformer"]
 NOTICED = 0.02
@@ -97,6 +98,10 @@ def timm_counts(name: str, resolution: int | None = None) -> tuple[Counts, int]:
     Raises:
         InputError: timm has no such network, or it cannot be run at this resolution.
     """
+    if resolution is not None and resolution < 1:
+        raise InputError(
+            f"{name}: resolution {resolution} is not allowed; a whole number from 1 on is needed"
+        )
     from repro.runtime.timm_networks import counted
 
     c, size, _ = counted(name, resolution)
@@ -120,7 +125,6 @@ def counts_of_timed(subject: Any) -> Counts:
         InputError: its base is not a network that can be counted, or a piece of one.
     """
     from repro.arch import get, parse_strategy, scale
-    from repro.errors import InputError
 
     if subject.base.startswith("timm/"):
         return timm_counts(subject.base, subject.resolution)[0]

@@ -120,16 +120,14 @@ def chosen(devices: Sequence[str], mode: Mode, compiled: bool) -> list[Price]:
     way = f"{'training' if mode == 'train' else 'inference'}, {'compiled' if compiled else 'eager'}"
     if not fits:
         raise InputError(f"no device has prices for {way}")
-    if "all" in devices:
-        return fits
     for device in devices:
-        if device not in known:
+        if device not in (*known, "all"):
             near = did_you_mean(device, known)
             raise InputError(f"unknown device {device!r}; known: {', '.join(known)}, all.{near}")
-        if all(price.device != device for price in fits):
+        if "all" not in devices and all(price.device != device for price in fits):
             others = dict.fromkeys(_flags(p) for p in prices if p.device == device)
             raise InputError(f"{device} has no prices for {way}; it has {' and '.join(others)}")
-    return [price for price in fits if price.device in devices]
+    return [price for price in fits if "all" in devices or price.device in devices]
 
 
 def _flags(price: Price) -> str:

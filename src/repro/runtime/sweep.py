@@ -154,6 +154,8 @@ def _existing(out: Path | None) -> dict[str, Any]:
         raise InputError(f"records file {str(out)!r} cannot be written")
     if not out.exists():
         return {}
+    if not (out.is_file() or out.is_dir()):  # a folder is refused below
+        raise InputError(f"records file {str(out)!r} cannot be continued: it is not a file")
     records, problems = scan(out)
     report(problems)
     return {record.key: record for record in records.values()}
