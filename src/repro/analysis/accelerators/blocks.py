@@ -84,7 +84,7 @@ def _by_roofline(names: tuple[str, str], peaks: Peaks | None, record: TimingReco
 def fused_gains(files: Records) -> pd.DataFrame:
     """`measured` for MBConv over fused MBConv of every timed shape; map: pixels per side."""
     names = {r.subject.name for rows in files.values() for r in rows if r.kind == "timing"}
-    nets = [get(name) for name in names if "@" in name]
+    nets = [get(name) for name in names if f"Fused{name}" in names]
     shapes = {(net.resolution, next(blocks(net))[0].in_width) for net in nets}
     table = measured(
         files,
