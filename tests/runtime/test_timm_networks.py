@@ -51,7 +51,7 @@ def test_what_is_not_counted_in_full_is_not_counted(monkeypatch):
     assert transformer.flops is None and transformer.acts is None
     assert transformer.params == pytest.approx(5.7e6, rel=0.01)
     task = Job(transformer, transformer.subject(), QUICK)
-    assert 1 < estimated_s(task) < 60 and guess_batch(task, 1e9) > 1
+    assert 0 < estimated_s(task) < 60 and guess_batch(task, 1e9) > 1
 
 
 @pytest.mark.parametrize("name", ["timm/resnest50", "timm/hf-hub:timm/resnet50", "timm/"])
@@ -80,7 +80,7 @@ def test_without_a_description_nothing_is_scaled():
 def test_it_can_be_planned(batch):
     task = job(SMALL, protocol=QUICK.model_copy(update={"batch": batch, "device": "cuda"}))
     assert guess_batch(task, 1e9) > 1
-    assert 1 < estimated_s(task) < 60
+    assert 0 < estimated_s(task) < 60
 
 
 def test_the_module_is_made_where_it_is_wanted():

@@ -45,7 +45,7 @@ def test_ten_kills_lose_nothing_and_make_nothing_twice(tmp_path):
     work(whole, 60, 0)
     rng = np.random.default_rng(0)
     for _ in range(10):
-        process = start(killed, 60, 0.02)
+        process = start(killed, 60, 0.1)  # more than ten runs of at most 0.4 s can do
         process.join(float(rng.uniform(0.02, 0.4)))
         process.kill()
         process.join()

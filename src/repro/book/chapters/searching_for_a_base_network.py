@@ -20,6 +20,7 @@ from scipy.stats import kendalltau
 from repro import reference
 from repro.arch import Network
 from repro.arch.efficientnet_x import XStage
+from repro.book.kit.chapter import glue as store
 from repro.book.kit.figures import STRATEGY_COLOURS, dots, legend, log_axis, panels
 from repro.book.parameters import ChapterParameters, DeviceName, no_repeats
 from repro.errors import InputError
@@ -36,6 +37,11 @@ if TYPE_CHECKING:
 Timed = Literal["A100", "RTX 3090", "TPUv2", "TPUv3"]
 Signal = Literal["flops", "acts", "params", "roofline", "A100", "RTX 3090", "TPUv2", "TPUv3"]
 Part = Literal["e", "k", "l", "se"]
+
+
+def glue(**numbers: object) -> None:
+    """Key numbers to nine digits: the last ones depend on how many threads add up."""
+    store(**{k: float(f"{v:.9g}") if isinstance(v, float) else v for k, v in numbers.items()})
 
 
 class Parameters(ChapterParameters):
