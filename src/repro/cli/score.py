@@ -28,13 +28,18 @@ def score_rows(path: str, device: str = "all") -> list[dict[str, Any]]:
     Raises:
         InputError: a file, column, row or device that cannot be used; names file and line.
     """
+    from threadpoolctl import threadpool_limits
+
     from repro.search.table import table
     from repro.search.throughput import DEVICES, throughput
 
     devices = DEVICES if device == "all" else (_device(device, DEVICES),)
     points = read_points(path)
-    top1 = table().top1(points).tolist()
-    times = {name: throughput(name).ms(points).tolist() for name in devices}
+    with threadpool_limits(
+        1
+    ):  # on a busy machine the threads of small products wait for each other
+        top1 = table().top1(points).tolist()
+        times = {name: throughput(name).ms(points).tolist() for name in devices}
     # to more digits than are known, and to fewer than depend on a row's place in the file
     return [
         {
