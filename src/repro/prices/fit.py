@@ -192,4 +192,8 @@ def _flow(value: Any) -> str:
 
 
 if __name__ == "__main__":
-    (root() / "data" / "prices.yaml").write_text(document(everything()), encoding="utf-8")
+    path = root() / "data" / "prices.yaml"
+    unfinished = path.with_name(f".{path.name}.part")
+    unfinished.write_text(document(everything()), encoding="utf-8")
+    unfinished.replace(path)
+    print(f"{path.name} is written")
