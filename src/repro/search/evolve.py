@@ -16,10 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from repro.search import scaling
 from repro.search.space import Codes, Floats, Space
 
-EXPONENT = -0.09
-"""Of latency in the paper's reward."""
 POPULATION = 200
 """Points that are kept, and children in a generation."""
 PARENTS = 4
@@ -40,9 +39,9 @@ def within(budget: float) -> Fitness:
     return fitness
 
 
-def reward(target: float, exponent: float = EXPONENT) -> Fitness:
+def reward(target: float) -> Fitness:
     """The second paper's soft reward."""
-    return lambda reached, cost: reached * (cost / target) ** exponent
+    return lambda reached, cost: scaling.reward(reached, cost, target)
 
 
 def front(reached: Floats, cost: Floats) -> Floats:

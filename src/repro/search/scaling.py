@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,7 @@ from repro.search.accuracy import BASE, Factors, Surface
 from repro.search.candidates import Candidates, Rule, Scaler
 from repro.search.latency import Array, Latency
 
+Of = TypeVar("Of", float, Array)
 EXPONENT = -0.09
 """Of latency in the paper's reward."""
 NEAR = 0.03
@@ -39,8 +40,8 @@ HALVINGS = 32
 """Of the interval in which a rule's scale is sought."""
 
 
-def reward(accuracy: float, latency: float, target: float, exponent: float = EXPONENT) -> float:
-    """The paper's two-objective reward; times in one unit.
+def reward(accuracy: Of, latency: Of, target: float, exponent: float = EXPONENT) -> Of:
+    """The paper's two-objective reward, of one candidate or of many; times in one unit.
 
     The target only multiplies every candidate's reward by the same number: it does not say which
     is best.

@@ -25,7 +25,8 @@ from repro.book.kit.figures import STRATEGY_COLOURS, dots, legend, log_axis, pan
 from repro.book.parameters import ChapterParameters, DeviceName, no_repeats
 from repro.errors import InputError
 from repro.search import latency
-from repro.search.evolve import EXPONENT, Found, within
+from repro.search.evolve import Found, within
+from repro.search.scaling import EXPONENT
 from repro.search.space import ACCELERATOR, EFFICIENTNET, Codes, Floats, Space, Sums, stage_alone
 from repro.search.table import FOLDS, Ridge, columns, retrained, table
 from repro.search.table import codes as codes_of
