@@ -1,7 +1,8 @@
-"""Where the project's files are: chapters, reference data, records."""
+"""Where the project's files are: chapters, reference data, records; and files written whole."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -43,3 +44,30 @@ def locate(path: str) -> str:
         if (folder / path).is_file():
             return str(folder / path)
     raise InputError(f"records file {path!r} is not there; give its full path")
+
+
+class CannotSave(OSError):
+    """A file could not be written; what was there before still is."""
+
+    def __init__(self, path: Path, error: OSError, kept: str) -> None:
+        super().__init__(f"{path} cannot be written: {error.strerror}. {kept}")
+
+
+def write_whole(path: Path, data: bytes, kept: str = "Nothing was lost") -> None:
+    """Write a file complete or not at all; then `CannotSave` says, in a sentence, what is kept."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise CannotSave(path, error, kept) from None

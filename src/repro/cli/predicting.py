@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from repro.cli.text import json_lines
 from repro.errors import InputError
 
 Words = list[str] | None
@@ -88,7 +88,7 @@ def predict(
         prices.insert(0, own_price(records, mode, compiled))
     rows = [_row(net, price) for net in asked for price in prices]
     if as_json:
-        print("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]")
+        print(json_lines(rows))
         return
     print(_text(rows))
     if records:

@@ -83,6 +83,7 @@ def search(
             raise InputError("--score cannot be combined with a SPACE and a --budget")
         print_scores(score, device or "all", as_json)
         return
+    from repro.paths import write_whole
     from repro.search.budgets import read_budget
     from repro.search.problem import Problem
     from repro.search.space import SPACES
@@ -100,7 +101,7 @@ def search(
     problem = Problem(where, limit, device, batch, accuracy, reward, looks, seed)
     result = _searched(problem, shared)
     if out is not None:
-        _write(out, json.dumps(result, indent=1) + "\n")
+        write_whole(out, (json.dumps(result, indent=1) + "\n").encode())
     print(json.dumps(result) if as_json else _text(result, problem))
 
 
@@ -119,13 +120,6 @@ def _searched(problem: Any, shared: Path | None) -> dict[str, Any]:
         except KeyboardInterrupt:
             tqdm.write(f"stopped; the same command goes on with {shared}", file=sys.stderr)
             raise
-
-
-def _write(path: Path, text: str) -> None:
-    """All of a file or nothing."""
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_text(text, encoding="utf-8")
-    unfinished.replace(path)
 
 
 def _text(result: dict[str, Any], problem: Any) -> str:

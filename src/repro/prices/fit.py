@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from repro.fingerprint import bare
-from repro.paths import root
+from repro.paths import root, write_whole
 from repro.prices import sources
 from repro.prices.law import LAWS, UNITS, Estimate, Price
 from repro.prices.sources import Timed, Timings
@@ -193,7 +193,5 @@ def _flow(value: Any) -> str:
 
 if __name__ == "__main__":
     path = root() / "data" / "prices.yaml"
-    unfinished = path.with_name(f".{path.name}.part")
-    unfinished.write_text(document(everything()), encoding="utf-8")
-    unfinished.replace(path)
+    write_whole(path, document(everything()).encode())
     print(f"{path.name} is written")

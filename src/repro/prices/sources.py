@@ -19,7 +19,7 @@ from repro.errors import InputError
 from repro.evidence.printed import family, network
 from repro.evidence.public import public_timings, settings
 from repro.evidence.timings import IMAGENET_IMAGES
-from repro.paths import root
+from repro.paths import root, write_whole
 from repro.prices.counts import Counts, Kind, counts_of, counts_of_timed, timm_counts
 from repro.prices.law import Mode
 from repro.records import TimingRecord
@@ -168,4 +168,4 @@ def counted_again() -> str:
 
 
 if __name__ == "__main__":
-    (root() / "data" / "public_counts.csv").write_text(counted_again(), encoding="utf-8")
+    write_whole(root() / "data" / "public_counts.csv", counted_again().encode())

@@ -23,7 +23,7 @@ from repro.arch.strategy import COMPOUND, paper_strategy
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
 from repro.evidence import printed
-from repro.paths import root
+from repro.paths import root, write_whole
 
 if TYPE_CHECKING:
     from repro.search.accuracy import Array
@@ -178,7 +178,7 @@ def renew(path: Path) -> None:
     digits = json.loads(
         json.dumps(asdict(ScaleLaw.fit())), parse_float=lambda x: round(float(x), 4)
     )
-    path.write_text(json.dumps(digits, indent=1) + "\n", encoding="utf-8")
+    write_whole(path, (json.dumps(digits, indent=1) + "\n").encode())
 
 
 if __name__ == "__main__":

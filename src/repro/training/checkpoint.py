@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import io
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,35 +16,9 @@ from typing import Any
 import torch
 
 from repro.errors import InputError
+from repro.paths import write_whole
 
 KEPT = 2
-
-
-class CannotSave(OSError):
-    """A checkpoint or a result could not be written; what was there before still is."""
-
-    def __init__(self, path: Path, error: OSError, kept: str) -> None:
-        super().__init__(f"{path} cannot be written: {error.strerror}. {kept}")
-
-
-def write_whole(path: Path, data: bytes, kept: str) -> None:
-    """Write a file complete or not at all; then `CannotSave` says, in a sentence, what is kept."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
-    except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
-        raise CannotSave(path, error, kept) from None
 
 
 def packed(content: Any) -> bytes:

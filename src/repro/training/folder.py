@@ -17,8 +17,9 @@ from typing import Any
 
 from repro import stored
 from repro.errors import InputError
+from repro.paths import CannotSave, write_whole
 from repro.records import TrainingRecord
-from repro.training.checkpoint import CannotSave, packed, write_whole
+from repro.training.checkpoint import packed
 
 
 class RunFolder:
