@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,11 +21,10 @@ from numpy.typing import ArrayLike, NDArray
 from repro.arch import Network, Strategy, XStage, get
 from repro.arch.efficientnet_x import Coefficients
 from repro.errors import InputError
-from repro.search.accuracy import BASE, Factors, Surface
+from repro.search.accuracy import BASE, Array, Factors, Of, Surface
 from repro.search.candidates import Candidates, Rule, Scaler
-from repro.search.latency import Array, Latency
+from repro.search.latency import Latency
 
-Of = TypeVar("Of", float, Array)
 EXPONENT = -0.09
 """Of latency in the paper's reward."""
 NEAR = 0.03
@@ -49,7 +48,7 @@ def reward(accuracy: Of, latency: Of, target: float, exponent: float = EXPONENT)
     return accuracy * (latency / target) ** exponent
 
 
-def shares(factors: Factors | Sequence[float]) -> tuple[float, float, float]:
+def shares(factors: Sequence[float]) -> tuple[float, float, float]:
     """Of the log-flops, for depth, width and resolution: the first paper's coordinates."""
     d, w, r = (float(np.log(x)) for x in factors)
     total = d + 2 * w + 2 * r or 1.0

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import groupby
 from math import prod
 
@@ -30,7 +30,7 @@ from repro.arch.b0 import B0, CHOICES, b0_variant
 from repro.arch.efficientnet_x import Reshape, XStage
 from repro.arch.network import Activation
 from repro.arch.rounding import round_width
-from repro.complexity import out_size
+from repro.complexity import placed
 from repro.errors import InputError, did_you_mean
 
 Value = int | str
@@ -40,7 +40,8 @@ Codes = NDArray[np.int8]
 """Points, (n, choices): which of its values each choice has."""
 Floats = NDArray[np.float64]
 Cost = Callable[[Network], float]
-"""Of a network; `Sums` needs one that adds up over layers, apart from a constant."""
+"""Of a network; `Sums` needs one that adds up over blocks, apart from what is charged once for a
+whole network, and not for a piece of one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,33 +198,16 @@ class Space:
         return replace(self, choices=choices)
 
 
-def stage_alone(net: Network, i: int) -> Network:
-    """One stage of a network, from 0 on, on the map that it gets there: no stem, no head."""
-    before = net.stages[:i]
-    stem = 1 if net.is_piece else {"conv3": 2, "conv7_pool": 4}[net.stem]
-    size = out_size(net.resolution, stem * prod(s.map_stride for s in before))
-    width = before[-1].out_width if before else net.stem_width
-    return replace(
-        net,
-        stages=(net.stages[i],),
-        resolution=size,
-        stem="none",
-        stem_width=width,
-        in_channels=width,
-        head_width=0,
-        num_classes=0,
-    )
-
-
 class Sums:
     """A cost of points, as a sum over tables with one entry for each way a stage can be.
 
-    Entries are made when they are first needed, from the stage alone; the last table holds what
-    stem, head and classifier add.
+    Entries are made when they are first needed, from the stage's blocks alone; the last table holds
+    what stem, head and classifier add, and what is charged once for a network.
     """
 
     def __init__(self, space: Space, cost: Cost) -> None:
         self.space, self.cost = space, cost
+        self._alone = cache(lambda one: cost(one.network()))
         self._base = space.parse(space.base)
         self._columns = [[space.places[name] for name in part] for part in space.parts]
         self._shapes = [tuple(space.counts[columns].tolist()) for columns in self._columns]
@@ -251,13 +235,15 @@ class Sums:
         for index in np.unique(wanted[np.isnan(table[wanted])]).tolist():
             code = self._base.copy()
             code[self._columns[part]] = np.unravel_index(index, shape) if shape else ()
-            table[index] = self._entry(part, self.space.network(code))
+            net = self.space.network(code)
+            table[index] = self._stage(net, part + 1) if part < len(net.stages) else self._rest(net)
         return table[wanted]
 
-    def _entry(self, part: int, net: Network) -> float:
-        if part < len(net.stages):
-            return self.cost(stage_alone(net, part))
-        return self.cost(net) - sum(self.cost(stage_alone(net, i)) for i in range(part))
+    def _stage(self, net: Network, number: int) -> float:
+        return sum(times * self._alone(one) for i, one, times in placed(net) if i == number)
+
+    def _rest(self, net: Network) -> float:
+        return self.cost(net) - sum(times * self._alone(one) for _, one, times in placed(net))
 
 
 # ---------------------------------------------------------------------------- the two spaces
