@@ -15,8 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from repro.search import scaling
+from repro.search.budgets import fits
 from repro.search.space import Codes, Floats, Space
 
 POPULATION = 200
@@ -34,7 +36,7 @@ def within(budget: float) -> Fitness:
     """What is reached, within the budget; beyond it, the nearer the fitter, and never as fit."""
 
     def fitness(reached: Floats, cost: Floats) -> Floats:
-        return np.where(cost <= budget, reached, np.minimum(reached.min(), 0) - cost / budget)
+        return np.where(fits(cost, budget), reached, np.minimum(reached.min(), 0) - cost / budget)
 
     return fitness
 
@@ -119,6 +121,7 @@ def _children(space: Space, rng: np.random.Generator, pool: Codes, fit: Floats) 
     return space.mutate(rng, space.cross(rng, pool[one], pool[other]))
 
 
+@threadpool_limits.wrap(limits=1)  # threads of small products wait for each other
 def evolve(
     space: Space,
     score: Score,
@@ -142,8 +145,7 @@ def evolve(
         progress(len(codes))
         return found
     rng, seen = np.random.default_rng(seed), _Seen()
-    base = space.parse(space.base)[None]
-    codes = np.concatenate([base, space.sample(rng, 2 * POPULATION)])
+    codes = np.concatenate([space.own[None], space.sample(rng, 2 * POPULATION)])
     pool, values, parts, made = codes[:0], np.empty((0, 2)), [], 0
     while made < evaluations:
         if made:

@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from repro.arch import Network, Strategy, XStage, get
 from repro.arch.efficientnet_x import Coefficients
 from repro.errors import InputError
-from repro.search.accuracy import BASE, Array, Factors, Of, Surface
+from repro.search.accuracy import BASE, Array, Of, Surface
 from repro.search.candidates import Candidates, Rule, Scaler
 from repro.search.latency import Latency
 

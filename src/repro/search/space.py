@@ -44,7 +44,7 @@ Cost = Callable[[Network], float]
 whole network, and not for a piece of one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Choice:
     """One thing to choose, and from what: each value is written as one character.
 
@@ -58,6 +58,11 @@ class Choice:
     def field(self) -> str:
         return re.sub(r"\d+$", "", self.name)
 
+    @cached_property
+    def letters(self) -> str:
+        """All values as they are written."""
+        return "".join(map(str, self.values))
+
 
 @dataclass(frozen=True)
 class Space:
@@ -69,6 +74,7 @@ class Space:
         base: the network that the space is built around, as `text` writes it.
         parts: for each stage the names of all choices that its blocks depend on, those before it
             that decide what reaches it included; last, those that stem, head and classifier do.
+        held: names of choices that stay as the base has them.
     """
 
     name: str
@@ -77,6 +83,7 @@ class Space:
     build: Callable[[Values], Network]
     base: str
     parts: tuple[tuple[str, ...], ...]
+    held: frozenset[str] = frozenset()
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -88,10 +95,25 @@ class Space:
         """The column of each choice in a code."""
         return {choice.name: i for i, choice in enumerate(self.choices)}
 
+    @cached_property
+    def own(self) -> Codes:
+        """The base, as one row."""
+        return self.parse(self.base)
+
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """Which choices there really are."""
+        kept = [choice.name not in self.held for choice in self.choices]
+        return np.array(kept) & (self.counts > 1)
+
     @property
     def size(self) -> int:
         """Number of points, exactly."""
-        return prod(self.counts.tolist())
+        return prod(self._ways.tolist())
+
+    @property
+    def _ways(self) -> NDArray[np.int64]:
+        return np.where(self.free, self.counts, 1)
 
     def encode(self, values: Values) -> Codes:
         """The code of a value for each choice, as one row.
@@ -120,10 +142,10 @@ class Space:
         return replace(self.build(self.decode(code)), name=self.text(code))
 
     @cached_property
-    def _words(self) -> list[list[tuple[str, ...]]]:
-        """The values of all choices as they are written, by field."""
+    def _words(self) -> list[list[str]]:
+        """The letters of all choices, by field."""
         fields = groupby(self.choices, lambda choice: choice.field)
-        return [[tuple(map(str, c.values)) for c in choices] for _, choices in fields]
+        return [[choice.letters for choice in choices] for _, choices in fields]
 
     def text(self, code: Codes) -> str:
         """A row as a name, a word for each field: ``B0-1666666-3353553-1223341-1111111``."""
@@ -138,28 +160,31 @@ class Space:
             InputError: no such point.
         """
         letters = text.removeprefix(f"{self.prefix}-").replace("-", "")
-        rows = [[str(v) for v in choice.values] for choice in self.choices]
-        if len(letters) == len(rows):
-            pairs = list(zip(letters, rows, strict=True))
-            if all(letter in row for letter, row in pairs):
-                code = np.array([row.index(letter) for letter, row in pairs], np.int8)
-                if self.text(code) == text:
-                    return code
+        if len(letters) == len(self.choices):
+            pairs = zip(self.choices, letters, strict=True)
+            code = np.array([choice.letters.find(letter) for choice, letter in pairs], np.int8)
+            if code.min() >= 0 and self.text(code) == text:
+                return code
         raise InputError(
             f"{text!r} is no network of the space {self.name}; one is written like {self.base}"
         )
 
     def valid(self, codes: Codes) -> NDArray[np.bool_]:
         """Which rows are points of this space."""
-        return np.asarray(((codes >= 0) & (codes < self.counts)).all(axis=-1))
+        known = np.where(self.free, (codes >= 0) & (codes < self.counts), codes == self.own)
+        return np.asarray(known.all(axis=-1))
 
     def sample(self, rng: np.random.Generator, n: int) -> Codes:
         """Points drawn alike from all of the space; some may be drawn twice."""
-        return rng.integers(0, self.counts, (n, len(self.choices))).astype(np.int8)
+        return self._filled(rng.integers(0, self._ways, (n, len(self.choices))))
+
+    def _filled(self, columns: NDArray[np.int64]) -> Codes:
+        """Choices, and the base's own where there is none."""
+        return np.where(self.free, columns, self.own).astype(np.int8)
 
     def mutate(self, rng: np.random.Generator, codes: Codes, rate: float = 1.0) -> Codes:
         """Change about ``rate`` choices of every point, and at least one, to another value."""
-        free = np.flatnonzero(self.counts > 1)
+        free = np.flatnonzero(self.free)
         hit = rng.random((len(codes), len(free))) < rate / len(free)
         hit[np.arange(len(codes)), rng.integers(0, len(free), len(codes))] = True
         counts = self.counts[free]
@@ -174,28 +199,22 @@ class Space:
 
     def neighbours(self, code: Codes) -> Codes:
         """All points that differ from one in a single choice."""
-        rows = []
-        for column, count in enumerate(self.counts.tolist()):
-            for value in range(count):
-                if value != code[column]:
-                    row = code.copy()
-                    row[column] = value
-                    rows.append(row)
-        return np.array(rows, np.int8).reshape(-1, len(code))
+        columns = np.flatnonzero(self.free)
+        moves = [(c, v) for c in columns for v in range(self.counts[c]) if v != code[c]]
+        near = np.tile(code, (len(moves), 1))
+        for row, (column, value) in zip(near, moves, strict=True):
+            row[column] = value
+        return near
 
     def every(self) -> Codes:
         """All points, for a small space; the last choice changes fastest."""
-        columns = np.unravel_index(np.arange(self.size), self.counts.tolist())
-        return np.column_stack(columns).astype(np.int8)
+        columns = np.unravel_index(np.arange(self.size), self._ways.tolist())
+        return self._filled(np.column_stack(columns))
 
     def fixed(self, *names: str) -> Space:
         """The part of the space in which these choices, by name or field, are those of the base."""
-        base = self.decode(self.parse(self.base))
-        kept = {c.name for c in self.choices if {c.name, c.field}.isdisjoint(names)}
-        choices = tuple(
-            c if c.name in kept else replace(c, values=(base[c.name],)) for c in self.choices
-        )
-        return replace(self, choices=choices)
+        held = {c.name for c in self.choices if not {c.name, c.field}.isdisjoint(names)}
+        return replace(self, held=self.held | held)
 
 
 class Sums:
@@ -208,7 +227,7 @@ class Sums:
     def __init__(self, space: Space, cost: Cost) -> None:
         self.space, self.cost = space, cost
         self._alone = cache(lambda one: cost(one.network()))
-        self._base = space.parse(space.base)
+        self._base = space.own
         self._columns = [[space.places[name] for name in part] for part in space.parts]
         self._shapes = [tuple(space.counts[columns].tolist()) for columns in self._columns]
         self._tables = [np.full(prod(shape), np.nan) for shape in self._shapes]
