@@ -133,7 +133,7 @@ def test_a_base_that_the_file_lacks_has_no_accuracy(own):
         ([f"{B0},nan"], "line 2: error 'nan' is no percentage"),
         ([f"{B0},120"], "line 2: error '120' is no percentage"),
         ([f"{B0},"], "line 2: error '' is no percentage"),
-        ([B0], "line 2: error '' is no percentage"),
+        ([B0], "line 2: 1 cells, the header has 2"),
         ([], "holds no network"),
     ],
 )

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repro import reference
 from repro.arch import blocks, get
 from repro.complexity import complexity, placed
 from repro.counters import count
@@ -13,6 +14,7 @@ from repro.models import build
 from repro.runtime.roofline import device_peaks, roofline
 from repro.search.latency import priced
 from repro.search.space import ACCELERATOR, EFFICIENTNET, SPACES, Sums, space
+from repro.search.table import codes
 
 BOTH = pytest.mark.parametrize("where", SPACES.values(), ids=SPACES)
 V100 = device_peaks("V100")
@@ -53,6 +55,22 @@ def test_a_network_by_hand():
     assert [s.expansion for s in net.stages] == [1, 6, 6, 4, 4, 4, 6]
     assert [s.depth for s in net.stages] == [1, 2, 1, 3, 1, 3, 2]
     assert [b.se_width for b, _ in blocks(net)][:2] == [0, 4]
+
+
+def test_choices_by_hand():
+    """Without squeeze-excite, one block in the last stage: what EN-B0 loses of its parameters."""
+    last = get("EN-B0").stages[-1]
+    inner, squeeze = 192 * last.expansion, 192 // 4
+    lost = 2 * inner * squeeze + inner + squeeze  # two 1x1 convs and their biases
+    other = EFFICIENTNET.network(EFFICIENTNET.parse(EFFICIENTNET.base[:-1] + "0"))
+    assert complexity(get("EN-B0")).params - complexity(other).params == lost
+
+
+def test_every_published_network_has_the_published_parameters():
+    """To the digits printed, which are four decimals of a million."""
+    for row in (*reference.b0_space(), *reference.b0_schedules()):
+        params = complexity(EFFICIENTNET.network(codes([row[:4]])[0])).params
+        assert reference.agrees_as_printed(float(row.mparams), params / 1e6, 4), row
 
 
 @BOTH

@@ -18,7 +18,6 @@ from typing import Any, Literal
 from repro.arch import Network
 from repro.errors import InputError, did_you_mean
 from repro.prices.law import UNITS, published
-from repro.prices.law import Mode as PriceMode
 from repro.records import Dtype, Mode, Protocol
 from repro.runtime.roofline import (
     BYTES,
@@ -74,12 +73,11 @@ class Additive:
     """A cost that adds up over layers.
 
     Attributes:
-        name: as tables show it. unit: "s", or what a plain budget counts.
+        name: as tables show it.
         constant: charged once for a network, and not for a piece of one.
     """
 
     name: str
-    unit: str
     bill: Bill
     constant: float = 0.0
 
@@ -131,35 +129,33 @@ def roofline(
         compute, memory = work / rate, moved / bandwidth
         return compute * (compute >= memory), memory * (compute < memory)
 
-    return Additive(peaks.name, "s", bill)
+    return Additive(peaks.name, bill)
 
 
 def priced(name: str, flop: float, act: float, constant: float = 0.0, batch: int = 1) -> Additive:
     """Seconds of a batch by prices: of a flop, of an act (pooling apart), and of an image."""
     flop, act = batch * flop, batch * act
-    return Additive(name, "s", lambda x: (flop * _flops(x), act * _outputs(x)), batch * constant)
+    return Additive(name, lambda x: (flop * _flops(x), act * _outputs(x)), batch * constant)
 
 
-def fitted(
-    device: str, batch: int = BATCH, mode: PriceMode = "infer", compiled: bool = False
-) -> Additive:
-    """Seconds of a batch by the two prices fitted to what others have timed.
+def fitted(device: str, batch: int = BATCH) -> Additive:
+    """Seconds of a batch by the two prices fitted to what others have timed at inference.
 
     Args:
         device: or a setting by its full name, as in `repro.prices.published`. Of several settings
-            the one of least held-out error; compiled, or not, where there is no other.
+            the one of least held-out error; an eager one where there is any.
 
     Raises:
         InputError: nothing is fitted for it.
     """
     prices = published("two prices")
     fits = [p for p in prices if device == p.setting] or [
-        p for p in prices if (device, mode) == (p.device, p.mode)
+        p for p in prices if (device, "infer") == (p.device, p.mode)
     ]
     if not fits:
         known = dict.fromkeys(p.device for p in prices)
         raise InputError(f"unknown device {device!r}.{did_you_mean(device, known)}")
-    best = min(fits, key=lambda p: (p.compiled != compiled, p.errors["all"]))
+    best = min(fits, key=lambda p: (p.compiled, p.errors["all"]))
     ms = {name: 1e-3 * best.ms[name].value / UNITS[name] for name in best.ms}
     return priced(best.setting, ms["flops"], ms["acts"], ms["constant"], batch)
 
@@ -180,7 +176,7 @@ def budget(what: Quantity, batch: int = 1, dtype: Dtype = "fp32") -> Additive:
     if what not in bills:
         near = did_you_mean(what, bills)
         raise InputError(f"unknown budget {what!r}.{near} Allowed: {', '.join(bills)}")
-    return Additive(what, "bytes" if what == "memory" else what, bills[what])
+    return Additive(what, bills[what])
 
 
 def on_device(name: str, batch: int = BATCH) -> Additive:

@@ -22,6 +22,7 @@ from repro.arch import Network, Strategy, XStage, get
 from repro.arch.efficientnet_x import Coefficients
 from repro.errors import InputError
 from repro.search.accuracy import BASE, Array, Of, Surface
+from repro.search.budgets import fits
 from repro.search.candidates import Candidates, Rule, Scaler
 from repro.search.latency import Latency
 
@@ -86,11 +87,11 @@ def affordable(
         InputError: none does.
     """
     cost = candidates.cost(latency)
-    if not (cost <= target).any():
+    if not (kept := fits(cost, target)).any():
         raise InputError(
             f"no candidate costs as little as {target:.3g}; the least is {cost.min():.3g}"
         )
-    some = candidates[cost <= target]
+    some = candidates[kept]
     errors = accuracy.error(*some.built, extrapolate=True)
     order = np.argsort(errors, kind="stable")
     return some[order], errors[order]
@@ -119,7 +120,7 @@ def largest(scaler: Scaler, rules: ArrayLike, target: float, latency: Latency) -
 
     low, high = np.zeros(len(exponents)), np.full(len(exponents), np.log(LARGEST))
     least, most = at(low).cost(latency), at(high).cost(latency)
-    if least[0] > target:
+    if not fits(least[0], target):
         name = scaler.base.name
         raise InputError(f"budget {target:.3g} is below {name} itself, which needs {least[0]:.3g}")
     if (most <= target).any():
@@ -130,8 +131,8 @@ def largest(scaler: Scaler, rules: ArrayLike, target: float, latency: Latency) -
         )
     for _ in range(HALVINGS):  # the cost rises with the scale, in steps where it is rounded
         middle = (low + high) / 2
-        fits = at(middle).cost(latency) <= target
-        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+        keeps = at(middle).cost(latency) <= target
+        low, high = np.where(keeps, middle, low), np.where(keeps, high, middle)
     return at(low)
 
 
@@ -230,46 +231,39 @@ def lacs(
     """
     if steps < 2:
         raise InputError(f"steps {steps!r} is not allowed; 2 or more is")
-    limits = np.max([p.factors for p in accuracy.points], axis=0)
-    low, high = np.ones(2), limits[:2]
+    *most, tallest = np.max([p.factors for p in accuracy.points], axis=0)
+    low, high = np.ones(2), np.array(most)
     found: list[Found] = []
     for _ in range(2):
-        axes = np.geomspace(low, high, steps).T
-        pairs = np.array(list(product(*axes)))
-        found += _at_target(scaler, pairs, limits[2], target, latency, accuracy)
+        depth, width = np.array([*product(*np.geomspace(low, high, steps).T)]).T
+        tried = _at_target(scaler, depth, width, tallest, target, latency)
+        cost = tried.cost(latency)
+        good = (cost <= target) & (cost >= (1 - NEAR) * target) & accuracy.inside(*tried.built)
+        if good.any():
+            some, cost = tried[good], cost[good]
+            errors = accuracy.error(*some.built, extrapolate=True)
+            rewards = reward(100 - errors, cost, target)
+            i = int(np.argmax(rewards))
+            d, w, r = (float(x[i]) for x in some.asked)
+            of = Coefficients(w, d, round(r * scaler.base.resolution))
+            found.append(Found(of, float(cost[i]), float(errors[i]), float(rewards[i])))
         if not found:
             raise InputError(f"no scaled {scaler.base.name} has a latency near {target:g}")
-        best = max(found, key=lambda one: one.reward).coefficients
-        middle, step = np.array([best.depth, best.width]), (high / low) ** (1 / (steps - 1))
-        low, high = np.maximum(1, middle / step), np.minimum(limits[:2], middle * step)
-    return max(found, key=lambda one: one.reward)
+        best = max(found, key=lambda one: one.reward)
+        middle = np.array([best.coefficients.depth, best.coefficients.width])
+        step = (high / low) ** (1 / (steps - 1))
+        low, high = np.maximum(1, middle / step), np.minimum(most, middle * step)
+    return best
 
 
 def _at_target(
-    scaler: Scaler,
-    pairs: Array,
-    limit: float,
-    target: float,
-    latency: Latency,
-    accuracy: Surface,
-) -> list[Found]:
-    """For depths and widths (n, 2), networks with the largest image that keeps to the target.
-
-    Those that come within `NEAR` of it and lie inside of what was published.
-    """
-    (depth, width), size = pairs.T, scaler.base.resolution
-    low = np.full(len(pairs), size)
-    high = np.full(len(pairs), int(size * limit) + 1)
+    scaler: Scaler, depth: Array, width: Array, tallest: float, target: float, latency: Latency
+) -> Candidates:
+    """For each depth and width the network with the largest image that keeps to the target."""
+    size = scaler.base.resolution
+    low, high = np.full(len(depth), size), np.full(len(depth), int(size * tallest) + 1)
     while (high - low > 1).any():
         middle = (low + high) // 2
-        fits = scaler.candidates(depth, width, middle / size).cost(latency) <= target
-        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-    tried = scaler.candidates(depth, width, low / size)
-    cost = tried.cost(latency)
-    good = (cost <= target) & (cost >= (1 - NEAR) * target) & accuracy.inside(*tried.built)
-    errors = accuracy.error(*tried[good].built, extrapolate=True)
-    found = zip(pairs[good].tolist(), low[good].tolist(), cost[good].tolist(), errors, strict=True)
-    rows = [(w, d, r, c, float(e)) for (d, w), r, c, e in found]
-    return [
-        Found(Coefficients(w, d, r), c, e, reward(100 - e, c, target)) for w, d, r, c, e in rows
-    ]
+        keeps = scaler.candidates(depth, width, middle / size).cost(latency) <= target
+        low, high = np.where(keeps, middle, low), np.where(keeps, high, middle)
+    return scaler.candidates(depth, width, low / size)

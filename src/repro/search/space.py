@@ -26,9 +26,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.arch import Network, get
-from repro.arch.b0 import B0, CHOICES, b0_variant
+from repro.arch.b0 import B0, CHOICES
 from repro.arch.efficientnet_x import Reshape, XStage
-from repro.arch.network import Activation
 from repro.arch.rounding import round_width
 from repro.complexity import placed
 from repro.errors import InputError, did_you_mean
@@ -274,54 +273,39 @@ def _of_stages(field: str, values: Sequence[tuple[Value, ...]]) -> list[Choice]:
     return [Choice(f"{field}{stage}", allowed) for stage, allowed in enumerate(values, 1)]
 
 
-def _column(values: Values, field: str) -> list[Value]:
-    return [values[f"{field}{stage + 1}"] for stage in STAGES]
+def _stages(values: Values) -> tuple[XStage, ...]:
+    """B0's stages as chosen; squeeze-excite is in quarters of the block's input, width of B0's."""
+    reshape: tuple[Reshape, ...] = ("enter", "leave") if values.get("reshape") else ()
+    return tuple(
+        XStage(
+            depth=int(values[f"l{i}"]),
+            width=_width(i, int(values.get(f"w{i}", 4))),
+            expansion=int(values[f"e{i}"]),
+            kernel=int(values[f"k{i}"]),
+            stride=b0.stride,
+            fused=values.get(f"fused{i}") == 1,
+            activation="relu" if values.get(f"act{i}") == "r" else "silu",
+            se_ratio=int(values[f"se{i}"]) / 4,
+            reshape=reshape[i - 1] if i <= len(reshape) else "none",
+        )
+        for i, b0 in enumerate(B0, 1)
+    )
 
 
-def _efficientnet(values: Values) -> Network:
-    e, k, depth, se = ([int(v) for v in _column(values, field)] for field in CHOICES)
-    return b0_variant(e, k, depth, se)
+def _width(stage: int, quarters: int) -> int:
+    """Channels: a multiple of 8, in the first stage, whose 16 would not move, of 4."""
+    return round_width(B0[stage - 1].width * quarters / 4, 4 if stage == 1 else 8)
 
 
 EFFICIENTNET = Space(
     name="efficientnet",
     prefix="B0",
     choices=tuple(c for field, values in CHOICES.items() for c in _of_stages(field, values)),
-    build=_efficientnet,
+    build=lambda values: replace(get("EN-B0"), stages=_stages(values)),
     base="B0-1666666-3353553-1223341-1111111",
     parts=(*(tuple(f"{field}{stage + 1}" for field in CHOICES) for stage in STAGES), ()),
 )
 """Accel-NASBench's: expansion, kernel, repeats and squeeze-excite of B0's seven stages; 1e11."""
-
-
-def _accelerator(values: Values) -> Network:
-    """EfficientNet-X-B0 with other choices; squeeze-excite and width come in quarters."""
-    base = get("EN-X-B0")
-    reshaped = values["reshape"] == 1
-    stages = []
-    for i, stage in enumerate(base.stages):
-        chosen = {f: values[f"{f}{i + 1}"] for f in ("fused", "k", "e", "se", "act", "l", "w")}
-        reshape: tuple[Reshape, ...] = ("enter", "leave") if reshaped else ()
-        activation: Activation = "silu" if chosen["act"] == "s" else "relu"
-        stages.append(
-            XStage(
-                depth=int(chosen["l"]),
-                width=_width(i, int(chosen["w"])),
-                expansion=int(chosen["e"]),
-                kernel=int(chosen["k"]),
-                stride=stage.stride,
-                fused=chosen["fused"] == 1,
-                activation=activation,
-                se_ratio=int(chosen["se"]) / 4,
-                reshape=reshape[i] if i < len(reshape) else "none",
-            )
-        )
-    return replace(base, stages=tuple(stages))
-
-
-def _width(stage: int, quarters: int) -> int:
-    """Channels: a multiple of 8, in the first stage, whose 16 would not move, of 4."""
-    return round_width(B0[stage].width * quarters / 4, 4 if stage == 0 else 8)
 
 
 def _around(repeats: int) -> tuple[Value, ...]:
@@ -357,7 +341,7 @@ ACCELERATOR = Space(
         Choice("reshape", (0, 1)),
         *(c for field, values in _X_CHOICES.items() for c in _of_stages(field, values)),
     ),
-    build=_accelerator,
+    build=lambda values: replace(get("EN-X-B0"), stages=_stages(values)),
     base="X0-1-0110000-3353553-1666666-4444444-rssrrrr-1223341-4444444",
     parts=(*map(_x_part, STAGES), ("w7",)),
 )
