@@ -177,7 +177,7 @@ def devices() -> tuple[list[str], list[str]]:
 
 
 class Advice(NamedTuple):
-    """A strategy's largest network within a budget.
+    """A strategy's largest network within a budget; the first nine are fixed words of `--json`.
 
     Attributes:
         scale: as `repro.arch.scale` takes it. memory: bytes, see `Grown.memory`.
@@ -191,17 +191,17 @@ class Advice(NamedTuple):
 
     strategy: str
     scale: float
-    resolution: int
     flops: int
     params: int
     acts: int
-    memory: float
     ms: float
     ms_error: float | None
     top1_error: float | None
+    tied: bool
+    resolution: int
+    memory: float
     gap: float
     band: float
-    tied: bool
     warning: str | None
     extrapolated: bool
 
@@ -311,14 +311,13 @@ def _largest(
 
     By a power law through what is known, and by halves where the steps of rounding stop that.
     """
-    own, fine, aim = cost(base.base), FINE, limit
-    if not base.base.net:  # to be built: aims at the middle of what is near enough
-        fine, aim = NEAR, limit * (1 - NEAR / 2)
+    own = cost(base.base)
+    enough, fine = (limit, FINE) if base.base.net else (limit * (1 - NEAR), NEAR)
     low, best, high = (0.0, own), (1.0, base.base), (log(LARGEST), inf)
-    at = log(max(1.0, aim / own))
+    at = log(limit / own)
     for look in count():
         factor = float(f"{exp(at):.4g}")
-        if high[0] - low[0] < fine or factor == best[0]:
+        if low[1] >= enough or high[0] - low[0] < fine or factor == best[0]:
             break
         grown = base.grow(strategy, factor)
         point = log(factor), cost(grown)
@@ -326,11 +325,9 @@ def _largest(
             low, best = point, (factor, grown)
         else:
             high = point
-        if low[1] >= (limit if base.base.net else limit * (1 - NEAR)):
-            break
         at = (low[0] + high[0]) / 2
         if high[1] < inf and look % 3:
-            share = log(max(1.0, aim / low[1])) / log(high[1] / low[1])
+            share = log(limit / low[1]) / log(high[1] / low[1])
             at = low[0] + min(0.95, max(0.05, share)) * (high[0] - low[0])
         elif low[1] > own and high[1] == inf:
             at = min(high[0], 1.02 * low[0] * log(limit / own) / log(low[1] / own))

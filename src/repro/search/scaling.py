@@ -40,13 +40,13 @@ HALVINGS = 32
 """Of the interval in which a rule's scale is sought."""
 
 
-def reward(accuracy: Of, latency: Of, target: float, exponent: float = EXPONENT) -> Of:
+def reward(accuracy: Of, latency: Of, target: float) -> Of:
     """The paper's two-objective reward, of one candidate or of many; times in one unit.
 
     The target only multiplies every candidate's reward by the same number: it does not say which
     is best.
     """
-    return accuracy * (latency / target) ** exponent
+    return accuracy * (latency / target) ** EXPONENT
 
 
 def shares(factors: Sequence[float]) -> tuple[float, float, float]:
@@ -140,13 +140,12 @@ class Regrets(NamedTuple):
     """How much more error rules make than the best that a surface knows, in points.
 
     Attributes:
-        networks: each rule's largest in the budget. best: the one of least error.
+        networks: each rule's largest in the budget.
         values: (rules,). draws: (draws, rules), of surfaces that the points could have given.
         inside: whether the surface knows such networks; otherwise the value is extrapolated.
     """
 
     networks: Candidates
-    best: Candidates
     values: Array
     draws: Array
     inside: NDArray[np.bool_]
@@ -176,7 +175,7 @@ def regret(
         return surface.error(*own.built, extrapolate=True) - least
 
     values, drawn = lost(accuracy), np.array([lost(surface) for surface in draws])
-    return Regrets(own, some[0], values, drawn, accuracy.inside(*own.built))
+    return Regrets(own, values, drawn, accuracy.inside(*own.built))
 
 
 # ---------------------------------------------------------------------------- the procedure

@@ -17,6 +17,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
 
 from repro import reference
@@ -109,6 +110,12 @@ def prices(counts: Floats, ms: Floats) -> Floats:
     return np.asarray(nnls(r, q.sum(axis=0))[0])
 
 
+def _without_a_fold(counts: Floats, ms: Floats, fold_of: NDArray[np.int64]) -> Floats:
+    """Times by prices fitted without each fold; (n, folds)."""
+    kept = [fold_of != fold for fold in range(FOLDS)]
+    return np.column_stack([counts @ prices(counts[rows], ms[rows]) for rows in kept])
+
+
 @dataclass(frozen=True)
 class Throughput:
     """A model of the time of every network of the space on one device.
@@ -139,8 +146,7 @@ def throughput(device: str) -> Throughput:
     points, ms = measured(device)
     with one_thread():
         counts, ridge = block_counts(points), Ridge(points)
-        kept = [ridge.folds != fold for fold in range(FOLDS)]
-        sums = np.column_stack([counts @ prices(counts[rows], ms[rows]) for rows in kept])
+        sums = _without_a_fold(counts, ms, ridge.folds)
         own = np.arange(len(ms)), ridge.folds  # of each row, the fit without its fold
 
         def judge(logs: Floats) -> tuple[float, TimeErrors]:
@@ -172,11 +178,9 @@ def laws(device: str) -> dict[str, TimeErrors]:
     }
     named = {law: np.column_stack(columns) for law, columns in designs.items()}
     named["blocks"] = block_counts(points)
-    fold_of, found = folds(points), {}
-    for law, counts in named.items():
-        predicted = np.empty_like(ms)
-        for fold in range(FOLDS):
-            out = fold_of == fold
-            predicted[out] = counts[out] @ prices(counts[~out], ms[~out])
-        found[law] = time_errors(predicted, ms)
+    own = np.arange(len(ms)), folds(points)
+    found = {
+        law: time_errors(_without_a_fold(counts, ms, own[1])[own], ms)
+        for law, counts in named.items()
+    }
     return {**found, "blocks and pairs": throughput(device).held_out}
