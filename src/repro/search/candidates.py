@@ -177,8 +177,9 @@ class Candidates:
         once = self.scaler.stages[:, None] == np.arange(self.depths.shape[1] + 1)
         runs = np.column_stack([np.ones(len(self)), self.depths - 1])
         counts: Any = self.counts
-        bill = latency.bill(Layer(*counts[:6], counts[6:]))
-        sums = (np.broadcast_to(x, counts[0].shape) @ once for x in bill)
+        macs, weights, read, written, norm, act, less, more = counts
+        bill = latency.bill(Layer(macs, weights, read, written, norm, act, (less, more)))
+        sums = (np.broadcast_to(x, macs.shape) @ once for x in bill)
         by_flops, rest = ((x[self.row] * runs).sum(1) for x in sums)
         return by_flops + rest + latency.constant, by_flops
 

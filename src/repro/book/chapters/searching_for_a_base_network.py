@@ -128,7 +128,7 @@ def trained(device: str) -> Trained:
     """All of the table that were timed on a device."""
     ms, (codes, top1) = milliseconds(device), published()
     timed = np.isfinite(ms)
-    return Trained(*(values[timed] for values in (codes, ms, top1, table().unseen)))
+    return Trained(codes[timed], ms[timed], top1[timed], table().unseen[timed])
 
 
 def clouds_figure(devices: Sequence[str], every: int = 5) -> Figure:
