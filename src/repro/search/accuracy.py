@@ -233,7 +233,7 @@ class Surface:
 
         What is independent is drawn anew: each curve's weight in the fit, exponentially (the
         Bayesian bootstrap: no curve is ever wholly absent, and so no direction undetermined), and
-        each point's error, with the printed spread. Held-out errors stay those of this fit.
+        each point's error, with the printed spread. All but the weights stays that of this fit.
         """
         draw = np.random.default_rng(seed)
         logs, errors = _arrays(self.points)
@@ -243,10 +243,7 @@ class Surface:
             weights = draw.exponential(size=len(names))[curve]
             trained = errors + draw.normal(0, printed_spread(), len(errors))
             fit = _fitted(self.form, logs, trained, start, weights)
-            drawn = (
-                p._replace(error=e) for p, e in zip(self.points, trained.tolist(), strict=True)
-            )
-            found.append(replace(self, weights=tuple(fit.tolist()), points=tuple(drawn)))
+            found.append(replace(self, weights=tuple(fit.tolist())))
         return tuple(found)
 
 

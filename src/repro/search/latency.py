@@ -146,18 +146,27 @@ def fitted(device: str, batch: int = BATCH) -> Additive:
             the one of least held-out error; an eager one where there is any.
 
     Raises:
-        InputError: nothing is fitted for it.
+        InputError: nothing is fitted for it; names all devices that anything is known of.
     """
     prices = published("two prices")
     fits = [p for p in prices if device == p.setting] or [
         p for p in prices if (device, "infer") == (p.device, p.mode)
     ]
     if not fits:
-        known = dict.fromkeys(p.device for p in prices)
-        raise InputError(f"unknown device {device!r}.{did_you_mean(device, known)}")
+        names = dict.fromkeys(p.device for p in prices)
+        near = did_you_mean(device, [*names, *known_devices()])
+        raise InputError(
+            f"unknown device {device!r}.{near} Rooflines: {', '.join(known_devices())}; "
+            f"fitted prices: {', '.join(names)}"
+        )
     best = min(fits, key=lambda p: (p.compiled, p.errors["all"]))
     ms = {name: 1e-3 * best.ms[name].value / UNITS[name] for name in best.ms}
     return priced(best.setting, ms["flops"], ms["acts"], ms["constant"], batch)
+
+
+def on_device(name: str, batch: int = BATCH) -> Additive:
+    """Seconds of a batch on a device: by its roofline, or else by the prices `fitted` to it."""
+    return (roofline if name in known_devices() else fitted)(name, batch)
 
 
 def budget(what: Quantity, batch: int = 1, dtype: Dtype = "fp32") -> Additive:
@@ -177,24 +186,6 @@ def budget(what: Quantity, batch: int = 1, dtype: Dtype = "fp32") -> Additive:
         near = did_you_mean(what, bills)
         raise InputError(f"unknown budget {what!r}.{near} Allowed: {', '.join(bills)}")
     return Additive(what, bills[what])
-
-
-def on_device(name: str, batch: int = BATCH) -> Additive:
-    """Seconds of a batch on a device: by its roofline, or by the prices fitted to it.
-
-    Raises:
-        InputError: neither is known; the message names all.
-    """
-    if name in known_devices():
-        return roofline(name, batch)
-    priced_ones = dict.fromkeys(p.device for p in published("two prices"))
-    if name in priced_ones:
-        return fitted(name, batch)
-    near = did_you_mean(name, [*priced_ones, *known_devices()])
-    raise InputError(
-        f"unknown device {name!r}.{near} Rooflines: {', '.join(known_devices())}; "
-        f"fitted prices: {', '.join(priced_ones)}"
-    )
 
 
 def measured(protocol: Protocol, out: Path | None = None) -> Latency:

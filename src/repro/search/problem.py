@@ -24,6 +24,7 @@ from repro.search.evolve import Fitness, Found, evolve, reward, within
 from repro.search.latency import Additive
 from repro.search.rows import read_rows
 from repro.search.space import EFFICIENTNET, Codes, Floats, Space, Sums
+from repro.search.table import table
 
 TABLE = "table"
 HERE = ("cpu", "cuda")
@@ -93,15 +94,11 @@ class Problem:
 
     def top1(self, codes: Codes) -> Floats:
         """By the table."""
-        from repro.search.table import table
-
         return table().top1(codes)
 
     @property
     def top1_error(self) -> float | None:
         """How far a predicted top-1 is off on average, in points; None for a reader's own."""
-        from repro.search.table import table
-
         return None if self.listed else table().held_out.mae
 
     def cheap(self, progress: Callable[[int], None] = lambda made: None) -> dict[str, Any]:
