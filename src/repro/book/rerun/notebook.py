@@ -20,8 +20,8 @@ def set_parameters(notebook: Any, values: Mapping[str, Any]) -> None:
                 name = getattr(getattr(node, "target", None), "id", "")
                 if name in values and isinstance(node, ast.AnnAssign) and (old := node.value):
                     first, last = old.lineno - 1, (old.end_lineno or old.lineno) - 1
-                    before, after = lines[first][: old.col_offset], lines[last][old.end_col_offset :]
-                    lines[first : last + 1] = [before + repr(values[name]).encode() + after]
+                    start, end = lines[first][: old.col_offset], lines[last][old.end_col_offset :]
+                    lines[first : last + 1] = [start + repr(values[name]).encode() + end]
             cell.source = b"".join(lines).decode()
 
 
