@@ -68,7 +68,7 @@ def train(
     workers: Annotated[
         int | None, _opt("Decode images, for each process. [default: a share of all cores]", "N", 0)
     ] = None,
-    skip_corrupt: Annotated[bool, _flag("--skip-corrupt", "Leave out damaged images.")] = False,
+    skip_corrupt: Annotated[bool, _flag("--skip-corrupt", "Go on without damaged images.")] = False,
     save_every: Annotated[float, _opt("Seconds between checkpoints.", "S", 0)] = 60.0,
     executor: Annotated[
         Literal["here", "local", "slurm"], _opt("Here, or as submitit's jobs; slurm: a cluster's.")
