@@ -358,7 +358,7 @@ def test_a_corrupt_image_stops_the_run_and_what_was_learned_is_kept(pictures, tm
     planned = plan("proxy-EN", "folder", resolution=16, batch=4, holdout=0.25)
     feed = open_source(planned.setting, 16, World(0, 1, torch.device("cpu")), str(root))
     order = np.random.default_rng([0, 0]).permutation(len(feed.train))
-    bad = Path(feed.folder.reader.samples[feed.train[order[-1]]][0])  # of the last batch
+    bad = Path(feed.folders.train[feed.train[order[-1]]][0])  # of the last batch
     content = bad.read_bytes()
     bad.write_bytes(b"x" * len(content))
     run = tmp_path / "run"
@@ -423,6 +423,7 @@ def test_two_processes_refuse_together(tmp_path):
         (["--device", "cuda"], "torch sees no NVIDIA GPU"),
         (["--compile", "graph"], "cannot be combined with a CPU"),
         (["--batch", "7", "--accumulate", "2"], "batch 7 cannot be shared evenly"),
+        (["--batch", "4", "--accumulate", "4"], "gives batch norm one image at a time, and at 8 p"),
         (["--executor", "slurm"], "executor 'slurm' cannot be used here"),
         (["--holdout", "1"], "holdout"),
         (["--out", "/proc/run"], "folder '/proc/run' cannot be used"),
@@ -451,6 +452,7 @@ def test_a_mistake_takes_no_folder(tmp_path, capsys):
     command = ["train", "proxy-EN", *small, "--out", str(tmp_path / "run"), "--device", "cpu"]
     assert main([*command, "--data", "cifar10", "--root", str(tmp_path)]) == 2
     assert main([*command, "--batch", "7", "--accumulate", "2"]) == 2
+    assert main([*command, "--batch", "1"]) == 2
     assert not (tmp_path / "run").exists()
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "notes").write_text("mine")
@@ -570,7 +572,7 @@ def test_other_images_are_refused(tmp_path):
     assert carry_out(planned, *where) == Stopped(signal.SIGTERM, 2)
     place = tmp_path / "run" / "checkpoints"
     state = checkpoint.read(checkpoint.existing(place)[-1])
-    state["progress"]["data"] = "0" * 16
+    state["progress"]["data"]["digest"] = "0" * 16
     checkpoint.save(place, 3, state)
     with pytest.raises(InputError, match="is of a run on other images than those in --root"):
         tiny(tmp_path, resume=True, epochs=1)

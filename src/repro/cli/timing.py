@@ -37,7 +37,10 @@ def _flag(name: str, text: str) -> Any:
 def time(
     context: typer.Context,
     names: Annotated[
-        Words, typer.Argument(metavar="[NAME]...", help="`repro list` prints names. Or timm/NAME.")
+        Words,
+        typer.Argument(
+            metavar="[NAME]...", help="`repro list` prints names. Or timm/NAME, or mine.json."
+        ),
     ] = None,
     strategy: Annotated[
         Words, _opt("Time them scaled so, see above; may be repeated.", "S")

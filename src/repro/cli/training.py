@@ -68,7 +68,7 @@ def train(
     workers: Annotated[
         int | None, _opt("Decode images, for each process. [default: a share of all cores]", "N", 0)
     ] = None,
-    skip_corrupt: Annotated[bool, _flag("--skip-corrupt", "Leave out damaged images.")] = False,
+    skip_corrupt: Annotated[bool, _flag("--skip-corrupt", "Go on without damaged images.")] = False,
     save_every: Annotated[float, _opt("Seconds between checkpoints.", "S", 0)] = 60.0,
     executor: Annotated[
         Literal["here", "local", "slurm"], _opt("Here, or as submitit's jobs; slurm: a cluster's.")
@@ -82,9 +82,10 @@ def train(
 ) -> int:
     """Train a network; learning curve and test error at the end, the outcome as a record.
 
-    Networks are those of `repro list`, and three small bases made for quick experiments:
-    proxy-EN, proxy-Y, proxy-Z. Strategies have the authors' meaning, in which a bare w
-    leaves group width alone; the paper's w is w1_g1 here; --paper-names reads them so.
+    Networks are those of `repro list`, description files (mine.json), and three small bases
+    made for quick experiments: proxy-EN, proxy-Y, proxy-Z. Strategies have the authors'
+    meaning, in which a bare w leaves group width alone; the paper's w is w1_g1 here;
+    --paper-names reads them so.
 
     digits (8 x 8 pixels, embedded) are the default. Small data sets are fed at 32 pixels
     (Tiny ImageNet: 64) to networks made for more; scaling then multiplies that. Their recipe

@@ -15,12 +15,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import count
 from math import exp, hypot, inf, log
-from pathlib import Path
 from typing import Literal, NamedTuple, Protocol
 
 from repro import reference
 from repro.arch import Network, Strategy, get, scale
-from repro.arch.description import read_description
 from repro.arch.strategy import paper_strategy
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
@@ -100,7 +98,7 @@ def find_base(name: str) -> Base:
         from repro.search.timm_bases import TimmBase
 
         return TimmBase(name)
-    return Described(read_description(Path(name)) if name.endswith(".json") else get(name))
+    return Described(get(name))
 
 
 @dataclass(frozen=True)

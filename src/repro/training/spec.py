@@ -13,6 +13,8 @@ from repro.training.recipe import Recipe
 if TYPE_CHECKING:
     import torch
 
+    from repro.arch import Network
+
 
 class Setting(Part):
     """How one network is trained on one data set.
@@ -66,13 +68,20 @@ def differences(before: Any, now: Any, where: str = "") -> list[str]:
     return [f"{where}: {before!r}, now {now!r}"]
 
 
-def check_parts(setting: Setting, place: Place) -> None:
-    """Raise `InputError` for a batch that cannot be shared out, or that a graph cannot hold."""
+def check_parts(setting: Setting, place: Place, net: Network) -> None:
+    """Raise `InputError` for a batch that cannot be shared out, normalised, or held by a graph."""
     parts = place.ranks * setting.accumulate
     if setting.recipe.batch % parts:
         raise InputError(
             f"batch {setting.recipe.batch} cannot be shared evenly by {place.ranks} processes x "
             f"{setting.accumulate} accumulation steps"
+        )
+    if setting.recipe.batch == parts and net.resolution <= net.total_stride:
+        raise InputError(
+            f"batch {setting.recipe.batch} gives batch norm one image at a time, and at "
+            f"{net.resolution} pixels the last map of {net.name} is one value per channel: "
+            "--batch, --accumulate or fewer processes for two images, or a --resolution above "
+            f"{net.total_stride}"
         )
     if setting.compile == "graph":
         wrong = {
