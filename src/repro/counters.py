@@ -42,6 +42,8 @@ class Counts:
         depthwise_acts, grouped_acts: the part of conv_acts that such convs put out.
         attention_macs: the part of linear_macs in products of two maps.
         written: output elements of all operators. kernels: how many ran; views are none.
+        layers: of each conv and matrix product its multiply-adds, weights, elements read and
+            written, whether a norm follows, and elements that poolings and additions after it read.
     """
 
     conv_macs: int
@@ -57,6 +59,7 @@ class Counts:
     attention_macs: int
     written: int
     kernels: int
+    layers: tuple[tuple[int, ...], ...]
 
     @property
     def flops(self) -> int:
@@ -149,8 +152,10 @@ class _Watch(TorchDispatchMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.totals = {f.name: 0 for f in fields(Counts) if f.name not in ("params", "free")}
+        apart = ("params", "free", "layers")
+        self.totals = {f.name: 0 for f in fields(Counts) if f.name not in apart}
         self.free: set[str] = set()
+        self.layers: list[list[int]] = []
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
@@ -168,12 +173,27 @@ class _Watch(TorchDispatchMode):
         if isinstance(first, Tensor) and not (func.is_view or func.overloadpacket in _STILL):
             self.totals["written"] += first.numel()
             self.totals["kernels"] += 1
+        name, found = func.overloadpacket.__name__, handler(args, out) if handler else {}
         if handler is None:
-            self.free.add(func.overloadpacket.__name__)
-        else:
-            for part, value in handler(args, out).items():
-                self.totals[part] += value
+            self.free.add(name)
+        for part, value in found.items():
+            self.totals[part] += value
+        self._see(name, found.get("conv_macs", found.get("linear_macs")), args, first)
         return out
+
+    def _see(self, name: str, macs: int | None, args: Any, out: Any) -> None:
+        """Keep what `Counts.layers` says of an operator."""
+        if macs is not None:
+            x, weight = args[1:3] if name == "addmm" else args[:2]
+            weights, maps = (0, weight.numel()) if name == "bmm" else (weight.numel(), 0)
+            self.layers.append([macs, weights, x.numel() + maps, out.numel(), 0, 0])
+        elif self.layers and "norm" in name:
+            self.layers[-1][4] = 1
+        elif self.layers and name in ("add", "add_", "mean", "_adaptive_avg_pool2d"):
+            moved = args[1] if name.startswith("add") else args[0]
+            self.layers[-1][5] += moved.numel() if isinstance(moved, Tensor) else 0
+        elif self.layers and name == "max_pool2d_with_indices":
+            self.layers[-1][5] += args[0].numel() + out.numel()
 
 
 _FILLS = {"normal_", "uniform_", "erfinv_", "mul_", "add_", "clamp_", "fill_", "zero_"}
@@ -228,7 +248,8 @@ def count(model: nn.Module, size: Size | None = None) -> Counts:
     with _evaluating(model), watch:
         model(image)
     params = sum(p.numel() for p in model.parameters() if p.requires_grad)
-    return Counts(**watch.totals, params=params, free=frozenset(watch.free))
+    layers = tuple(map(tuple, watch.layers))
+    return Counts(**watch.totals, params=params, free=frozenset(watch.free), layers=layers)
 
 
 def fvcore_counts(model: nn.Module, size: Size | None = None) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import yaml
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
 from repro.prices.counts import Counts
+from repro.runtime.roofline import known_devices
 
 LAWS: tuple[tuple[str, ...], ...] = (
     ("flops", "acts"),
@@ -108,6 +109,50 @@ def _price(setting: str, row: dict[str, Any], law: dict[str, Any]) -> Price:
     )
 
 
+ROOFLINE = "roofline:"
+
+
+def devices() -> tuple[list[str], list[str]]:
+    """Names of all devices that anything is known of: of fitted prices, and of rooflines."""
+    priced = list(dict.fromkeys(p.device for p in published()))
+    return priced, [ROOFLINE * (name.lower() in priced) + name for name in known_devices()]
+
+
+def named(text: str) -> tuple[str, bool]:
+    """A device as its table calls it, and whether its roofline is meant, not prices fitted to it.
+
+    Capitals and spaces do not matter. ``roofline:V100`` asks for the roofline of a device that has
+    prices too; where there are none, the name alone does.
+
+    Raises:
+        InputError: an unknown device; the nearest is suggested.
+    """
+    plain = text.replace(" ", "").lower()
+    priced, rooflines = devices()
+    if plain in priced:
+        return plain, False
+    for name in known_devices():
+        if name.lower() == plain.removeprefix(ROOFLINE):
+            return name, True
+    raise InputError(
+        f"unknown device {text!r}.{did_you_mean(text, [*priced, *rooflines])} Fitted prices: "
+        f"{', '.join(priced)}; rooflines: {', '.join(rooflines)}"
+    )
+
+
+def fitted(device: str, mode: Mode = "infer", compiled: bool = False) -> Price:
+    """Prices of a device; of several settings the one of least error, and of this way if any is.
+
+    Raises:
+        InputError: it has none in this mode.
+    """
+    right = [p for p in published() if (p.device, p.mode) == (device, mode)]
+    if not right:
+        modes = ", ".join(dict.fromkeys(p.mode for p in published() if p.device == device))
+        raise InputError(f"device {device!r} has no prices for mode {mode!r}; allowed: {modes}")
+    return min(right, key=lambda p: (p.compiled != compiled, p.errors["all"]))
+
+
 def chosen(devices: Sequence[str], mode: Mode, compiled: bool) -> list[Price]:
     """The prices to predict with: of these devices, or where there is ``all`` of every one.
 
@@ -116,6 +161,7 @@ def chosen(devices: Sequence[str], mode: Mode, compiled: bool) -> list[Price]:
     """
     prices = published()
     known = list(dict.fromkeys(price.device for price in prices))
+    devices = [device.replace(" ", "").lower() for device in devices]
     fits = [p for p in prices if (p.mode, p.compiled) == (mode, compiled)]
     way = f"{'training' if mode == 'train' else 'inference'}, {'compiled' if compiled else 'eager'}"
     if not fits:

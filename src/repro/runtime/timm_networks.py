@@ -7,8 +7,11 @@ every operator is one that `repro.counters` knows. Only what asks for one import
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from repro.errors import InputError, did_you_mean
@@ -84,23 +87,36 @@ def find(name: str, resolution: int | None = None) -> TimmNetwork:
     )
 
 
+@cache
+def modules() -> dict[str, str]:
+    """In which of its modules timm has each network; from its text, for importing takes seconds."""
+    if not (found := find_spec("timm")) or not found.origin:
+        raise ModuleNotFoundError("No module named 'timm'", name="timm")
+    files = sorted((Path(found.origin).parent / "models").glob("*.py"))
+    made = re.compile(r"^@register_model\s+def (\w+)", re.MULTILINE)
+    return {name: f.stem for f in files for name in made.findall(f.read_text(encoding="utf-8"))}
+
+
+def module_of(name: str) -> str:
+    """The module of a network of timm's; `InputError` where timm has no such network."""
+    short = name.removeprefix(PREFIX)
+    if module := modules().get(short.partition(".")[0]):
+        return module
+    raise InputError(
+        f"timm has no network {short!r}.{did_you_mean(short, modules())}"
+        " timm.list_models() has all names."
+    )
+
+
 def counted(name: str, resolution: int | None = None) -> tuple[Counts, int, Any]:
     """What a network of timm's does for one image, the resolution, and the module on meta.
 
     Raises:
         InputError: as `find`.
     """
-    from timm import list_models
-    from timm.models import is_model
-
+    module_of(name)
     from repro.counters import count
 
-    short = name.removeprefix(PREFIX)
-    if not is_model(short):
-        raise InputError(
-            f"timm has no network {short!r}.{did_you_mean(short, list_models())}"
-            " timm.list_models() has all names."
-        )
     module = create(name, "meta")
     size = module.default_cfg["input_size"][-1] if resolution is None else resolution
     try:

@@ -11,7 +11,7 @@ error is worth. What no comparison depends on, the level, is `ScaleLaw.level` le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import count
 from math import exp, hypot, inf, log
@@ -21,16 +21,19 @@ from repro import reference
 from repro.arch import Network, Strategy, get, scale
 from repro.arch.strategy import paper_strategy
 from repro.complexity import complexity
-from repro.errors import InputError, did_you_mean
+from repro.errors import InputError
 from repro.evidence.printed import family
 from repro.prices.counts import Counts, counts_of
-from repro.prices.law import UNITS, Price, milliseconds, published, unlike
-from repro.runtime.roofline import device_peaks, known_devices
+from repro.prices.law import UNITS, Price, devices, fitted, milliseconds, named, unlike
+from repro.runtime.roofline import Layer, device_peaks, known_devices, parts
 from repro.search.budgets import KEPT, STATE, Budget, fits
-from repro.search.latency import BATCH, Additive, roofline
+from repro.search.latency import BATCH, Additive, missed_by_rooflines, roofline
 from repro.search.scale_law import ScaleLaw
 
 STRATEGIES = ("w", "dWr", "2/3", "dw", "dwr", "EfficientNet", "LACS-GPU", "d", "r")
+"""The paper's seven, and those of the second paper."""
+EVERY = (*STRATEGIES[:7], "LACS-TPU", *STRATEGIES[7:])
+"""LACS-TPU's shares are within a twentieth of LACS-GPU's."""
 MEMORY_BATCH = 32
 LARGEST = 1000.0
 """Scale up to which a strategy's network is sought."""
@@ -43,14 +46,18 @@ Mode = Literal["infer", "train"]
 
 
 class Grown(NamedTuple):
-    """A network of some size; counts are of one image, ``priced`` as `repro.prices` takes them."""
+    """A network of some size; counts are of one image, ``priced`` as `repro.prices` takes them.
+
+    layers: groups of them, each with how often it runs, as rooflines take them.
+    """
 
     resolution: int
     flops: int
     params: int
     acts: int
     priced: Counts
-    net: Network | None
+    layers: Sequence[tuple[int, Sequence[Layer]]]
+    net: Network | None = None
 
     def memory(self, batch: int) -> float:
         """Bytes that training a batch in single precision takes, roughly."""
@@ -85,7 +92,8 @@ class Described:
 
     def _counted(self, net: Network) -> Grown:
         count = complexity(net)
-        return Grown(net.resolution, count.flops, count.params, count.acts, counts_of(net), net)
+        sizes = net.resolution, count.flops, count.params, count.acts
+        return Grown(*sizes, counts_of(net), [*parts(net)], net)
 
 
 def find_base(name: str) -> Base:
@@ -108,6 +116,9 @@ class Charges:
     Attributes:
         name: of the device. source: of what is known about it, as prose says it.
         batch: images at once on the roofline; one on a CPU.
+        ratio: a roofline's median relative error of how many times longer a network takes, where
+            its absolute one is not known. assumed: the other device that this was seen on.
+        card: bytes of the device's memory, where known.
     """
 
     name: str
@@ -115,6 +126,9 @@ class Charges:
     price: Price | None = None
     roof: Additive | None = None
     batch: int = 1
+    ratio: float = 0.0
+    assumed: str | None = None
+    card: float | None = None
 
     def ms(self, net: Grown) -> float:
         """Milliseconds of an image."""
@@ -129,49 +143,48 @@ class Charges:
         return flops / whole
 
     def _least(self, net: Grown) -> tuple[float, float]:
-        if self.roof is None or net.net is None:
-            raise InputError(f"the roofline of {self.name} needs a description; take fitted prices")
-        whole, flops = self.roof.charged(net.net)
+        assert self.roof
+        whole, flops = self.roof.added(net.layers)
         return 1e3 * whole / self.batch, 1e3 * flops / self.batch
 
     def error(self, net: Grown) -> float | None:
         """Median relative error of `ms` on families not seen; None: nobody measured it."""
         return self.price.error(net.priced.kind) if self.price else None
 
-    def unlike(self, net: Grown) -> str | None:
-        """Why a network is unlike those that were timed, in a few words."""
+    def unlike(self, net: Grown, batch: int) -> str | None:
+        """Why a network is unlike those that were timed, or cannot be trained, in a few words."""
+        if self.card and net.memory(batch) > self.card:
+            return f"more than its {self.card / 1e9:.0f} GB"
         return unlike(self.price, net.priced, self.ms(net)) if self.price else None
 
 
-def device(name: str, mode: Mode = "infer", compiled: bool = False) -> Charges:
-    """Prices fitted to a device, or its roofline.
+def device(text: str, mode: Mode = "infer", compiled: bool = False) -> Charges:
+    """Prices fitted to a device, or its roofline: see `repro.prices.law.named`.
 
     Of several settings the one of least error; compiled, or not, where there is no other.
 
     Raises:
         InputError: an unknown device (the nearest is suggested), or no prices in this mode.
     """
-    priced, rooflines = devices()
-    if name in priced:
-        right = [p for p in published() if (p.device, p.mode) == (name, mode)]
-        if not right:
-            raise InputError(f"device {name!r} has no prices for mode {mode!r}; allowed: infer")
-        price = min(right, key=lambda p: (p.compiled != compiled, p.errors["all"]))
-        return Charges(name, f"prices from {price.networks} networks, {price.setting}", price)
-    if name in rooflines:
-        batch = 1 if name == "CPU" else BATCH
-        roof, images = roofline(name, batch, mode=mode), f"{batch} image{'s' * (batch > 1)}"
-        source = f"roofline, {device_peaks(name).fastest}, the least that {images} at once can take"
-        return Charges(name, source, roof=roof, batch=batch)
-    raise InputError(
-        f"unknown device {name!r}.{did_you_mean(name, [*rooflines, *priced])} Fitted prices: "
-        f"{', '.join(priced)}; rooflines: {', '.join(rooflines)}"
+    name, by_roofline = named(text)
+    cards = {card.lower(): card for card in known_devices()}
+    card = device_peaks(cards[name.lower()]).memory_bytes if name.lower() in cards else None
+    if not by_roofline:
+        price = fitted(name, mode, compiled)
+        source = f"prices from {price.networks} networks, {price.setting}"
+        return Charges(name, source, price, card=card)
+    batch, seen = 1 if name == "CPU" else BATCH, missed_by_rooflines()
+    roof, images = roofline(name, batch, mode=mode), f"{batch} image{'s' * (batch > 1)}"
+    like = name if name in seen else max(seen, key=lambda one: seen[one])
+    return Charges(
+        f"{name}'s roofline",
+        f"{device_peaks(name).fastest}, the least that {images} at once can take",
+        roof=roof,
+        batch=batch,
+        ratio=seen[like],
+        assumed=None if like == name else like,
+        card=card,
     )
-
-
-def devices() -> tuple[list[str], list[str]]:
-    """What `device` knows: those with fitted prices, and those with a roofline."""
-    return list(dict.fromkeys(p.device for p in published())), list(known_devices())
 
 
 class Advice(NamedTuple):
@@ -180,7 +193,7 @@ class Advice(NamedTuple):
     Attributes:
         scale: as `repro.arch.scale` takes it. memory: bytes, see `Grown.memory`.
         ms: of an image. ms_error: relative, see `Charges`. warning: see `Charges.unlike`.
-        top1_error: percent; None where the base's is unknown.
+        top1_error: percent; None where the base's is unknown, or beyond `ScaleLaw.furthest`.
         gap: points more than dWr's network in the same budget; with an unknown error of the base,
             as if that were middling among those that the law is fitted to.
         band: half of the interval by which strategies are compared, points.
@@ -258,15 +271,16 @@ def advise(
             f"flops of {base.name}"
         )
     *_, standard = found.get("dWr") or next(iter(found.values()))
-    rows = []
+    rows, edge = [], log(law.reach)
     for name, (factor, grown, errors) in found.items():
         gaps = [one - other for one, other in zip(errors, standard, strict=True)]
         ms, off = charges.ms(grown), charges.error(grown)
+        steps = log(max(1.0, grown.flops / own.flops))
         worth = 0.0  # what an error of the time is, in points of top-1
-        if off and ms > start and budget.what in ("time", "times"):
+        if ms > start and budget.what in ("time", "times"):
             reducible = sum(errors) / len(errors) - law.floor
-            slope = log(max(1.0, grown.flops / own.flops)) / log(ms / start)
-            worth = reducible * law.exponents[name] * slope * off
+            slope = steps / log(ms / start)
+            worth = reducible * law.exponents[name] * slope * (off or charges.ratio)
         row = Advice(
             strategy=name,
             scale=factor,
@@ -277,12 +291,13 @@ def advise(
             memory=grown.memory(batch),
             ms=ms,
             ms_error=off,
-            top1_error=errors[0] if error is not None else None,
+            top1_error=errors[0] if error is not None and steps <= log(law.furthest) else None,
             gap=sum(gaps) / len(gaps),
-            band=hypot(law.between, worth, (max(gaps) - min(gaps)) / 2),
+            # errors of an exponent grow with the logarithm of the scale
+            band=hypot(law.between * max(1, steps / edge), worth, (max(gaps) - min(gaps)) / 2),
             tied=True,
-            warning=charges.unlike(grown),
-            extrapolated=grown.flops > law.reach * own.flops,
+            warning=charges.unlike(grown, batch),
+            extrapolated=steps > edge,
         )
         rows.append(row)
     best = min(rows, key=lambda row: row.gap)

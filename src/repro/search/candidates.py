@@ -106,7 +106,7 @@ class Scaler:
 
 
 def _two_deep(net: Network) -> tuple[Array, NDArray[np.intp]]:
-    """Counts (8, layers) of a network with two blocks a stage, and what each layer belongs to.
+    """Counts (10, layers) of a network with two blocks a stage, and what each layer belongs to.
 
     Zero: it is there once. From 1 on: it is the stage's second block, there depth - 1 times.
     """
@@ -116,7 +116,7 @@ def _two_deep(net: Network) -> tuple[Array, NDArray[np.intp]]:
     belongs = [n // 2 if n % 2 == 0 and 0 < n <= 2 * len(stages) else 0 for n in range(len(found))]
     of_layers = np.repeat(belongs, [len(part) for part in found])
     layers = [x for part in found for x in part]
-    rows = [(x.macs, x.weights, x.read, x.written, x.norm, x.act, *x.extra) for x in layers]
+    rows = [(*x[:6], *x.extra, x.operations, x.passed) for x in layers]
     return np.array(rows, float).T, of_layers
 
 
@@ -126,7 +126,7 @@ def _ratio(counts: Array, start: Array) -> Array:
 
 
 def _raised(factors: Array, powers: Array) -> Array:
-    """Factors (n,) to powers (8, layers), as (8, n, layers)."""
+    """Factors (n,) to powers (10, layers), as (10, n, layers)."""
     return np.asarray(factors[None, :, None] ** powers[:, None, :])
 
 
@@ -142,7 +142,7 @@ class Candidates:
     Attributes:
         asked: factors as given, each (n,). built: as rounding makes them.
         depths: blocks (n, stages). row: of ``counts``, for each network (n,).
-        counts: (8, rows, layers), as a `Layer` has them, ``extra`` in two places; of networks two
+        counts: (10, rows, layers), as a `Layer` has them, ``extra`` in two places; of networks two
             blocks deep in each stage, one for each width and resolution.
     """
 
@@ -177,9 +177,8 @@ class Candidates:
         once = self.scaler.stages[:, None] == np.arange(self.depths.shape[1] + 1)
         runs = np.column_stack([np.ones(len(self)), self.depths - 1])
         counts: Any = self.counts
-        macs, weights, read, written, norm, act, less, more = counts
-        bill = latency.bill(Layer(macs, weights, read, written, norm, act, (less, more)))
-        sums = (np.broadcast_to(x, macs.shape) @ once for x in bill)
+        bill = latency.bill(Layer(*counts[:6], (counts[6], counts[7]), *counts[8:]))
+        sums = (np.broadcast_to(x, counts[0].shape) @ once for x in bill)
         by_flops, rest = ((x[self.row] * runs).sum(1) for x in sums)
         return by_flops + rest + latency.constant, by_flops
 

@@ -10,14 +10,17 @@ charged at once as arrays, and the bill says how much of it the flops ask for: `
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any, Literal
 
-from repro.arch import Network
+from repro import reference
+from repro.arch import Network, get
 from repro.errors import InputError, did_you_mean
-from repro.prices.law import UNITS, published
+from repro.prices.law import UNITS, fitted, named
 from repro.records import Dtype, Mode, Protocol
 from repro.runtime.roofline import (
     BYTES,
@@ -25,7 +28,6 @@ from repro.runtime.roofline import (
     Layer,
     Peaks,
     device_peaks,
-    known_devices,
     layer_cost,
     parts,
 )
@@ -83,8 +85,13 @@ class Additive:
 
     def charged(self, net: Network) -> tuple[float, float]:
         """The whole cost of a network, and the part of it that its flops ask for."""
-        whole, by_flops = 0.0 if net.is_piece else self.constant, 0.0
-        for times, part in parts(net):
+        whole, by_flops = self.added(parts(net))
+        return whole + (not net.is_piece) * self.constant, by_flops
+
+    def added(self, layers: Iterable[tuple[int, Iterable[Layer]]]) -> tuple[float, float]:
+        """The same of layers, each group as often as is said before it; without the constant."""
+        whole = by_flops = 0.0
+        for times, part in layers:
             for layer in part:
                 flops, rest = self.bill(layer)
                 by_flops += times * flops
@@ -132,41 +139,60 @@ def roofline(
     return Additive(peaks.name, bill)
 
 
-def priced(name: str, flop: float, act: float, constant: float = 0.0, batch: int = 1) -> Additive:
+def priced(
+    name: str,
+    flop: float,
+    act: float,
+    constant: float = 0.0,
+    batch: int = 1,
+    write: float = 0.0,
+    kernel: float = 0.0,
+) -> Additive:
     """Seconds of a batch by prices: of a flop, of an act (pooling apart), and of an image."""
-    flop, act = batch * flop, batch * act
-    return Additive(name, lambda x: (flop * _flops(x), act * _outputs(x)), batch * constant)
+    flop, act, write, kernel = (batch * price for price in (flop, act, write, kernel))
+
+    def bill(x: Layer) -> tuple[Any, Any]:
+        return flop * _flops(x), act * _outputs(x) + write * x.passed + kernel * x.operations
+
+    return Additive(name, bill, batch * constant)
 
 
-def fitted(device: str, batch: int = BATCH) -> Additive:
-    """Seconds of a batch by the two prices fitted to what others have timed at inference.
+def on_device(device: str, batch: int = BATCH) -> Additive:
+    """Seconds of a batch at inference by the prices fitted to a device, or else by its roofline.
 
     Args:
-        device: or a setting by its full name, as in `repro.prices.published`. Of several settings
-            the one of least held-out error; an eager one where there is any.
+        device: see `repro.prices.law.named`.
 
     Raises:
-        InputError: nothing is fitted for it; names all devices that anything is known of.
+        InputError: nothing is known of it; names all devices that anything is known of.
     """
-    prices = published("two prices")
-    fits = [p for p in prices if device == p.setting] or [
-        p for p in prices if (device, "infer") == (p.device, p.mode)
-    ]
-    if not fits:
-        names = dict.fromkeys(p.device for p in prices)
-        near = did_you_mean(device, [*names, *known_devices()])
-        raise InputError(
-            f"unknown device {device!r}.{near} Rooflines: {', '.join(known_devices())}; "
-            f"fitted prices: {', '.join(names)}"
-        )
-    best = min(fits, key=lambda p: (p.compiled, p.errors["all"]))
-    ms = {name: 1e-3 * best.ms[name].value / UNITS[name] for name in best.ms}
-    return priced(best.setting, ms["flops"], ms["acts"], ms["constant"], batch)
+    name, by_roofline = named(device)
+    if by_roofline:
+        return replace(roofline(name, batch), name=f"{name}'s roofline")
+    price = fitted(name)
+    of = {key[:-1]: 1e-3 * price.ms[key].value / UNITS[key] for key in price.counts}
+    constant = 1e-3 * price.ms["constant"].value
+    return priced(price.setting, **of, constant=constant, batch=batch)
 
 
-def on_device(name: str, batch: int = BATCH) -> Additive:
-    """Seconds of a batch on a device: by its roofline, or else by the prices `fitted` to it."""
-    return (roofline if name in known_devices() else fitted)(name, batch)
+@cache
+def missed_by_rooflines() -> dict[str, float]:
+    """How far rooflines are off about *ratios* of times between one base and itself grown.
+
+    By device: the median relative error over the levels of the second paper's Table 3, for 128
+    images, once each family's times are brought to the same median as its rooflines.
+    """
+    found = {}
+    for device, column in (("V100", "v100_fp16_ms_batch128"), ("TPUv3", "tpuv3_ms_batch128")):
+        off: list[float] = []
+        for family in ("EfficientNet-X-B", "EfficientNet-B"):
+            rows = [row for row in reference.x_results() if row.model.startswith(family)]
+            nets = [get(row.model.replace("EfficientNet-", "EN-")) for row in rows]
+            ms = [float(getattr(row, column)) for row in rows]
+            ratios = [roofline(device)(net) / time for net, time in zip(nets, ms, strict=True)]
+            off += [abs(ratio / median(ratios) - 1) for ratio in ratios]
+        found[device] = median(off)
+    return found
 
 
 def budget(what: Quantity, batch: int = 1, dtype: Dtype = "fp32") -> Additive:
@@ -203,7 +229,7 @@ def measured(protocol: Protocol, out: Path | None = None) -> Latency:
         if outcome.failures:
             raise InputError(f"{net.name} could not be measured: {outcome.failures[0][1]}")
         record: Any = outcome.records[0]
-        median: float = record.quartiles[1]
-        return median
+        middle: float = record.quartiles[1]
+        return middle
 
     return seconds

@@ -40,9 +40,9 @@ class ScaleLaw:
     Attributes:
         floor: the error that no scale passes, percent.
         exponents: k by strategy. That of EfficientNet's rule follows from its own curve alone, that
-            of LACS-GPU from the strategies in `BETWEEN`.
+            of LACS from the strategies in `BETWEEN`.
         base_errors: of the bases it is fitted to, percent. reach: the largest ratio of a network
-            published under any strategy but dWr, which goes further.
+            published under any strategy but dWr, which goes as far as furthest.
         residual: root mean square of what the fit leaves, points.
         held_out: the same by base, from fits that have not seen that base's points.
         level: the same over all bases. between: what is left of it when each base may have a level
@@ -53,6 +53,7 @@ class ScaleLaw:
     exponents: dict[str, float]
     base_errors: dict[str, float]
     reach: float
+    furthest: float
     residual: float
     held_out: dict[str, float]
     level: float
@@ -140,13 +141,15 @@ def _fitted() -> ScaleLaw:
     exponents = dict(zip(names, np.exp(weights[1:]).tolist(), strict=True))
     exponents["EfficientNet"] = _of_original_curve(floor)
     corners = np.array([paper_strategy(name).shares for name in BETWEEN])
-    parts = np.linalg.solve(corners.T, COMPOUND["LACS-GPU"].shares)
-    exponents["LACS-GPU"] = float(parts @ [exponents[name] for name in BETWEEN])
+    for name in ("LACS-GPU", "LACS-TPU"):
+        parts = np.linalg.solve(corners.T, COMPOUND[name].shares)
+        exponents[name] = float(parts @ [exponents[corner] for corner in BETWEEN])
     return ScaleLaw(
         floor,
         exponents,
         base_errors={p.base: p.base_error for p in scaled},
         reach=max(p.ratio for p in scaled if p.strategy != "dWr"),
+        furthest=max(p.ratio for p in scaled),
         residual=rms(away(weights, scaled)),
         held_out={base: rms(errors) for base, errors in unseen.items()},
         level=rms(np.concatenate(list(unseen.values()))),

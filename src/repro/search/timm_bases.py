@@ -16,6 +16,7 @@ from repro.arch.rounding import round_depth, round_resolution, round_width
 from repro.arch.strategy import Multipliers, Strategy
 from repro.errors import InputError
 from repro.prices.counts import counts_of_run
+from repro.runtime.roofline import Layer
 from repro.search.advise import Grown
 
 Arguments = dict[str, Any]
@@ -109,12 +110,9 @@ class TimmBase:
     """
 
     def __init__(self, name: str) -> None:
-        from repro.runtime.timm_networks import counted
+        from repro.runtime.timm_networks import counted, module_of
 
-        counts, self.resolution, self.module = counted(name, None)
-        self.name = name
-        self.family = type(self.module).__module__.rpartition(".")[2]
-        self.base = self._grown(counts, self.resolution)
+        self.name, self.family = name, module_of(name)
         if self.family not in FAMILIES:
             near = OURS.get(self.family, "ResNet-50")
             raise InputError(
@@ -122,6 +120,8 @@ class TimmBase:
                 f"{', '.join(FAMILIES)}. Describe it in a file, from "
                 f"`repro complexity {near} --json`"
             )
+        counts, self.resolution, self.module = counted(name, None)
+        self.base = self._grown(counts, self.resolution)
 
     def grow(self, strategy: Strategy, scale: float) -> Grown:
         """The network scaled, counted."""
@@ -136,4 +136,5 @@ class TimmBase:
         return self._grown(counts, size)
 
     def _grown(self, c: Any, size: int) -> Grown:
-        return Grown(size, c.flops, c.params, c.acts, counts_of_run(c), None)
+        layers = [Layer(*row[:4], bool(row[4]), extra=(row[5], row[5])) for row in c.layers]
+        return Grown(size, c.flops, c.params, c.acts, counts_of_run(c), [(1, layers)])
