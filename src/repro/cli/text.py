@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from math import floor, log10
 from typing import Any
 
 from repro.arch import PAPER, parse_strategy
 from repro.text import aligned
 
 Row = dict[str, Any]
+
+DEVICE_HELP = (
+    "rtx3090, rtx4090, rtx5090, pro6000maxq, v100, cpu_i7_12700h, cpu_i9_10940x (fitted prices); "
+    "A100, H100, H200, TPUv3, CPU, roofline:V100 ... (rooflines)."
+)
 
 CONVENTION = (
     "One multiply-add is one flop. Bias additions of squeeze-excite and classifier are flops too;\n"
@@ -26,6 +32,13 @@ READING = (
 def json_lines(rows: Iterable[Any]) -> str:
     """A JSON list with one element per line."""
     return "[\n" + ",\n".join(map(json.dumps, rows)) + "\n]"
+
+
+def level(values: Sequence[float], digits: int = 3) -> list[str]:
+    """Numbers with as many decimals as the least of them needs for so many digits."""
+    least = min((abs(v) for v in values if v), default=1.0)
+    decimals = max(0, digits - 1 - floor(log10(least)))
+    return [f"{value:,.{decimals}f}" for value in values]
 
 
 def _counts(row: Row) -> tuple[str, str, str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Literal, NamedTuple
 
-from repro.errors import InputError, did_you_mean
+from repro.errors import InputError
 
 What = Literal["time", "flops", "acts", "params", "memory", "times"]
 UNITS: dict[str, tuple[float, What]] = {
@@ -55,6 +55,13 @@ class Budget(NamedTuple):
         return f"{value / UNITS[unit][0]:.3g}{space}{unit}"
 
 
+def _near(unit: str) -> str:
+    """A unit that begins alike: GFlops, ms."""
+    plain = unit.lower()
+    alike = (u for u in UNITS if plain.startswith(u.lower()) or u.lower().startswith(plain))
+    return f" Did you mean {found!r}?" if (found := next(alike, None)) else ""
+
+
 def read_budget(text: str) -> Budget:
     """A budget from the command line.
 
@@ -70,7 +77,7 @@ def read_budget(text: str) -> Budget:
     number, unit = float(match[1]), match[2]
     if unit not in UNITS:
         raise InputError(
-            f"budget {text!r}: unknown unit {unit!r}.{did_you_mean(unit, UNITS)} "
+            f"budget {text!r}: unknown unit {unit!r}.{_near(unit)} "
             f"Units: {', '.join(UNITS)}"
         )
     if not 0 < number < float("inf"):

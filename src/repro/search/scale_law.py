@@ -71,6 +71,14 @@ class ScaleLaw:
         """The same, as it stands in ``data/scale_law.json``."""
         return cls(**json.loads((root() / "data" / FILE).read_text(encoding="utf-8")))
 
+    def check(self, base_error: float) -> None:
+        """`InputError` where the law knows nothing of a base of this error, percent."""
+        if not self.floor < base_error < 100:
+            raise InputError(
+                f"error {base_error:g} is not allowed; a percentage between {self.floor:.2f}, below "
+                "which the law of errors knows nothing, and 100 is"
+            )
+
     def error(self, base_error: float, strategy: str, ratio: float) -> float:
         """Top-1 error in percent of a base of known error, at the flops' real ratio, 1 or more.
 
@@ -81,11 +89,7 @@ class ScaleLaw:
             near = did_you_mean(strategy, self.exponents)
             known = ", ".join(self.exponents)
             raise InputError(f"no exponent of strategy {strategy!r} is known.{near} Known: {known}")
-        if not self.floor < base_error < 100:
-            raise InputError(
-                f"error {base_error:g} is not allowed; between {self.floor:.2f}, below which this "
-                "law knows nothing, and 100"
-            )
+        self.check(base_error)
         if not 1 <= ratio < float("inf"):
             raise InputError(f"flops ratio {ratio:g} is not allowed; 1 or more is")
         reducible = (base_error - self.floor) * ratio ** -self.exponents[strategy]
