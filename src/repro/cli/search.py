@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from repro.cli.text import DEVICE_HELP, level
 from repro.errors import InputError
 from repro.text import aligned
 
@@ -18,14 +19,20 @@ def _opt(text: str, metavar: str | None = None, **limits: Any) -> Any:
 
 
 def search(
+    context: typer.Context,
     space: Annotated[
         str | None, typer.Argument(metavar="[SPACE]", help="efficientnet or accelerator.")
     ] = None,
-    budget: Annotated[str | None, _opt("5ms, 400MF, 7Macts, 5Mparams, 1.5x.", "B")] = None,
-    device: Annotated[
-        str | None, _opt("Whose time. With --shared: cpu or cuda, measured here.", "D")
+    budget: Annotated[
+        str | None, _opt("5ms (of the whole batch), 400MF, 7Macts, 5Mparams, 1.5x.", "B")
     ] = None,
-    batch: Annotated[int, _opt("Images at once.", "N", min=1)] = 128,
+    device: Annotated[
+        str | None,
+        _opt(f"{DEVICE_HELP} Or FILE.jsonl, a block table. With --shared: cpu, cuda.", "D"),
+    ] = None,
+    batch: Annotated[
+        int | None, _opt("Images at once. [default: 128; as a block table]", "N", min=1)
+    ] = None,
     accuracy: Annotated[
         str, _opt("table: learned from 4,638 trained networks. Or your own.", "table|FILE.csv")
     ] = "table",
@@ -54,9 +61,10 @@ def search(
     --accuracy, a file with columns network and error (top-1, percent), and the
     search is among the networks of the file.
 
-    A budget of time is for one batch: on the roofline of a device, which ranks networks about
-    as measuring does, or by prices fitted to one that others timed. 1.5x is a multiple of
-    what the space's own network needs.
+    A budget of time is for ONE BATCH, of 128 images unless --batch says otherwise (that of
+    `repro advise` is for one image): by prices fitted to a device that others timed, on its
+    roofline, which ranks networks about as measuring does, or by the blocks that you timed with
+    `repro time --blocks-of`. 1.5x is a multiple of what the space's own network needs.
     soft maximises accuracy * (cost / budget)^-0.09 instead: the budget is then only a
     unit, and does not change what is found.
 
@@ -72,20 +80,24 @@ def search(
     Examples:
       repro search efficientnet --device V100 --budget 1x
       repro search efficientnet --budget 400MF --json
-      repro search accelerator --device TPUv3 --budget 5ms --accuracy mine.csv
+      repro search accelerator --device TPUv3 --budget 9ms --accuracy mine.csv
+      repro search efficientnet --device blocks.jsonl --budget 1x
       repro search efficientnet --device cpu --batch 1 --budget 20ms --shared mine.journal
       repro search --score networks.csv --device all --json
     """
     if score is not None:
         from repro.cli.score import print_scores
 
-        if space is not None or budget is not None:
-            raise InputError("--score cannot be combined with a SPACE and a --budget")
+        given = [name for name in context.params if _is_given(context, name)]
+        if odd := [name for name in given if name not in ("score", "device", "as_json")]:
+            allowed = "only --device and --json can"
+            word = odd[0].upper() if odd[0] == "space" else f"--{odd[0]}"
+            raise InputError(f"--score cannot be combined with {word}; {allowed}")
         print_scores(score, device or "all", as_json)
         return
     from repro.paths import write_whole
     from repro.search.budgets import read_budget
-    from repro.search.problem import Problem
+    from repro.search.problem import HERE, Problem
     from repro.search.space import SPACES
     from repro.search.space import space as find
 
@@ -97,12 +109,32 @@ def search(
     if out is not None and not out.parent.is_dir():
         raise InputError(f"--out {str(out)!r}: there is no folder {str(out.parent)!r}")
     limit = read_budget(budget)
+    if device in HERE and shared is None:
+        hint = "; its roofline is --device CPU" if device == "cpu" else ""
+        raise InputError(f"device {device!r} is measured, which needs --shared FILE{hint}")
     looks = evaluations or (100 if shared else 20_000)
     problem = Problem(where, limit, device, batch, accuracy, reward, looks, seed)
+    if problem.blocks and (warning := _elsewhere(problem.blocks)):
+        print(warning, file=sys.stderr)
     result = _searched(problem, shared)
     if out is not None:
         write_whole(out, (json.dumps(result, indent=1) + "\n").encode())
     print(json.dumps(result) if as_json else _text(result, problem))
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _elsewhere(blocks: Any) -> str | None:
+    """A warning where the blocks were timed on another machine."""
+    from repro.runtime.device import machine
+
+    here = machine(blocks.protocol.device).device_name
+    if blocks.machine.partition(",")[0] == here:
+        return None
+    return f"warning: these blocks were timed on {blocks.machine}; this machine is {here}"
 
 
 def _searched(problem: Any, shared: Path | None) -> dict[str, Any]:
@@ -123,22 +155,22 @@ def _searched(problem: Any, shared: Path | None) -> dict[str, Any]:
 def _text(result: dict[str, Any], problem: Any) -> str:
     """What a search prints for reading."""
     base, best = result["networks"]
-    where = f" on {result['device']}, batch {result['batch']}" if result["device"] else ""
-    rows = [
-        (
-            row["network"] + note,
-            "-" if row["top1"] is None else f"{row['top1']:.2f}",
-            "-" if row["ms"] is None else f"{row['ms']:.3g}",
-            *(f"{row[name] / unit:,.3f}" for name, unit in _COUNTS.values()),
-        )
-        for row, note in ((base, " (the space's own)"), (best, ""))
-    ]
+    both = (base, best)
+    where, images = result["where"], result["batch"]
+    columns = {
+        "<network": [base["network"] + " (the space's own)", best["network"]],
+        "top-1": ["-" if row["top1"] is None else f"{row['top1']:.2f}" for row in both],
+        "ms a batch": [] if base["ms"] is None else level([row["ms"] for row in both]),
+        **{k: level([row[v] / unit for row in both]) for k, (v, unit) in _COUNTS.items()},
+    }
+    columns = {title: cells for title, cells in columns.items() if cells}
     limit = problem.shown(result["limit"])
     lines = [
         f"{result['space']}: {result['evaluations']:,} of {result['size']:.3g} networks looked at, "
-        f"seed {result['seed']}; {result['reward']} budget {limit}{where}",
+        f"seed {result['seed']}; {result['reward']} budget {limit}"
+        + (f"\nfor a batch of {images} images on {where}" if where else ""),
         "",
-        aligned(("<network", "top-1", "ms", *_COUNTS), rows),
+        aligned(tuple(columns), list(zip(*columns.values(), strict=True))),
         "",
     ]
     if (off := result["top1_error"]) is not None:
@@ -150,8 +182,12 @@ def _text(result: dict[str, Any], problem: Any) -> str:
             lines[-1] += f" {result['tied']:,} others that were looked at are within that."
     if not result["binds"]:
         lines.append("The budget decides nothing: no network that was looked at needs more.")
-    if (phi := result["phi"]) is not None:
-        lines.append(f"A flop is {phi:.0%} of the best network's bill ({problem.cost.name}).")
+    if problem.budget.what not in ("time", "times"):
+        lines.append(f"{problem.budget.what} alone decide: no time is limited.")
+    elif (phi := result["phi"]) is not None:
+        lines.append(
+            f"Flops are {phi:.0%} of the best network's time on {where}; the rest goes to maps."
+        )
     return "\n".join(lines)
 
 

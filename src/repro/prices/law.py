@@ -134,6 +134,8 @@ def named(text: str) -> tuple[str, bool]:
     for name in known_devices():
         if name.lower() == plain.removeprefix(ROOFLINE):
             return name, True
+    if plain.endswith(".jsonl"):
+        raise InputError(f"{text}: blocks of a space are no device here, but for `repro search`")
     raise InputError(
         f"unknown device {text!r}.{did_you_mean(text, [*priced, *rooflines])} Fitted prices: "
         f"{', '.join(priced)}; rooflines: {', '.join(rooflines)}"

@@ -19,12 +19,14 @@ from repro.complexity import complexity
 from repro.errors import InputError
 from repro.records import Device, Protocol
 from repro.search import latency
+from repro.search.blocktable import BlockTable, blocks_of
 from repro.search.budgets import Budget, fits
 from repro.search.evolve import Fitness, Found, evolve, reward, within
-from repro.search.latency import Additive
+from repro.search.latency import BATCH, Additive, Latency
 from repro.search.rows import read_rows
 from repro.search.space import EFFICIENTNET, Codes, Floats, Space, Sums
 from repro.search.table import table
+from repro.stored import read
 
 TABLE = "table"
 HERE = ("cpu", "cuda")
@@ -38,7 +40,8 @@ class Problem:
     """What to look for.
 
     Attributes:
-        device: whose time is meant; None where the budget is no time.
+        device: whose time is meant, or the records of a block table; None where it is no time.
+        batch: images at once; None: 128, or those of the block table.
         accuracy: "table", or the path of a CSV file with columns network and error; the search is
             then among the networks of the file.
         rule: "hard" keeps to the budget, "soft" is the second paper's reward.
@@ -50,7 +53,7 @@ class Problem:
     space: Space
     budget: Budget
     device: str | None = None
-    batch: int = latency.BATCH
+    batch: int | None = None
     accuracy: str = TABLE
     rule: Literal["hard", "soft"] = "hard"
     evaluations: int = 20_000
@@ -66,16 +69,50 @@ class Problem:
             )
 
     @cached_property
-    def time(self) -> Additive | None:
-        """Seconds of a batch on the device, by its roofline or by prices fitted to it."""
-        return None if self.device is None else latency.on_device(self.device, self.batch)
+    def blocks(self) -> BlockTable | None:
+        """The block table that the device is.
+
+        Raises:
+            InputError: it lacks blocks of the space, or is of another batch.
+        """
+        if self.device is None or not self.device.endswith(".jsonl"):
+            return None
+        table = BlockTable.of(read(self.device))
+        lacking = [one.name for one in blocks_of(self.space) if one not in table.seconds]
+        if lacking:
+            raise InputError(
+                f"{self.device}: {len(lacking)} blocks of the space {self.space.name} were not "
+                f"timed, such as {lacking[0]}"
+            )
+        if self.batch not in (None, table.protocol.batch):
+            raise InputError(f"{self.device}: its blocks are of batch {table.protocol.batch}")
+        return table
 
     @cached_property
-    def cost(self) -> Additive:
+    def images(self) -> int:
+        """At once."""
+        return self.batch or (cast(int, self.blocks.protocol.batch) if self.blocks else BATCH)
+
+    @cached_property
+    def time(self) -> Latency | None:
+        """Seconds of a batch: by blocks, by prices fitted to the device, or by its roofline."""
+        if self.device is None or self.blocks:
+            return self.blocks
+        return latency.on_device(self.device, self.images)
+
+    @cached_property
+    def cost(self) -> Latency:
         """What the budget is of."""
         if self.time is not None and self.budget.what in ("time", "times"):
             return self.time
-        return latency.budget(self.budget.what, self.batch)  # type: ignore[arg-type]
+        return latency.budget(self.budget.what, self.images)  # type: ignore[arg-type]
+
+    @cached_property
+    def where(self) -> str:
+        """Whose time, and where it is known from, as prose says it."""
+        if self.blocks:
+            return f"{self.blocks.machine}, by the blocks of {self.device}"
+        return getattr(self.time, "name", "") if self.device not in HERE else str(self.device)
 
     @cached_property
     def limit(self) -> float:
@@ -134,7 +171,7 @@ class Problem:
                 "such as 5ms, and the table's accuracy"
             )
         device = cast(Device, self.device)
-        protocol = resolved(Protocol(device=device, batch=self.batch))
+        protocol = resolved(Protocol(device=device, batch=self.images))
         check(protocol)
         seconds = latency.measured(protocol)
 
@@ -175,19 +212,22 @@ class Problem:
         best = int(found.best(self.fitness)[0])
         hard = self.rule == "hard"
         if hard and not fits(found.cost[best], self.limit):
+            least = int(found.cost.argmin())
             raise InputError(
                 f"budget {self.budget.text!r} is too small: of {len(found.cost):,} networks none "
-                f"needs less than {self.shown(float(found.cost.min()))}"
+                f"needs less than {self.shown(float(found.cost[least]))}, that of "
+                f"{self.space.text(found.codes[least])}, which reaches {found.reached[least]:.2f} %"
             )
         at_base = np.flatnonzero((found.codes == self.space.own).all(axis=1))
         rows = [self._row(self.space.own, found, int(at_base[0]) if len(at_base) else None)]
         near = found.reached >= found.reached[best] - (self.top1_error or 0.0)
-        measured = self.device in HERE
+        known = isinstance(self.cost, Additive) and self.device not in HERE
         return {
             "space": self.space.name,
             "size": self.space.size,
             "device": self.device,
-            "batch": self.batch,
+            "where": self.where,
+            "batch": self.images,
             "budget": self.budget.text,
             "limit": self.limit,
             "reward": self.rule,
@@ -198,7 +238,7 @@ class Problem:
             "networks": [*rows, self._row(found.codes[best], found, best)],
             "tied": int((near & fits(found.cost, self.limit)).sum()) - 1 if hard else None,
             "binds": not fits(found.cost.max(), self.limit),
-            "phi": None if measured else self.cost.phi(self.space.network(found.codes[best])),
+            "phi": self.cost.phi(self.space.network(found.codes[best])) if known else None,
         }
 
     def _row(self, code: Codes, found: Found, place: int | None) -> dict[str, Any]:

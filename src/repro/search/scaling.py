@@ -113,27 +113,41 @@ def largest(scaler: Scaler, rules: ArrayLike, target: float, latency: Latency) -
     Raises:
         InputError: the base itself costs more, or a rule never reaches the target.
     """
-    exponents = np.atleast_2d(np.asarray(rules, float)) * (1, 0.5, 0.5)
-
-    def at(logs: Array) -> Candidates:
-        return scaler.candidates(*np.exp(logs[:, None] * exponents).T)
-
-    low, high = np.zeros(len(exponents)), np.full(len(exponents), np.log(LARGEST))
-    least, most = at(low).cost(latency), at(high).cost(latency)
+    rules = np.atleast_2d(np.asarray(rules, float))
+    low, high = np.zeros(len(rules)), np.full(len(rules), np.log(LARGEST))
+    least, most = _grown(scaler, rules, low).cost(latency), _most(scaler, rules, latency)
     if not fits(least[0], target):
         name = scaler.base.name
         raise InputError(f"budget {target:.3g} is below {name} itself, which needs {least[0]:.3g}")
     if (most <= target).any():
-        shares_of = ", ".join(f"{x:.2g}" for x in np.asarray(rules).reshape(-1, 3)[np.argmin(most)])
+        shares_of = ", ".join(f"{x:.2g}" for x in rules[np.argmin(most)])
         raise InputError(
             f"budget {target:.3g} is more than {LARGEST:g} times the flops of {scaler.base.name} "
             f"take with shares {shares_of} of depth, width, resolution: {most.min():.3g}"
         )
     for _ in range(HALVINGS):  # the cost rises with the scale, in steps where it is rounded
         middle = (low + high) / 2
-        keeps = at(middle).cost(latency) <= target
+        keeps = _grown(scaler, rules, middle).cost(latency) <= target
         low, high = np.where(keeps, middle, low), np.where(keeps, high, middle)
-    return at(low)
+    return _grown(scaler, rules, low)
+
+
+def _grown(scaler: Scaler, rules: Array, logs: Array) -> Candidates:
+    """Each rule's network at the logarithm of a scale."""
+    return scaler.candidates(*np.exp(logs[:, None] * rules * (1, 0.5, 0.5)).T)
+
+
+def _most(scaler: Scaler, rules: Array, latency: Latency) -> Array:
+    """What each rule's network costs at the largest scale."""
+    return _grown(scaler, rules, np.full(len(rules), np.log(LARGEST))).cost(latency)
+
+
+def reaching(
+    scaler: Scaler, strategies: Sequence[Strategy], target: float, latency: Latency
+) -> list[bool]:
+    """Which strategies reach a target within the largest scale: others have no largest network."""
+    rules = np.array([s.shares for s in strategies])
+    return (_most(scaler, rules, latency) > target).tolist()
 
 
 class Regrets(NamedTuple):
