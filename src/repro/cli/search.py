@@ -168,7 +168,7 @@ def _text(result: dict[str, Any], problem: Any) -> str:
     lines = [
         f"{result['space']}: {result['evaluations']:,} of {result['size']:.3g} networks looked at, "
         f"seed {result['seed']}; {result['reward']} budget {limit}"
-        + (f"\nfor a batch of {images} images on {where}" if where else ""),
+        + (f"\nfor {images} image{'s' * (images > 1)} at once on {where}" if where else ""),
         "",
         aligned(tuple(columns), list(zip(*columns.values(), strict=True))),
         "",
@@ -180,6 +180,8 @@ def _text(result: dict[str, Any], problem: Any) -> str:
         )
         if result["tied"] is not None:
             lines[-1] += f" {result['tied']:,} others that were looked at are within that."
+    if problem.blocks:
+        lines.append(f"Sums of blocks are off by {problem.blocks.error:.1%} (the median).")
     if not result["binds"]:
         lines.append("The budget decides nothing: no network that was looked at needs more.")
     if problem.budget.what not in ("time", "times"):

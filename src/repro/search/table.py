@@ -14,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, wraps
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from repro import reference
 from repro.arch.b0 import CHOICES
@@ -41,9 +41,23 @@ SEED = 0
 """Of the folds."""
 
 
-def one_thread() -> Any:
-    """For fits: on a busy machine the threads of small products wait for each other."""
-    return threadpool_limits(1)
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+def one_thread(function: Call) -> Call:
+    """For small products and fits: more threads wait for each other, and burn what they wait."""
+
+    @wraps(function)
+    def call(*args: Any, **options: Any) -> Any:
+        with _pools().limit(limits=1):
+            return function(*args, **options)
+
+    return cast(Call, call)
+
+
+@cache
+def _pools() -> ThreadpoolController:
+    return ThreadpoolController()
 
 
 class Errors(NamedTuple):
@@ -136,6 +150,7 @@ class Quadratic:
     own: Floats
     pairs: Floats
 
+    @one_thread
     def __call__(self, points: Codes) -> Floats:
         x = columns(points)
         return np.asarray(self.constant + x @ self.own + ((x @ self.pairs) * x).sum(axis=1))
@@ -150,6 +165,7 @@ def folds(points: Codes) -> NDArray[np.int64]:
 class Ridge:
     """Ridge regression of many targets at once on a constant, choices and pairs."""
 
+    @one_thread
     def __init__(self, points: Codes) -> None:
         x, (first, second) = columns(points), _pairs()
         self.own = x.shape[1]
@@ -162,6 +178,7 @@ class Ridge:
     def _solve(self, gram: Floats, target: Floats, penalty: float) -> Floats:
         return np.asarray(cho_solve(cho_factor(gram + np.diag(penalty * self.held_back)), target))
 
+    @one_thread
     def out_of_fold(self, y: Floats, penalty: float) -> Floats:
         """Predictions of every row by a fit without its fold; y is (n, m)."""
         targets = [part.T @ y[self.folds == fold] for fold, part in enumerate(self.parts)]
@@ -180,6 +197,7 @@ class Ridge:
         _, kept, penalty = min(found, key=lambda each: each[0])
         return penalty, kept
 
+    @one_thread
     def fit(
         self, y: Floats, penalty: float, part: Sequence[int] = tuple(range(FOLDS))
     ) -> Quadratic:
@@ -248,18 +266,44 @@ def _without_bias(bias: list[float]) -> int:
     return low[-1] if low else int(np.argmin(np.abs(bias)))
 
 
+Read = TypeVar("Read")
+
+
+def each(read: Callable[[reference.B0SpaceRow], Read]) -> list[Read]:
+    """What is read of each row of the table; `InputError` names file and line of a wrong one."""
+    found = []
+    for line, row in enumerate(reference.b0_space(), 2):
+        try:
+            found.append(read(row))
+        except InputError as error:
+            raise InputError(f"accel_nasbench.csv, line {line}: {error}") from None
+    return found
+
+
+def _trained(row: reference.B0SpaceRow) -> tuple[Codes, float]:
+    (code,), top1 = codes([row[:4]]), float(row.top1)
+    if not 0 < top1 < 100:
+        raise InputError(f"top1 {row.top1} is not a percentage between 0 and 100")
+    return code, top1
+
+
 @cache
 def published() -> tuple[Codes, Floats]:
-    """The networks that were trained, and their top-1 in percent."""
-    rows = reference.b0_space()
-    return codes(row[:4] for row in rows), np.array([float(row.top1) for row in rows])
+    """The networks that were trained, and their top-1 in percent.
+
+    A network that was trained twice stands twice: fits then take its mean.
+
+    Raises:
+        InputError: a row that is no network of the space, or no percentage.
+    """
+    points, top1 = zip(*each(_trained), strict=True)
+    return np.array(points), np.array(top1)
 
 
 @cache
 def table() -> Table:
     """The model of the published networks; made once."""
-    with one_thread():
-        return fit(*published())
+    return fit(*published())
 
 
 class Retrained(NamedTuple):

@@ -29,6 +29,7 @@ from repro.search.table import (
     FOLDS,
     Quadratic,
     Ridge,
+    each,
     folds,
     one_thread,
     published,
@@ -78,13 +79,21 @@ def milliseconds(device: str) -> Floats:
     """Of an image, on a device, for all networks of the table; nan where nobody timed it.
 
     Raises:
-        InputError: another device.
+        InputError: another device, or a rate that is none; names file and line.
     """
     if device not in DEVICES:
         near = did_you_mean(device, DEVICES)
         raise InputError(f"unknown device {device!r}.{near} Devices: {', '.join(DEVICES)}")
-    images = [getattr(row, DEVICES[device].column) for row in reference.b0_space()]
-    return np.array([np.nan if n is None else 1000 / float(n) for n in images])
+    column = DEVICES[device].column
+
+    def read(row: reference.B0SpaceRow) -> float:
+        if (rate := getattr(row, column)) is None:
+            return float("nan")
+        if not 0 < float(rate) < float("inf"):
+            raise InputError(f"{column} cannot be {rate}; images a second are above zero")
+        return 1000 / float(rate)
+
+    return np.array(each(read))
 
 
 def measured(device: str) -> tuple[Codes, Floats]:
@@ -104,6 +113,7 @@ def block_counts(points: Codes) -> Floats:
     return np.concatenate([np.ones((len(points), 1)), *flat], axis=1)
 
 
+@one_thread
 def prices(counts: Floats, ms: Floats) -> Floats:
     """Prices of counts by least squares on relative errors, none of them negative."""
     q, r = np.linalg.qr(counts / ms[:, None])
@@ -144,18 +154,17 @@ def throughput(device: str) -> Throughput:
         InputError: another device than those of the file.
     """
     points, ms = measured(device)
-    with one_thread():
-        counts, ridge = block_counts(points), Ridge(points)
-        sums = _without_a_fold(counts, ms, ridge.folds)
-        own = np.arange(len(ms)), ridge.folds  # of each row, the fit without its fold
+    counts, ridge = block_counts(points), Ridge(points)
+    sums = _without_a_fold(counts, ms, ridge.folds)
+    own = np.arange(len(ms)), ridge.folds  # of each row, the fit without its fold
 
-        def judge(logs: Floats) -> tuple[float, TimeErrors]:
-            found = time_errors(sums[own] * np.exp(logs[own]), ms)
-            return found.median, found
+    def judge(logs: Floats) -> tuple[float, TimeErrors]:
+        found = time_errors(sums[own] * np.exp(logs[own]), ms)
+        return found.median, found
 
-        penalty, held_out = ridge.best(np.log(ms[:, None] / sums), judge)
-        blocks = prices(counts, ms)
-        correction = ridge.fit(np.log(ms / (counts @ blocks)), penalty)
+    penalty, held_out = ridge.best(np.log(ms[:, None] / sums), judge)
+    blocks = prices(counts, ms)
+    correction = ridge.fit(np.log(ms / (counts @ blocks)), penalty)
     return Throughput(device, blocks, correction, held_out)
 
 
