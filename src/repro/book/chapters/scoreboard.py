@@ -109,8 +109,8 @@ class Board:
 
     @property
     def of_papers(self) -> list[Entry]:
-        """The papers' claims, without what this book found itself."""
-        return [e for e in self.entries if e.claim.paper != OWN]
+        """The papers' claims, without exact repeats and what this book found itself."""
+        return [e for e in self.entries if e.claim.paper != OWN and not e.claim.repeats]
 
     def having(self, *verdicts: str) -> list[Entry]:
         """The papers' claims with one of these verdicts."""
@@ -172,7 +172,7 @@ def tally(shown: Board) -> pd.DataFrame:
     What this book found itself is not counted.
     """
     columns = {
-        title.partition(" (")[0]: [e for e in shown.entries if e.claim.paper == key]
+        title.partition(" (")[0]: [e for e in shown.of_papers if e.claim.paper == key]
         for key, title in shown.papers.items()
         if key != OWN
     }
