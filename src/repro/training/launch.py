@@ -96,11 +96,10 @@ def result_of(job: Any) -> TrainingRecord | Stopped:
     for number in range(job.num_tasks):
         paths = job.task(number).paths
         if not paths.result_pickle.exists():
-            raise JobFailed(
-                f"job {job.job_id} was killed (process {number} of {job.num_tasks}, from outside or "
-                f"out of memory); the same command with --resume --out {paths.folder.parent} goes "
-                f"on; its log is {paths.stderr}"
-            )
+            who = f"job {job.job_id} was killed (process {number} of {job.num_tasks})"
+            again = f"the same command with --resume --out {paths.folder.parent} goes on"
+            log = f"its log is {paths.stderr}"
+            raise JobFailed(f"{who}, from outside or for want of memory; {again}; {log}")
     try:
         result: TrainingRecord | Stopped = job.results()[0]
     except Exception as error:  # submitit has several kinds, and puts a traceback in the text
