@@ -59,6 +59,8 @@ RECORDING = """
   bases: [EN-B0, EN-B2, RegNetY-500MF]
 """
 NAMES = ("EN-B0", "EN-B1", "RegNetY-500MF", "RegNetZ-500MF", "ResNet-50", "EN-X-B0")
+CHAPTER = "out/*[!d].ipynb"
+"""A chapter that has run to its end; that of one that has not ends in ``.unfinished.ipynb``."""
 COSTS = ("lost", "torn", "moved", "differ")
 
 
@@ -150,11 +152,11 @@ def executed(out: Path, whole: Path) -> Counter[str]:
     """Chapters: the same outputs in the notebook, and a page."""
     outputs = []
     for place in (out, whole):
-        (notebook,) = (place / "out").glob("*[!d].ipynb")
+        (notebook,) = place.glob(CHAPTER)
         cells = json.loads(notebook.read_text())["cells"]
         outputs.append([cell["outputs"] for cell in cells if cell["cell_type"] == "code"])
-    pages = [sorted(path.name for path in (place / "out").iterdir()) for place in (out, whole)]
-    return Counter(differ=(outputs[0] != outputs[1]) + (pages[0] != pages[1]))
+    page = next(whole.glob(CHAPTER)).with_suffix(".html").name
+    return Counter(differ=(outputs[0] != outputs[1]) + (not (out / "out" / page).exists()))
 
 
 CASES = (
@@ -266,7 +268,8 @@ def endure(
             cost["lost"] += len(seen - there)
             cost["torn"] += torn(folder)
             seen |= there
-            if last:
+            if last or any(folder.glob(CHAPTER)):  # a chapter is complete, and refuses to run again
+                status = 0
                 break
         if status:
             cost["differ"] += 1

@@ -295,7 +295,7 @@ def test_submitit_asks_slurm(tmp_path, monkeypatch, capsys):
 
 
 def begun(arguments, run, folder):
-    """A job of this machine after some updates: the command that waits for it, and its processes."""
+    """A job of this machine after some updates: its command, number and processes."""
     child = Child([*arguments, "--executor", "local", "--hours", "0.1"], folder)
     started(run, 8)
     (submitted,) = (run / "jobs").glob("*_submitted.pkl")
