@@ -149,8 +149,8 @@ def parts(net: Network) -> Iterator[tuple[int, list[Layer]]]:
         width = net.head_width
     features = width * size**2
     weights, extra = width * net.num_classes, (features, features)
-    last = Layer(weights, weights, width, net.num_classes, False, False, extra, 2, passed=width)
-    yield 1, [*head, last]
+    head.append(Layer(weights, weights, width, net.num_classes, False, False, extra, 2, width))
+    yield 1, head
 
 
 def kernel_count(net: Network) -> int:
