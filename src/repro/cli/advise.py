@@ -86,6 +86,7 @@ def _with_progress(advise: Any, base: Any, charges: Any, limit: Any, *more: Any)
 def _text(
     base: Any, charges: Any, limit: Any, known: Any, rows: Any, advice: Any, wide: bool, batch: int
 ) -> str:
+    from repro.prices.law import other
     from repro.search.scale_law import ScaleLaw
     from repro.text import aligned
 
@@ -113,7 +114,8 @@ def _text(
     lines = [
         f"flops are {phi} of {name}'s time on {charges.name}; the rest goes to maps"
         f"{'' if charges.phi(own) < 0.5 else ', and to what every image costs'}",
-        f"{name} itself: {charges.ms(own):.3g} ms an image ({charges.source})",
+        f"{name} itself: {charges.ms(own):.3g} ms an image",
+        f"({charges.source}{other(charges.name) if charges.price else str()})",
         "",
         aligned(tuple(columns), list(zip(*columns.values(), strict=True))),
         "",

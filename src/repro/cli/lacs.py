@@ -55,6 +55,7 @@ def lacs(
       repro lacs EN-B0 --target 2GF --json
     """
     from repro.arch import get
+    from repro.prices.law import other
     from repro.search.budgets import fits
     from repro.search.latency import budget, on_device
     from repro.search.scaling import of_b0
@@ -76,7 +77,7 @@ def lacs(
         about = {"base": base, "target": limit / size, "unit": unit, "device": device, "phi": phi}
         print(json_lines([about | row for row in rows]))
         return
-    where = f" for {batch} images at once on {cost.name}" if device else ""
+    where = f"\nfor {batch} images at once on {cost.name}{other(device)}" if device else ""
     print(_text(rows, f"{base} within {limit / size:.4g} {unit}{where}", unit))
     print(
         f"\nflops are {100 * phi:.0f} % of {base}'s time on {cost.name}; the rest goes to maps"

@@ -142,6 +142,15 @@ def named(text: str) -> tuple[str, bool]:
     )
 
 
+def other(text: str) -> str:
+    """Of a device with prices, how its roofline is asked for, as prose says it; else nothing."""
+    name, by_roofline = named(text)
+    rooflines = {r.lower(): r for r in devices()[1]}
+    if by_roofline or not (asked := rooflines.get(ROOFLINE + name)):
+        return ""
+    return f"; --device {asked} takes its roofline"
+
+
 def fitted(device: str, mode: Mode = "infer", compiled: bool = False) -> Price:
     """Prices of a device; of several settings the one of least error, and of this way if any is.
 
