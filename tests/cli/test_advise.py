@@ -11,7 +11,7 @@ def test_what_other_tools_read(run):
     status, out, err = run("advise", "EN-B0", "--budget", "2x", "--device", "rtx4090", "--json")
     rows = json.loads(out)
     assert (status, err) == (0, "")
-    assert len(rows) == 9 and all(list(row)[: len(WORDS)] == WORDS for row in rows)
+    assert len(rows) == 10 and all(list(row)[: len(WORDS)] == WORDS for row in rows)
     assert rows[0]["tied"] is True and rows[-1]["tied"] is False
     assert all(row["top1_error"] > 15 and 0 < row["ms_error"] < 0.2 for row in rows)
 
@@ -26,8 +26,9 @@ def test_its_scales_are_those_of_complexity(run):
 def test_what_decides_stands_first_and_ties_are_named(run):
     status, out, _ = run("advise", "EN-B0", "--budget", "2x", "--device", "rtx3090")
     first, *_ = out.splitlines()
-    assert status == 0 and first.startswith("a flop is ") and "EN-B0's bill on rtx3090" in first
-    assert "cannot be told apart; least memory first." in out
+    assert status == 0 and first.startswith("flops are ") and "EN-B0's time on rtx3090" in first
+    assert "these cannot be told apart; least memory first:" in out
+    assert out.count("\nbest  ") == 1
     assert "EN-B0's own error: 22.72 % (Fast and Accurate Model Scaling)" in out
     assert "Nobody published" not in out
 
@@ -42,7 +43,9 @@ def test_unknown_accuracy_is_said(run):
 
 def test_a_given_error_and_far_budgets(run):
     _, out, _ = run("advise", "ResNet-50", "--budget", "300GF", "--error", "23.9")
-    assert "own error: 23.9 % (given)" in out and "* more than 11 times the flops" in out
+    assert "own error: 23.9 % (given)" in out
+    assert "* BEYOND WHAT WAS PUBLISHED: more than 11 times the flops" in out
+    assert "unknown*" in out and "the card has 24" in out
     assert "Beyond the budget's reach: r." in run("advise", "EN-B0", "--budget", "20Mparams")[1]
 
 
@@ -76,8 +79,30 @@ def test_networks_of_timms(run):
         (["EN-B00", "--budget", "2x"], "unknown network 'EN-B00'. Did you mean"),
         (["none.json", "--budget", "2x"], "description 'none.json' cannot be read"),
         (["timm/mobilenetv3_small_050", "--budget", "2x"], "takes no depths and widths in timm"),
-        (["timm/convnext_atto", "--budget", "2x", "--device", "H100"], "needs a description"),
+        (["EN-B0", "--budget", "2x", "--device", "mine.jsonl"], "for `repro search`"),
     ],
 )
 def test_what_cannot_be_answered(fails, arguments, words):
     assert words in fails("advise", *arguments)
+
+
+def test_the_table_fits_a_terminal(run):
+    words = ("advise", "ResNet-50", "--budget", "2x", "--device", "rtx4090", "--error", "23.9")
+    out, wide = run(*words)[1], run(*words, "--wide")[1]
+    table = out.split("\n\n")[1].splitlines()
+    assert len(table) == 11 and max(map(len, table)) <= 80
+    assert "memory (GB)" in wide and "memory (GB)" not in out
+    points = [line.index(".") for line in table[1:]]
+    assert len(set(points)) == 1  # scales have as many decimals each
+
+
+def test_rooflines_say_what_is_known_of_them(run):
+    _, out, _ = run("advise", "EN-B0", "--budget", "2x", "--device", "H100")
+    assert "EN-B0's time on H100's roofline" in out and "(the median, assumed from" in out
+    _, out, _ = run("advise", "EN-B0", "--budget", "2x", "--device", "V100")
+    assert "v100/infer/zoo; --device roofline:V100 takes its roofline" in out
+
+
+def test_a_budget_without_time_for_one_of_timms_on_a_roofline(run):
+    status, out, _ = run("advise", "timm/convnext_atto", "--budget", "2GF", "--device", "H100")
+    assert status == 0 and "timm/convnext_atto's time on H100's roofline" in out

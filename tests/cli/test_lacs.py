@@ -4,11 +4,17 @@ import json
 
 import pytest
 
+from repro.arch import get
 from repro.paths import root
+from repro.search.accuracy import Surface
+from repro.search.latency import roofline
+from repro.search.scaling import lacs, of_b0
+
+V100 = "roofline:V100"
 
 
 def test_the_best_networks_of_a_budget(run):
-    status, out, err = run("lacs", "EN-B0", "--like", "EN-B3", "--device", "V100", "--json")
+    status, out, err = run("lacs", "EN-B0", "--like", "EN-B3", "--device", V100, "--json")
     rows = json.loads(out)
     assert (status, err) == (0, "")
     assert [row["surface"] for row in rows] == ["quadratic", "norm", "product"]
@@ -28,9 +34,9 @@ def flat(item, path=""):
 
 
 def test_the_recorded_answer(run):
-    """`repro lacs EN-B0 --like EN-B4 --device V100 --json` made the record."""
+    """`repro lacs EN-B0 --like EN-B4 --device roofline:V100 --json` made the record."""
     recorded = json.loads((root() / "data" / "searches" / "lacs-EN-B0-V100.json").read_text())
-    found = json.loads(run("lacs", "EN-B0", "--like", "EN-B4", "--device", "V100", "--json")[1])
+    found = json.loads(run("lacs", "EN-B0", "--like", "EN-B4", "--device", V100, "--json")[1])
     values = flat(found)
     assert values.keys() == flat(recorded).keys()
     for place, value in flat(recorded).items():
@@ -39,12 +45,34 @@ def test_the_recorded_answer(run):
 
 
 def test_what_decides_is_said(run):
-    status, out, _ = run("lacs", "EN-B0", "--target", "8", "--device", "V100", "--accuracy", "norm")
-    assert status == 0 and out.startswith(
-        "EN-B0 within 8 ms for 128 images on V100; error in percent"
-    )
-    assert out.splitlines()[-1].startswith("a flop is ") and " % of EN-B0's bill on V100" in out
+    words = ("--device", V100, "--accuracy", "norm")
+    status, out, _ = run("lacs", "EN-B0", "--target", "8ms", *words)
+    assert status == 0 and out == run("lacs", "EN-B0", "--target", "8", *words)[1]
+    assert out.startswith("EN-B0 within 8 ms\nfor 128 images at once on V100's roofline\n")
+    assert out.splitlines()[-1].startswith("flops are ") and "EN-B0's time on V100's roofl" in out
     assert "quadratic" not in out
+    assert "\nflops alone decide" in run("lacs", "EN-B0", "--target", "2GF")[1]
+
+
+def test_a_rival_that_never_reaches_the_time_is_left_out(run):
+    """Grown to 64 times the flops by width, B0 is not yet so slow as B6 on a V100's roofline."""
+    words = ("lacs", "EN-B0", "--like", "EN-B6", "--device", V100, "--accuracy", "norm")
+    status, out, _ = run(*words)
+    assert status == 0 and "never so slow at 64 times the flops: dWr, 2/3, w" in out
+    assert "THE BUDGET DECIDES NOTHING" in out
+    (row,) = json.loads(run(*words, "--json")[1])
+    assert row["regrets"]["w"] is None and row["regrets"]["d"] > 0 and row["binds"] is False
+
+
+def test_the_papers_procedure_stands_beside_the_grid(run):
+    words = ("lacs", "EN-B0", "--like", "EN-B3", "--device", V100, "--accuracy", "norm")
+    (row,) = json.loads(run(*words, "--json")[1])
+    surface, scaler = Surface.fit("norm"), of_b0(get("EN-B0"))
+    found = lacs(roofline("V100")(get("EN-B3")), roofline("V100"), surface, scaler)
+    of = row["procedure"]
+    assert (of["width"], of["depth"], of["pixels"]) == found.coefficients
+    assert of["error"] == found.error and sum(of["shares"]) == pytest.approx(1)
+    assert f"{of['depth']:.2f}" in run(*words)[1].partition("procedure")[2]
 
 
 def test_plain_budgets_need_no_device(run):
@@ -56,18 +84,24 @@ def test_plain_budgets_need_no_device(run):
 @pytest.mark.parametrize(
     "arguments, words",
     [
-        (["--target", "8"], "give a --device, or --by flops or acts"),
+        ([], "give either --target or --like NAME; and a --device, or --by flops"),
+        (["--target", "8"], "a budget of latency needs a --device, such as V100 (or --by flops)"),
+        (["--target", "8GB"], "target '8GB' is not allowed; a number of ms, GF, Macts is"),
+        (["--target", "8ms", "--by", "flops"], "target '8ms' is not allowed; a number of GF is"),
         (["--device", "V100"], "give either --target or --like NAME"),
         (["--device", "V100", "--target", "8", "--like", "EN-B1"], "give either --target or"),
-        (["--device", "V100", "--target", "-1"], "target -1 ms is not allowed"),
-        (["--device", "V100", "--target", "nan"], "target nan ms is not allowed"),
-        (["--device", "V100", "--target", "0.01"], "no candidate costs as little"),
+        (["--device", "V100", "--target", "-1"], "budget '-1' is not allowed"),
+        (["--device", "V100", "--target", "nan"], "budget 'nan' is not allowed"),
+        (["--device", V100, "--target", "2"], "target 2 is too small: EN-B0 itself needs 4.66 ms"),
         (
             ["--device", "V100", "--target", "100000"],
-            "is more than 64 times the flops of EN-B0 take",
+            "is more than any strategy takes at 64 times the flops",
         ),
-        (["--device", "V10", "--target", "8"], "unknown device 'V10'. Did you mean 'V100'?"),
-        (["--by", "acts", "--device", "V100", "--target", "8"], "--by acts needs no --device"),
+        (["--device", "V10", "--target", "8"], "unknown device 'V10'. Did you mean 'v100'?"),
+        (
+            ["--by", "acts", "--device", "V100", "--target", "8"],
+            "a budget of acts needs no --device",
+        ),
         (["--device", "V100", "--like", "EN-B99"], "unknown network 'EN-B99'"),
     ],
 )

@@ -36,6 +36,12 @@ def test_json_has_a_row_for_each_setting_of_each_device(run):
         assert row["error"] == price.error("depthwise")
 
 
+def test_capitals_and_spaces_of_a_device_do_not_matter(run):
+    assert rows_of(run, "EN-B0", "--device", "RTX 4090") == rows_of(
+        run, "EN-B0", "--device", "rtx4090"
+    )
+
+
 def test_training_and_compiled_settings(run):
     assert {row["mode"] for row in rows_of(run, "EN-B0", "--train")} == {"train"}
     compiled = rows_of(run, "EN-B0", "--compile", "--device", "rtx5090")

@@ -94,4 +94,4 @@ def test_no_file_no_device_nothing_to_do(fails, write, tmp_path):
     err = fails("search", "--score", write(HEADER + B0), "--device", "A10")
     assert "unknown device 'A10'. Did you mean 'A100'? Allowed: all, A100" in err
     err = fails("search", "efficientnet", "--score", write(HEADER + B0))
-    assert "--score cannot be combined with a SPACE" in err
+    assert "--score cannot be combined with SPACE" in err

@@ -8,6 +8,7 @@ from repro.paths import root
 from repro.search.space import EFFICIENTNET
 
 B0 = EFFICIENTNET.base
+V100 = "roofline:V100"
 QUICK = ("--evaluations", "600")
 
 
@@ -36,10 +37,10 @@ def test_json_is_one_object_and_repeats_itself(run, tmp_path):
 
 
 def test_the_recorded_answer(run):
-    """`repro search efficientnet --device V100 --budget 1x --out FILE` made the record."""
+    """`repro search efficientnet --device roofline:V100 --budget 1x --out FILE` made the record."""
     recorded = json.loads((root() / "data" / "searches" / "efficientnet-V100.json").read_text())
     found = json.loads(
-        run("search", "efficientnet", "--device", "V100", "--budget", "1x", "--json")[1]
+        run("search", "efficientnet", "--device", V100, "--budget", "1x", "--json")[1]
     )
     pairs = list(zip(found.pop("networks"), recorded.pop("networks"), strict=True))
     assert found.pop("tied") == pytest.approx(recorded.pop("tied"), rel=0.05)
@@ -51,14 +52,15 @@ def test_the_recorded_answer(run):
 
 
 def test_text_says_what_decides_and_how_sure_it_is(run):
-    status, out, err = run("search", "efficientnet", "--device", "V100", "--budget", "4ms", *QUICK)
+    status, out, err = run("search", "efficientnet", "--device", V100, "--budget", "4ms", *QUICK)
     assert (status, err) == (0, "")
     lines = out.splitlines()
     assert lines[0].startswith("efficientnet: 600 of 1.04e+11 networks looked at, seed 0; hard")
-    assert lines[0].endswith("budget 4 ms on V100, batch 128")
-    assert lines[3].startswith(f"{B0} (the space's own)")
+    assert lines[0].endswith("budget 4 ms")
+    assert lines[1] == "for 128 images at once on V100's roofline"
+    assert "ms a batch" in lines[3] and lines[4].startswith(f"{B0} (the space's own)")
     assert "points\non average" in out and "are within that" in out
-    assert lines[-1].startswith("A flop is ") and lines[-1].endswith("bill (V100).")
+    assert lines[-1].startswith("Flops are ") and "network's time on V100's roofline" in lines[-1]
 
 
 def test_a_budget_of_counts_needs_no_device(run):
@@ -67,7 +69,22 @@ def test_a_budget_of_counts_needs_no_device(run):
     assert found["networks"][1]["flops"] <= 4e8 and found["phi"] == 1
     assert found["networks"][1]["ms"] is None
     _, out, _ = run("search", "efficientnet", "--budget", "9GF", *QUICK)
-    assert "The budget decides nothing" in out
+    assert "The budget decides nothing" in out and "flops alone decide" in out
+    assert " ms" not in out
+
+
+def test_blocks_of_another_machine_are_a_warning(run, monkeypatch):
+    from repro.runtime import device
+
+    here = device.machine("cpu")
+    table = str(root() / "data" / "records" / "block-table-cpu.jsonl")
+    for name, warned in (("AMD EPYC", False), ("Another CPU", True)):
+        there = here.model_copy(update={"device_name": name})
+        monkeypatch.setattr(device, "machine", lambda kind, there=there: there)
+        words = ("search", "efficientnet", "--device", table, "--budget", "1x", *QUICK)
+        status, out, err = run(*words)
+        assert status == 0 and ("warning: these blocks were timed on AMD EPYC" in err) == warned
+        assert "AMD EPYC, 1 thread, by the blocks of" in out and "Sums of blocks are off by" in out
 
 
 @pytest.mark.parametrize(
@@ -86,7 +103,12 @@ def test_a_budget_of_counts_needs_no_device(run):
         (("efficientnet", "--budget", "1GF", "--accuracy", "no.csv"), "'no.csv' cannot be read"),
         (("efficientnet", "--budget", "1GF", "--out", "no/where.json"), "there is no folder 'no'"),
         (("efficientnet", "--budget", "1GF", "--evaluations", "0"), "'--evaluations'"),
-        (("efficientnet", "--budget", "1GF", "--score", "a.csv"), "--score cannot be combined"),
+        (
+            ("efficientnet", "--budget", "1GF", "--score", "a.csv"),
+            "--score cannot be combined with --budget",
+        ),
+        (("--score", "a.csv", "--seed", "3"), "--score cannot be combined with --seed; only --dev"),
+        (("efficientnet", "--budget", "5ms", "--device", "cpu"), "measured, which needs --shared"),
     ],
 )
 def test_bad_input(fails, arguments, message):

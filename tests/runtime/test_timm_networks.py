@@ -112,3 +112,9 @@ def test_in_a_sweep_file_and_on_the_command_line(tmp_path, capsys):
     assert "mobilenetv3_small_050" in capsys.readouterr().out
     assert main(["time", "timm/resnest50e"]) == 2
     assert "Did you mean 'resnest50d'" in capsys.readouterr().err
+
+
+def test_its_networks_are_those_that_timm_lists():
+    import timm
+
+    assert set(timm_networks.modules()) == set(timm.list_models())

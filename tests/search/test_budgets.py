@@ -46,3 +46,7 @@ def test_zero_and_unknown_units():
     with pytest.raises(InputError, match=r"unknown unit 'gf'\. Did you mean 'GF'\?") as error:
         read_budget("5gf")
     assert all(unit in str(error.value) for unit in UNITS)
+    with pytest.raises(InputError, match=r"unknown unit 'GFlops'\. Did you mean 'GF'\?"):
+        read_budget("5GFlops")
+    with pytest.raises(InputError, match=r"unknown unit 'parsec'\. Units: "):
+        read_budget("5parsec")

@@ -12,7 +12,6 @@ from repro.runtime import roofline as floor
 from repro.runtime.roofline import device_peaks, layers
 from repro.search.latency import (
     budget,
-    fitted,
     measured,
     on_device,
     priced,
@@ -84,22 +83,29 @@ def test_prices_by_hand():
 @pytest.mark.parametrize("name", ["EN-B0", "ResNet-50", "RegNetZ-4GF"])
 def test_fitted_prices_are_those_of_the_project(name):
     net, device = get(name), "rtx4090"
-    prices = [p for p in published("two prices") if (p.device, p.mode) == (device, "infer")]
+    prices = [p for p in published() if (p.device, p.mode) == (device, "infer")]
     best = min((p for p in prices if not p.compiled), key=lambda p: p.errors["all"])
     ms = milliseconds(best, counts_of(net))
-    assert fitted(device, batch=8)(net) == pytest.approx(8e-3 * ms)
-    assert on_device(device, 8).name == best.setting == fitted(best.setting).name
+    assert on_device(device, 8)(net) == pytest.approx(8e-3 * ms)  # as `repro predict` says it
+    assert on_device("RTX 4090").name == on_device(device).name == best.setting
     # only compiled timings of this CPU are public
-    assert "inductor" in fitted("cpu_i7_12700h").name
+    assert "inductor" in on_device("cpu_i7_12700h").name
+
+
+def test_rooflines_are_asked_for_by_name():
+    net = get("EN-B0")
+    assert on_device("roofline:V100")(net) == roofline("V100")(net) != on_device("V100")(net)
+    assert on_device("h100")(net) == roofline("H100")(net)
+    assert on_device("roofline:v100").name == "V100's roofline"
 
 
 def test_what_is_unknown_is_named():
     with pytest.raises(InputError, match=r"unknown budget 'flop'. Did you mean 'flops'"):
         budget("flop")
-    with pytest.raises(InputError, match=r"unknown device 'V10'. Did you mean 'V100'"):
+    with pytest.raises(InputError, match=r"unknown device 'V10'. Did you mean 'v100'"):
         on_device("V10")
     with pytest.raises(InputError, match=r"unknown device 'rtx3091'. Did you mean 'rtx3090'"):
-        fitted("rtx3091")
+        on_device("rtx3091")
     with pytest.raises(InputError, match="no sourced peak rate of TPUv3 in fp32"):
         roofline("TPUv3", dtype="fp32")
 

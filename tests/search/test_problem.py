@@ -1,5 +1,7 @@
 """A search put together: budgets, a reader's own accuracy, and what is said of what was found."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -7,10 +9,13 @@ import torch
 from repro.arch import get
 from repro.complexity import complexity
 from repro.errors import InputError
+from repro.paths import root
 from repro.search import latency
+from repro.search.blocktable import BlockTable
 from repro.search.budgets import read_budget
 from repro.search.problem import Problem, read_accuracies
 from repro.search.space import ACCELERATOR, EFFICIENTNET
+from repro.stored import read
 
 B0, SLIM = EFFICIENTNET.base, "B0-1666666-3353553-1223341-1111110"
 BIG = "B0-1666666-5555555-3333343-1111111"
@@ -78,8 +83,9 @@ def test_a_budget_of_what_the_base_costs_admits_the_base(own, device):
 def test_budgets_that_are_too_small_or_too_large():
     with pytest.raises(InputError) as error:
         problem("1us", "V100", evaluations=600).cheap()
-    assert "'1us' is too small: of 600 networks none needs less than" in str(error.value)
-    assert str(error.value).endswith(" us")
+    text = str(error.value)
+    assert "'1us' is too small: of 600 networks none needs less than" in text
+    assert re.search(r" us, that of B0-[-0-9]+, which reaches [0-9.]+ %$", text)
     assert not problem("9s", "V100", evaluations=600).cheap()["binds"]
 
 
@@ -88,7 +94,7 @@ def test_what_cannot_be_asked():
         problem("5ms")
     with pytest.raises(InputError, match="nobody published what networks of the space accelerator"):
         problem("1GF", space=ACCELERATOR)
-    with pytest.raises(InputError, match=r"unknown device 'V1000'\. Did you mean 'V100'\?"):
+    with pytest.raises(InputError, match=r"unknown device 'V1000'\. Did you mean 'v100'\?"):
         problem("5ms", "V1000").cheap()
     for budget, device in (("5ms", "V100"), ("1GF", "cpu")):
         with pytest.raises(InputError, match="--shared times networks here"):
@@ -170,3 +176,24 @@ def test_it_finds_the_best_of_a_part_of_the_space():
     )
     assert (every["evaluations"], few["evaluations"]) == (36**3, 4_000)
     assert every["networks"] == few["networks"]
+
+
+def test_a_block_table_is_a_device(tmp_path):
+    """Times are sums of its blocks, its batch the problem's; a table that lacks some is refused."""
+    table = root() / "data" / "records" / "block-table-cpu.jsonl"
+    found = problem("1x", str(table), evaluations=600).cheap()
+    base, best = found["networks"]
+    seconds = BlockTable.of(read(table))(get("EN-B0"))
+    assert base["ms"] == pytest.approx(1e3 * seconds) and best["ms"] <= base["ms"]
+    assert (found["batch"], found["phi"]) == (1, None)
+    assert found["where"].startswith("AMD EPYC, 1 thread, by the blocks of ")
+    with pytest.raises(InputError, match="its blocks are of batch 1"):
+        _ = problem("1x", str(table), batch=8).time
+    few = tmp_path / "few.jsonl"
+    lines = table.read_text().splitlines(keepends=True)
+    odd = next(i for i, line in enumerate(lines) if "-e4-" in line or "-h96-" in line)
+    few.write_text("".join(lines[:odd] + lines[odd + 1 :]))
+    with pytest.raises(
+        InputError, match="1 blocks of the space efficientnet were not|not in the block"
+    ):
+        _ = problem("1x", str(few)).time

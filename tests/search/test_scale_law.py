@@ -5,7 +5,7 @@ import pytest
 from repro.errors import InputError
 from repro.search.scale_law import BETWEEN, ScaleLaw
 
-LAW = ScaleLaw(15.0, {"w": 0.5, "r": 0.3}, {}, 10.0, 0.2, {}, 0.3, 0.1)
+LAW = ScaleLaw(15.0, {"w": 0.5, "r": 0.3}, {}, 10.0, 40.0, 0.2, {}, 0.3, 0.1)
 
 
 def test_by_hand():
@@ -18,7 +18,7 @@ def test_by_hand():
     ("arguments", "message"),
     [
         ((25, "W", 2), "no exponent of strategy 'W' is known. Did you mean 'w'"),
-        ((14, "w", 2), "error 14 is not allowed; between 15.00"),
+        ((14, "w", 2), "error 14 is not allowed; a percentage between 15.00"),
         ((float("nan"), "w", 2), "error nan is not allowed"),
         ((25, "w", 0.5), "flops ratio 0.5 is not allowed; 1 or more is"),
         ((25, "w", float("inf")), "flops ratio inf is not allowed"),

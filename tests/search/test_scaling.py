@@ -180,3 +180,8 @@ def test_nothing_near_the_target():
 def test_x_is_scaled_with_the_squeeze_excite_of_its_upper_levels():
     assert X.network(2.4, 1.63, 282 / 224).stages == get("EN-X-GPU-B4").stages
     assert isinstance(B0, Scaler) and (B0.rounding, X.rounding) == ("nearest", "up")
+
+
+def test_who_never_reaches_a_target_is_known():
+    cost, rules = budget("params"), [PAPER["w"], PAPER["r"]]
+    assert search.reaching(B0, rules, 2 * cost(get("EN-B0")), cost) == [True, False]

@@ -1,7 +1,10 @@
 """The surrogate of the published table: hand-made worlds first, then the table itself."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from repro import reference
 from repro.errors import InputError
@@ -131,3 +134,32 @@ def test_networks_trained_again_are_predicted_as_well_as_by_another_training():
     assert again.unseen.mae < again.another.mae
     assert again.seeds_long < again.seeds_short
     assert 0.85 < again.tau < 1
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"e": "9666666"}, "line 4: e '9666666': 9 in stage 1"),
+        ({"top1": Decimal("NaN")}, "line 4: top1 NaN is not a percentage"),
+        ({"top1": Decimal("-3")}, "line 4: top1 -3 is not a percentage"),
+    ],
+)
+def test_a_wrong_row_of_the_file_is_named_by_its_line(monkeypatch, change, message):
+    rows = list(reference.b0_space()[:4])
+    rows[2] = rows[2]._replace(**change)
+    monkeypatch.setattr(reference, "b0_space", lambda: rows)
+    with pytest.raises(InputError, match=message):
+        search.published.__wrapped__()
+
+
+def test_fits_use_one_thread_wherever_they_are_made():
+    seen = []
+
+    @search.one_thread
+    def fit():
+        seen.extend(pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas")
+
+    fit()
+    assert seen and set(seen) == {1}
+    for made in (search.Ridge.__init__, search.Ridge.fit, search.Quadratic.__call__):
+        assert made.__wrapped__

@@ -1,8 +1,11 @@
 """Times of networks of B0's space: counts of blocks by hand, then the published throughputs."""
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 
+from repro import reference
 from repro.errors import InputError
 from repro.search import throughput as search
 from repro.search.space import EFFICIENTNET
@@ -63,3 +66,12 @@ def test_every_network_of_the_space_takes_time(device):
 def test_unknown_device():
     with pytest.raises(InputError, match=r"unknown device 'TPUv4'\. Did you mean 'TPUv"):
         search.throughput("TPUv4")
+
+
+@pytest.mark.parametrize("rate", ["0", "-5", "NaN", "Infinity"])
+def test_a_rate_that_is_none_is_named_by_its_line(monkeypatch, rate):
+    rows = list(reference.b0_space()[:3])
+    rows[1] = rows[1]._replace(a100_img_s=Decimal(rate))
+    monkeypatch.setattr(reference, "b0_space", lambda: rows)
+    with pytest.raises(InputError, match="accel_nasbench.csv, line 3: a100_img_s cannot be"):
+        search.milliseconds("A100")

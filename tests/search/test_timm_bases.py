@@ -1,12 +1,15 @@
 """Networks of timm's, scaled by their constructors' arguments."""
 
+import subprocess
+import sys
+
 import pytest
 
 from repro.arch import get
 from repro.arch.strategy import paper_strategy
 from repro.complexity import complexity
 from repro.errors import InputError
-from repro.search.advise import advise, device
+from repro.search.advise import Described, advise, device
 from repro.search.budgets import read_budget
 from repro.search.timm_bases import TimmBase
 
@@ -55,8 +58,14 @@ def test_advice_comes_near_the_budget():
     )
     for row in rows:
         assert row.top1_error is None and row.ms <= 2 * 0.035
-    with pytest.raises(InputError, match="needs a description; take fitted prices"):
-        advise(TimmBase("timm/fasternet_t0"), device("H100"), read_budget("2x"))
+
+
+@pytest.mark.parametrize("mode", ["infer", "train"])
+def test_a_roofline_takes_what_was_run_as_it_takes_a_description(mode):
+    roof, ours = device("H100", mode), Described(get("ResNet-50")).base
+    timm = TimmBase("timm/resnet50").base
+    assert roof.ms(timm) == pytest.approx(roof.ms(ours), rel=0.01)
+    assert roof.phi(timm) == pytest.approx(roof.phi(ours), abs=0.02)
 
 
 def test_a_family_without_arguments():
@@ -64,3 +73,14 @@ def test_a_family_without_arguments():
         TimmBase("timm/efficientnet_lite0")
     with pytest.raises(InputError, match=r"timm has no network 'resnet5'\. Did you mean"):
         TimmBase("timm/resnet5")
+
+
+def test_what_cannot_be_asked_is_known_before_timm_is_imported():
+    code = (
+        "import sys; from repro.cli.app import main;"
+        "main(['advise', 'timm/ghostnet_100', '--budget', '2x']);"
+        "main(['advise', 'timm/resnet5', '--budget', '2x']);"
+        "print([m for m in ('timm', 'torch') if m in sys.modules])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.splitlines()[-1] == "[]" and "Did you mean" in run.stderr

@@ -103,7 +103,8 @@ def _text(
         "ms": level([row.ms for row in rows]),
         "params (M)": level([row.params / 1e6 for row in rows]),
         "top-1 error" if known else "points over dWr": [
-            (_error(row) if known else f"{round(row.gap, 1) + 0.0:+.1f}") + "*" * row.extrapolated for row in rows
+            (_error(row) if known else f"{round(row.gap, 1) + 0.0:+.1f}") + "*" * row.extrapolated
+            for row in rows
         ],
         "<±": [f"{row.band:.1f}" for row in rows],
         "< ": [row.warning or "" for row in rows],
@@ -115,7 +116,7 @@ def _text(
         f"flops are {phi} of {name}'s time on {charges.name}; the rest goes to maps"
         f"{'' if charges.phi(own) < 0.5 else ', and to what every image costs'}",
         f"{name} itself: {charges.ms(own):.3g} ms an image",
-        f"({charges.source}{other(charges.name) if charges.price else str()})",
+        f"({charges.source}{other(charges.name) if charges.price else ''})",
         "",
         aligned(tuple(columns), list(zip(*columns.values(), strict=True))),
         "",
@@ -130,7 +131,8 @@ def _text(
         lines.append(
             f"* BEYOND WHAT WAS PUBLISHED: more than {law.reach:.0f} times the flops of {name}. "
             "Take the order\n  for a guess."
-            + f" No error is given beyond {law.furthest:.0f} times." * bool(known)
+            + f" No error is given beyond {law.furthest:.0f} times."
+            * bool(known)
         )
     if charges.card and (large := max(row.memory for row in rows)) > charges.card:
         lines.append(
@@ -138,9 +140,7 @@ def _text(
             f"{charges.card / 1e9:.0f}."
         )
     if off := sorted({row.ms_error for row in rows if row.ms_error is not None}):
-        lines.append(
-            f"Times are off by {100 * off[-1]:.0f} % (the median, of families not seen)."
-        )
+        lines.append(f"Times are off by {100 * off[-1]:.0f} % (the median, of families not seen).")
     elif charges.ratio:
         where = f", assumed from {charges.assumed}'s" * bool(charges.assumed)
         lines.append(

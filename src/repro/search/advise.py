@@ -24,7 +24,7 @@ from repro.complexity import complexity
 from repro.errors import InputError
 from repro.evidence.printed import family
 from repro.prices.counts import Counts, counts_of
-from repro.prices.law import UNITS, Price, devices, fitted, milliseconds, named, unlike
+from repro.prices.law import UNITS, Price, fitted, milliseconds, named, unlike
 from repro.runtime.roofline import Layer, device_peaks, known_devices, parts
 from repro.search.budgets import KEPT, STATE, Budget, fits
 from repro.search.latency import BATCH, Additive, missed_by_rooflines, roofline

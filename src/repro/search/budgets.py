@@ -77,8 +77,7 @@ def read_budget(text: str) -> Budget:
     number, unit = float(match[1]), match[2]
     if unit not in UNITS:
         raise InputError(
-            f"budget {text!r}: unknown unit {unit!r}.{_near(unit)} "
-            f"Units: {', '.join(UNITS)}"
+            f"budget {text!r}: unknown unit {unit!r}.{_near(unit)} Units: {', '.join(UNITS)}"
         )
     if not 0 < number < float("inf"):
         raise InputError(f"budget {text!r} is not allowed; it must be above zero and finite")
