@@ -236,6 +236,8 @@ def test_fvcore_says_that_it_needs_a_real_module() -> None:
         get("RegNetZ-500MF"),
         scale(get("EN-B0"), PAPER["dWr"], 4),
         scale(get("ResNeXt-50"), "dwgr", 0.5).at(97),
+        get("FusedMBConv-c48@28"),
+        get("MBConv-c32@28"),
     ],
     ids=lambda net: net.name,
 )

@@ -193,7 +193,16 @@ def test_every_chapter_has_its_tests():
 STALE = {
     "training": [
         f"repro.training.{name}"
-        for name in ("datasets", "disk", "image", "loop", "sources", "spec", "trainer")
+        for name in (
+            "datasets",
+            "disk",
+            "distributed",
+            "image",
+            "loop",
+            "sources",
+            "spec",
+            "trainer",
+        )
     ]
 }
 """Kinds of stored records, and the code behind them that has changed since."""

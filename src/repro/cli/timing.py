@@ -251,9 +251,14 @@ def measure(tasks: list[Any], out: Path | None, group: int, minutes: float | Non
     """Measure with a progress bar, then print what came out."""
     from tqdm import tqdm
 
+    from repro.runtime.estimates import check_memory
+    from repro.runtime.jobs import Job
     from repro.runtime.picture import summary
     from repro.runtime.sweep import sweep
 
+    for task in tasks:
+        if isinstance(task, Job) and task.protocol.batch != "max":
+            check_memory(task.net, task.protocol, task.protocol.batch)
     bar = tqdm(unit="network", disable=None, file=sys.stderr)
 
     def started(total: int) -> None:
