@@ -35,7 +35,7 @@ DATA: Mapping[str, str] = {
 
 
 def trainings(path: str | None = None) -> list[pd.DataFrame]:
-    """The experiments of a reader's file, or of the project, the largest number of updates last.
+    """The experiments of a reader's file, or of the project, that with most images seen last.
 
     Raises:
         InputError: no such file, a line that is no record, or no runs that can be compared.
@@ -54,8 +54,7 @@ def experiments(records: Iterable[Any]) -> list[pd.DataFrame]:
     """Runs that can be compared: alike but for network, seed and learning rate.
 
     A frame for each, a row for each run: base, strategy (None: the base itself), times (the base's
-    flops, as the sweep asked: a power of the square root of two), flops, acts, seed, error, loss
-    (of training, last epoch), record. Only where dwr has two seeds or more.
+    flops, to a power of two), flops, acts, seed, error, loss (of training, last epoch), record. Only where dwr has two seeds or more.
     """
     alike: dict[str, list[TrainingRecord]] = {}
     for record in records:
@@ -64,13 +63,11 @@ def experiments(records: Iterable[Any]) -> list[pd.DataFrame]:
             setting = record.setting | {"recipe": recipe, "seed": None}
             alike.setdefault(json.dumps(setting, sort_keys=True), []).append(record)
     frames = [frame for frame in map(_frame, alike.values()) if len(frame)]
-    return sorted(frames, key=lambda frame: updates(frame.record.iloc[0]))
+    return sorted(frames, key=lambda frame: _seen(frame.record.iloc[0]))
 
 
-def updates(record: TrainingRecord) -> int:
-    """How often a run changed its weights."""
-    recipe = record.setting["recipe"]
-    return int(recipe["epochs"] * (record.data.train // recipe["batch"]))
+def _seen(record: TrainingRecord) -> float:
+    return record.data.train * float(record.setting["recipe"]["epochs"])
 
 
 def _frame(records: Sequence[TrainingRecord]) -> pd.DataFrame:
@@ -81,7 +78,7 @@ def _frame(records: Sequence[TrainingRecord]) -> pd.DataFrame:
             "base": r.subject.base,
             "strategy": r.subject.strategy,
             # Small networks round coarsely: asked for 4 times the flops, one has 3.6 times as many.
-            "times": 2 ** (round(2 * np.log2((r.subject.flops or 1) / bases[r.subject.base])) / 2),
+            "times": 2 ** round(np.log2((r.subject.flops or 1) / bases[r.subject.base])),
             "flops": r.subject.flops,
             "acts": r.subject.acts,
             "seed": r.setting["seed"],
@@ -92,7 +89,7 @@ def _frame(records: Sequence[TrainingRecord]) -> pd.DataFrame:
         for r in records
         if r.setting["seed"] in scaled and r.subject.base in bases
     )
-    enough = len(frame) and (frame.strategy == REFERENCE).sum() > 1
+    enough = len(frame) and frame[frame.strategy == REFERENCE].seed.nunique() > 1
     return frame if enough else frame.iloc[:0]
 
 
@@ -106,8 +103,9 @@ def largest(runs: pd.DataFrame) -> pd.DataFrame:
 def against_dwr(runs: pd.DataFrame) -> pd.DataFrame:
     """Points by which each way to scale errs more than dwr, at the largest scale.
 
-    mean, low, high: with simultaneous 95 % intervals (Dunnett) over the seeds of these very bases;
-    verdict: whether the paper's statement holds, fails, or is open. Only ways with two runs.
+    mean, low, high: with simultaneous 95 % intervals (Dunnett) over all runs, so that other seeds
+    and, where there are several, other bases are among what could have been; verdict: whether the
+    paper's statement holds, fails, or is open. Only ways with two runs.
     """
     from scipy.stats import dunnett
 
@@ -143,7 +141,7 @@ def gain(runs: pd.DataFrame) -> float:
 
 
 def verdict(asked: str, low: float, high: float, gained: float) -> str:
-    """Whether what is asked holds or fails: the whole interval lies on one side of its threshold."""
+    """Whether what is asked holds or fails: the interval lies on one side of its threshold."""
     if asked == "worse":
         return "holds" if low > 0 else "fails" if high < 0 else "open"
     most = ALIKE * gained
