@@ -54,7 +54,8 @@ def experiments(records: Iterable[Any]) -> list[pd.DataFrame]:
     """Runs that can be compared: alike but for network, seed and learning rate.
 
     A frame for each, a row for each run: base, strategy (None: the base itself), times (the base's
-    flops, to a power of two), flops, acts, seed, error, loss (of training, last epoch), record. Only where dwr has two seeds or more.
+    flops, to a power of two), flops, acts, seed, error, loss (of training, last epoch), record.
+    Only where dwr has two seeds or more.
     """
     alike: dict[str, list[TrainingRecord]] = {}
     for record in records:
