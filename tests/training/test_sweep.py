@@ -64,28 +64,48 @@ def test_blocks_that_differ_in_the_recipe_alone(tmp_path):
     assert {job.run.setting.recipe.lr for job in jobs if "block-2" in job.name} == {0.2}
 
 
+BASE = "- data: digits\n  bases: [proxy-EN]\n  "
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("- data: digits\n  base: [proxy-EN]", "block 1: unknown key 'base'. Did you mean 'bases'"),
-        ("- data: digits", "block 1: 'bases' is missing"),
+        ("- data: digits\n  base: [EN-B0]", "block 1: unknown key 'base'. Did you mean 'bases'"),
+        ("- data: digits", "line 1, block 1: 'bases' is missing"),
         ("- data: digits\n  bases: [proxy-E]", "'proxy-E'. Did you mean 'proxy-EN'?"),
-        ("- data: digits\n  bases: [proxy-EN]\n  epochs: none", "block 1: recipe: epochs"),
-        ("- data: digits\n  bases: [proxy-EN]\n  set: {rl: 1}", "no 'rl'"),
-        (
-            "- data: digits\n  bases: [proxy-EN]\n  set: {learning_rate: 1}",
-            "no 'learning_rate'; it has epochs, batch,",
-        ),
-        ("data: digits", "is not a list of blocks"),
-        ("- [", "is not YAML"),
+        ("- data: digits\n  bases: proxy-EN", 'line 2, block 1: bases "proxy-EN" is not a list'),
+        ("- data: [digits]\n  bases: [proxy-EN]", 'data ["digits"] is not text'),
+        (BASE + "strategies: dwgr\n  scales: [2]", 'line 3, block 1: strategies "dwgr" is not a l'),
+        (BASE + "strategies: [d]", "give both strategies and scales, or neither"),
+        (BASE + "unscaled: false", "unscaled false leaves nothing to train"),
+        (BASE + "seeds: [0, 1]\n  seeds: [2]", "line 4: key 'seeds' is written twice"),
+        (BASE + "set: {lr: 1, lr: 2}", "line 3: key 'lr' is written twice"),
+        (BASE + "seeds: []", "line 3, block 1: seeds [] is not a list with anything in it"),
+        (BASE + "seeds:\n  - 0\n  - 1.5", "line 5, block 1: seeds.1 1.5 is not a whole number"),
+        (BASE + "seeds:", "seeds null is not a list"),
+        (BASE + "epochs: none", 'block 1: epochs "none" is not a whole number'),
+        (BASE + "epochs:", "epochs null is not a whole number"),
+        (BASE + "epochs: '3'", 'epochs "3" is not a whole number'),
+        (BASE + "same_flops: 1", "same_flops 1 is not true or false"),
+        (BASE + "set: lr=0.2", 'set "lr=0.2" is not a mapping'),
+        (BASE + "set: {epochs: '3'}", 'set.epochs "3" is not a whole number'),
+        (BASE + "set: {dropout: 2001-01-01}", 'set.dropout "2001-01-01" is not a number'),
+        (BASE + "set: {rl: 1}", "unknown key 'rl'. Did you mean 'lr'"),
+        (BASE + "set: {learning_rate: 1}", "unknown key 'learning_rate'. Allowed: epochs, batch,"),
+        ("data: digits", 'is not a list of blocks but {"data": "digits"}'),
+        ("", "is not a list of blocks but null"),
+        ("[]", "is an empty list"),
+        ("- [", "is not YAML: line 2"),
+        (b"# \xe9\n", "line 1: byte 0xe9 is not UTF-8"),
     ],
 )
 def test_bad_files(tmp_path, text, says):
     path = tmp_path / "sweep.yaml"
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError) as error:
         s.read(path)
     assert says in str(error.value) and "\n" not in str(error.value)
+    assert str(error.value).startswith(str(path))
 
 
 def test_a_missing_file(tmp_path, capsys):

@@ -16,25 +16,59 @@ from concurrent.futures import ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Self, get_origin
 
 import psutil
-import yaml
+from pydantic import NonNegativeInt, PositiveInt, create_model, model_validator
 
 from repro.complexity import complexity
-from repro.errors import InputError, did_you_mean
+from repro.errors import InputError
+from repro.handwritten import NOT_SAID, Listed, Number, Strict, entries, file_bytes
 from repro.interrupt import handled
 from repro.records import Protocol, TrainingRecord
 from repro.runtime.estimates import memory_per_image
 from repro.runtime.worker import Worker, WorkerDied
 from repro.training.plan import Options, Run, plan
+from repro.training.recipe import Recipe, Share
 
-AXES = ("bases", "strategies", "scales", "seeds", "unscaled", "set")
-KEYS = (
-    *AXES,
-    *("data", "resolution", "same_flops", "preset", "epochs", "batch", "images", "classes"),
-    *("holdout", "accumulate", "amp", "memory_format", "compile"),
-)
+_PARTS: Any = {
+    key: (Listed[Share] if get_origin(f.annotation) is tuple else f.annotation, NOT_SAID)
+    for key, f in Recipe.model_fields.items()
+}
+Changes: Any = create_model("Changes", __base__=Strict, **_PARTS)
+"""Any part of a recipe; its limits are `Recipe`'s own."""
+
+
+class Block(Strict):
+    """Axes that are multiplied out, and arguments of `plan`."""
+
+    data: str
+    bases: Listed[str]
+    strategies: Listed[str] = ()
+    scales: Listed[Number] = ()
+    seeds: Listed[NonNegativeInt] = (0,)
+    unscaled: bool = True
+    set: Changes = Changes()
+    resolution: PositiveInt = NOT_SAID
+    same_flops: bool = False
+    preset: str = NOT_SAID
+    epochs: PositiveInt = NOT_SAID
+    batch: PositiveInt = NOT_SAID
+    images: PositiveInt | None = None
+    classes: PositiveInt | None = None
+    holdout: float = NOT_SAID
+    accumulate: PositiveInt = NOT_SAID
+    amp: str = NOT_SAID
+    memory_format: str = NOT_SAID
+    compile: str = NOT_SAID
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if bool(self.strategies) != bool(self.scales):
+            raise ValueError("give both strategies and scales, or neither")
+        if not (self.unscaled or self.scales):
+            raise ValueError("unscaled false leaves nothing to train without strategies and scales")
+        return self
 
 
 Answer = TrainingRecord | str
@@ -55,42 +89,29 @@ def read(path: Path, reading: Callable[[str], str] = str) -> list[Job]:
     ``reading`` makes the authors' grammar of a strategy as the file has it. `InputError` names
     the block with an unknown key or a run that cannot be planned.
     """
-    try:
-        blocks = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise InputError(f"sweep {str(path)!r} cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise InputError(
-            f"sweep {str(path)!r} is not YAML: {' '.join(str(error).split())}"
-        ) from None
-    if not isinstance(blocks, list) or not all(isinstance(b, dict) for b in blocks):
-        raise InputError(f"sweep {str(path)!r} is not a list of blocks")
     jobs: dict[str, Job] = {}
-    for number, block in enumerate(blocks, 1):
+    blocks = entries(file_bytes(str(path), "sweep"), str(path), Block)
+    for number, (where, block) in enumerate(blocks, 1):
         try:
             for job in _block(block, reading):
                 if job.name in jobs and jobs[job.name].run != job.run:
                     job = Job(f"{job.name}-block-{number}", job.run)
                 jobs[job.name] = job
-        except (InputError, TypeError) as error:
-            raise InputError(f"sweep {str(path)!r}, block {number}: {error}") from None
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
     seeds = sorted({job.run.setting.seed for job in jobs.values()})
     return [job for seed in seeds for job in jobs.values() if job.run.setting.seed == seed]
 
 
-def _block(block: dict[str, Any], reading: Callable[[str], str]) -> Iterator[Job]:
-    for key in block:
-        if key not in KEYS:
-            raise InputError(f"unknown key {key!r}.{did_you_mean(str(key), KEYS)}")
-    for key in ("data", "bases"):
-        if not block.get(key):
-            raise InputError(f"{key!r} is missing")
-    changes = [f"{key}={json.dumps(value)}" for key, value in (block.get("set") or {}).items()]
-    rest = {key: value for key, value in block.items() if key not in AXES}
+def _block(block: Block, reading: Callable[[str], str]) -> Iterator[Job]:
+    given = block.model_dump(exclude_unset=True)
+    changes = [f"{key}={json.dumps(value)}" for key, value in given.get("set", {}).items()]
+    axes = ("bases", "strategies", "scales", "seeds", "unscaled", "set")
+    rest = {key: value for key, value in given.items() if key not in axes}
     rest["preset_name"] = rest.pop("preset", None)
-    ways: list[tuple[str | None, float | None]] = [(None, None)] * block.get("unscaled", True)
-    ways += product(map(reading, block.get("strategies") or ()), block.get("scales") or ())
-    for base, (strategy, factor), seed in product(block["bases"], ways, block.get("seeds", [0])):
+    ways: list[tuple[str | None, float | None]] = [(None, None)] * block.unscaled
+    ways += product(map(reading, block.strategies), block.scales)
+    for base, (strategy, factor), seed in product(block.bases, ways, block.seeds):
         run = plan(base, **rest, strategy=strategy, factor=factor, changes=changes, seed=seed)
         asked = f"{run.strategy.name} x{factor:g}" if run.strategy else "unscaled"
         words = f"{rest['data']} {base} {asked} r{run.net.resolution} seed {seed}"
