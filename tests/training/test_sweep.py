@@ -3,6 +3,9 @@
 import os
 import re
 import signal
+import subprocess
+import sys
+import time
 
 import psutil
 import pytest
@@ -172,6 +175,48 @@ def test_sweep_stopped_and_gone_on_with(tmp_path, file):
     assert bases == ["-", "w"]  # in the file's order, whoever came first
     errors = [100 * r.test.error for r in records if r.subject.scale == 2]
     assert f"{sum(errors) / 2:.2f}" in row and row.split()[-2] == "2"
+
+
+def holds(out, pattern):
+    return lambda this: any(out.rglob(pattern))
+
+
+def server_starts(out):
+    return lambda this: any(
+        "forkserver" in word for child in this.children() for word in child.cmdline()
+    )
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        (server_starts, signal.SIGINT),
+        (lambda out: holds(out, ".lock"), signal.SIGTERM),
+        (lambda out: holds(out, "metrics.jsonl"), signal.SIGINT),
+    ],
+)
+def test_stopped_at_any_moment(tmp_path, moment, number):
+    """Processes that are starting are not waited for, and nothing trains afterwards."""
+    path, out = tmp_path / "sweep.yaml", tmp_path / "out"
+    path.write_text(SMALL.replace("epochs: 1", "epochs: 2000"))
+    command = [sys.executable, "-m", "repro", "sweep", path, "--out", out, "--jobs", "2"]
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    this = psutil.Process(child.pid)
+    reached = moment(out)
+    wait_for(lambda: child.poll() is not None or reached(this))
+    assert child.poll() is None, child.communicate()
+    below, start = this.children(recursive=True), time.monotonic()
+    if number == signal.SIGINT:
+        os.killpg(child.pid, number)  # as a terminal sends it
+    else:
+        child.send_signal(number)
+    output = child.communicate(timeout=60)
+    assert time.monotonic() - start < 10  # two on a machine of its own; was a minute for each run
+    assert child.returncode == 130 and output[0] == ""
+    assert output[1].count("\n") <= 2 and "the same command goes on from there" in output[1]
+    ended = lambda p: not p.is_running() or p.status() == psutil.STATUS_ZOMBIE  # noqa: E731
+    wait_for(lambda: all(ended(p) for p in below), 2)
 
 
 def test_workers_end_with_their_sweep(tmp_path):

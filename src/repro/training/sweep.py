@@ -12,10 +12,11 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Self, get_origin
 
 import psutil
@@ -26,11 +27,14 @@ from repro.errors import InputError
 from repro.handwritten import NOT_SAID, Listed, Number, Strict, entries, file_bytes
 from repro.interrupt import handled
 from repro.records import Protocol, TrainingRecord
+from repro.runtime.crew import Crew
 from repro.runtime.estimates import memory_per_image
 from repro.runtime.worker import Worker, WorkerDied
 from repro.training.plan import Options, Run, plan
 from repro.training.recipe import Recipe, Share
 
+GRACE_S = 1.0
+"""In which runs may save their state when a sweep is stopped."""
 _PARTS: Any = {
     key: (Listed[Share] if get_origin(f.annotation) is tuple else f.annotation, NOT_SAID)
     for key, f in Recipe.model_fields.items()
@@ -153,45 +157,59 @@ def sweep(
         By job name, in the jobs' order: the record, or why there is none.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C or SIGTERM; every run under way has saved its state first.
+        KeyboardInterrupt: Ctrl-C or SIGTERM. Runs under way have `GRACE_S` to save their state;
+            one that takes longer goes on from its last checkpoint.
     """
     options = replace(options, resume=True)
     workers: list[Worker] = []
-    mine, ending = threading.local(), threading.Event()
+    idle: SimpleQueue[Worker] = SimpleQueue()
+    crew, ending = Crew(), threading.Event()
+
+    def hire() -> Worker:
+        workers.append(worker := crew.hire(options.device))
+        return worker
 
     def carry_out(job: Job) -> Answer:
-        if getattr(mine, "worker", None) is None:
-            mine.worker = Worker(options.device)
-            workers.append(mine.worker)
-        if ending.is_set():
-            return "stopped"
+        worker = idle.get()
         arguments = (job.run, out / job.name, options, os.getpid())
         try:
-            answer: Answer = mine.worker.call("run", __name__, "run_quietly", *arguments)
+            if ending.is_set():
+                return "stopped"
+            answer: Answer = worker.call("run", __name__, "run_quietly", *arguments)
         except WorkerDied as error:
-            mine.worker, answer = None, str(error)
+            answer = str(error)
+            if not ending.is_set():
+                worker = hire()
         except (InputError, RuntimeError) as error:
             answer = str(error)
+        finally:
+            idle.put(worker)
         return answer
 
     out.mkdir(parents=True, exist_ok=True)
     answers: dict[str, Answer] = {}
     interrupt = lambda number: signal.default_int_handler(number, None)  # noqa: E731
-    with handled(interrupt, signal.SIGTERM), ThreadPoolExecutor(together) as pool:
-        futures = {pool.submit(carry_out, job): job for job in jobs}
+    both = (signal.SIGINT, signal.SIGTERM)
+    with handled(interrupt, *both), ThreadPoolExecutor(together) as pool:
+        futures: dict[Future[Answer], Job] = {}
         try:
+            # Not in the threads: the first waits for imports, and threads cannot be interrupted.
+            for _ in range(together):
+                idle.put(hire())
+            futures |= {pool.submit(carry_out, job): job for job in jobs}
             for future in as_completed(futures):
                 job = futures[future]
                 answers[job.name] = future.result()
                 done(job, answers[job.name])
         finally:
-            ending.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in workers:
-                worker.process.terminate()  # a run under way saves its state and ends
-            wait(futures, timeout=60)
-            for worker in workers:
-                worker.close()
+            with handled(lambda number: None, *both):
+                ending.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in workers:
+                    worker.process.terminate()  # a run under way saves its state and ends
+                wait([f for f in futures if not f.cancelled()], timeout=GRACE_S)
+                for worker in workers:
+                    worker.process.kill()
     return {job.name: answers[job.name] for job in jobs}
 
 
