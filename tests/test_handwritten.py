@@ -62,7 +62,7 @@ BOMB = "- &a0 [x, x, x, x, x, x, x, x]\n" + "".join(
         ("- 2001-99-99", "a value that cannot be read"),
         ("- " + "9" * 5000, "a value that cannot be read"),
         ("- {? [a] : 3}", "unhashable key"),
-        ("- {1: 2, name: a}", "Keys should be strings"),
+        ("- {1: 2, name: a}", "f, line 1, block 1: unknown key 1"),
         ("- name: a\n  <<: 3", "line 2: expected a mapping"),
         ("- name: \0", "control characters"),
     ],

@@ -224,6 +224,8 @@ def _first(
     found = [(_steps(detail["loc"], entry), detail) for detail in details]
     steps, first = found[0]
     value = first["input"]
+    if first["type"] == "invalid_key":
+        return steps, f"unknown key {shown(value)}"
     if first["type"] in ("missing", "extra_forbidden"):
         key = first["loc"][-1]
         if first["type"] == "missing":
