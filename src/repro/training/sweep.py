@@ -118,7 +118,7 @@ def _block(block: Block, reading: Callable[[str], str]) -> Iterator[Job]:
     for base, (strategy, factor), seed in product(block.bases, ways, block.seeds):
         run = plan(base, **rest, strategy=strategy, factor=factor, changes=changes, seed=seed)
         asked = f"{run.strategy.name} x{factor:g}" if run.strategy else "unscaled"
-        words = f"{rest['data']} {base} {asked} r{run.net.resolution} seed {seed}"
+        words = f"{rest['data']} {run.base} {asked} r{run.net.resolution} seed {seed}"
         yield Job("-".join(words.replace("/", "_").replace("=", "").split()), run)
 
 

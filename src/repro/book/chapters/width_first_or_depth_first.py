@@ -44,17 +44,11 @@ SURFACES: Mapping[str, tuple[str, str, str]] = {
     "product": (GREY, "^", ":"),
 }
 """Colour, marker and dashes of each accuracy surface."""
+KEYS = {"2/3": "alpha=2/3", "EfficientNet": "orig"}
 RULES: Mapping[str, tuple[str, str]] = {
-    name: (STRATEGY_COLOURS[key], STRATEGY_MARKERS[key])
-    for name, key in {
-        **{"w": "w", "dWr": "dWr", "2/3": "alpha=2/3", "dw": "dw", "dwr": "dwr", "d": "d"},
-        "r": "r",
-    }.items()
-} | {
-    "EfficientNet": (STRATEGY_COLOURS["orig"], STRATEGY_MARKERS["orig"]),
-    "LACS-GPU": ("#7f6bc9", "*"),
-    "LACS-TPU": ("#4a98cc", "d"),
-}
+    name: (STRATEGY_COLOURS[KEYS.get(name, name)], STRATEGY_MARKERS[KEYS.get(name, name)])
+    for name in ("w", "dWr", "2/3", "dw", "dwr", "d", "r", "EfficientNet")
+} | {"LACS-GPU": ("#7f6bc9", "*"), "LACS-TPU": ("#4a98cc", "d")}
 """Colour and marker of each rule."""
 FAMILIES = {"EN-X": "EfficientNet", "EN-X-GPU": "LACS-GPU", "EN-X-TPU": "LACS-TPU"}
 """The builder's families, each drawn as the rule that it should follow."""
