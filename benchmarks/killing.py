@@ -105,7 +105,7 @@ def torn(folder: Path) -> int:
     """Files under a folder that a reader would take and that are not whole."""
     bad = sum(None in lines(path) for path in folder.rglob("*.jsonl"))
     for path in folder.rglob("*"):
-        if path.suffix in (".json", ".ipynb") and not path.name.startswith("."):
+        if path.suffix in (".json", ".ipynb") and ".unfinished" not in path.name:
             try:
                 json.loads(path.read_text())
             except ValueError:
@@ -155,8 +155,12 @@ def executed(out: Path, whole: Path) -> Counter[str]:
         (notebook,) = place.glob(CHAPTER)
         cells = json.loads(notebook.read_text())["cells"]
         outputs.append([cell["outputs"] for cell in cells if cell["cell_type"] == "code"])
+    odd = [f"cell {i}" for i, (a, b) in enumerate(zip(*outputs, strict=True)) if a != b]
     page = next(whole.glob(CHAPTER)).with_suffix(".html").name
-    return Counter(differ=(outputs[0] != outputs[1]) + (not (out / "out" / page).exists()))
+    odd += [page] * (not (out / "out" / page).exists())
+    if odd:
+        print(f"{out.name}: other than undisturbed: {', '.join(odd)}")
+    return Counter(differ=bool(odd))
 
 
 CASES = (
@@ -311,7 +315,7 @@ def fill(
             cost["lost"] += len(seen - records(command.folder))
             cost.update(case.check(command.folder, whole))
         finally:
-            subprocess.run(["umount", str(disk)], check=True)
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
     return cost
 
 
