@@ -45,15 +45,8 @@ SURFACES: Mapping[str, tuple[str, str, str]] = {
 }
 """Colour, marker and dashes of each accuracy surface."""
 RULES: Mapping[str, tuple[str, str]] = {
-    name: (STRATEGY_COLOURS[key], STRATEGY_MARKERS[key])
-    for name, key in {
-        **{"w": "w", "dWr": "dWr", "2/3": "alpha=2/3", "dw": "dw", "dwr": "dwr", "d": "d"},
-        "r": "r",
-    }.items()
-} | {
-    "EfficientNet": (STRATEGY_COLOURS["orig"], STRATEGY_MARKERS["orig"]),
-    "LACS-GPU": ("#7f6bc9", "*"),
-    "LACS-TPU": ("#4a98cc", "d"),
+    {"alpha=2/3": "2/3", "orig": "EfficientNet"}.get(key, key): (colour, STRATEGY_MARKERS[key])
+    for key, colour in STRATEGY_COLOURS.items()
 }
 """Colour and marker of each rule."""
 FAMILIES = {"EN-X": "EfficientNet", "EN-X-GPU": "LACS-GPU", "EN-X-TPU": "LACS-TPU"}
