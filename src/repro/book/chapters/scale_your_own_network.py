@@ -111,7 +111,8 @@ def costs(
     error: float | None = None,
 ) -> pd.DataFrame:
     """What strategies give in a budget: ties first; with the base's error, percent, theirs too."""
-    found = advise(find_base(name), device(where), read_budget(budget), error, strategies=strategies)
+    asked = find_base(name), device(where), read_budget(budget)
+    found = advise(*asked, error, strategies=strategies)
     points = [f"{r.gap:+.1f} ± {r.band:.1f}" if r.strategy != "dWr" else "–" for r in found]
     errors = [f"{r.top1_error:.1f} ± {r.band:.1f}" for r in found if r.top1_error is not None]
     return pd.DataFrame(
