@@ -105,7 +105,7 @@ def rules_figure(frame: pd.DataFrame) -> Figure:
         some = levels[levels.rule.str.fullmatch(rf"{family}-B\d")]
         x, y = _corner(some.d, some.w, some.r)
         label = f"levels B1 to B7 of {family}"
-        ring = {"mfc": "none", "ls": "none", "zorder": 3, "label": label}
+        ring: Any = {"mfc": "none", "ls": "none", "zorder": 3, "label": label}
         ax.plot(x, y, "o", color=RULES[rule][0], markersize=6, **ring)
     aside = {
         "dw": (-10, -4, "right"),
