@@ -214,7 +214,13 @@ class EpochScore(Part):
 
 
 class DataUsed(Part):
-    """Which images: ``about`` in words, ``digest`` of what was read, and counts."""
+    """Which images: ``about`` in words, ``digest`` of what was read, and counts.
+
+    Attributes:
+        names: of the classes, in the order of their labels.
+        left_out: how many files on disk were not read, by reason.
+        skipped: damaged images that were passed over, by split; the counts have them.
+    """
 
     about: str
     digest: str
@@ -222,6 +228,15 @@ class DataUsed(Part):
     train: PositiveInt
     holdout: NonNegativeInt
     test: PositiveInt
+    names: tuple[str, ...] = ()
+    left_out: dict[str, PositiveInt] = Field(default_factory=dict)
+    skipped: dict[str, PositiveInt] = Field(default_factory=dict)
+
+    def identity(self) -> dict[str, Any]:
+        """What a resumed run, and every process of one, must agree on: labels and images."""
+        labels = {f"class {label}": name for label, name in enumerate(self.names)}
+        counts = {"train": self.train, "holdout": self.holdout, "test": self.test}
+        return {**labels, **counts, "digest": self.digest}
 
 
 class TrainingRecord(Result):

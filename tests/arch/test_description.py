@@ -26,6 +26,7 @@ def test_what_a_network_prints_is_read_back(name, tmp_path):
     for content in (to_config(net), {"model": name, "config": to_config(net)}):
         found = read_description(written(tmp_path, content))
         assert found.name == "mine" and to_config(found) == to_config(net)
+        assert get(str(tmp_path / "mine.json")) == found
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,10 @@
-"""Differences between ways to scale, their intervals, and the verdicts that follow."""
+"""Differences between ways to scale, and their intervals."""
 
 import pytest
 from made_up_trainings import GAINS, law, runs
 from scipy import stats
 
-from repro.claims import accuracy, judge, load
 from repro.evidence import trainings as e
-
-CLAIMS = {
-    c.id: c for c in load().claims if c.judge in ("trained_gain", "trained_worse", "trained_alike")
-}
-CIFAR = [name for name in CLAIMS if not name.startswith("proxy-tiny")]
 
 
 def test_runs_are_found_with_what_was_asked_for():
@@ -66,42 +60,3 @@ def test_only_pairs_count_and_a_lone_one_is_none():
 def test_a_mean_of_ways_is_taken_where_all_are():
     parts = [{"x": {0: 1.0, 1: 3.0}, "y": {0: 1.0}}, {"x": {1: 5.0}}]
     assert e.averaged(parts) == {"x": {1: 4.0}}
-
-
-def verdict(claim, made, monkeypatch):
-    monkeypatch.setattr(accuracy, "trained", lambda data: e.trained(data, made))
-    return judge(claim)
-
-
-@pytest.mark.parametrize("name", CIFAR)
-def test_each_claim_can_hold_fail_stay_open_and_lack_runs(name, monkeypatch):
-    claim = CLAIMS[name]
-    good = verdict(claim, runs(law(GAINS)), monkeypatch)
-    assert (good.verdict, good.machine) == ("trend reproduced", "Made-up CPU")
-    # Single dimensions best, the compound ways far apart, and scaling w makes it worse.
-    turned = {None: 0.0, "d": 5.0, "w": 5.0, "r": 5.0, "dwr": 4.0, "alpha=2/3": 1.0, "dWr": 1.0}
-    if claim.judge == "trained_gain":
-        turned["w"] = -1.0
-    if name == "proxy-single-dimension-fast":
-        turned["dWr"] = 4.0
-    assert verdict(claim, runs(law(turned)), monkeypatch).verdict == "not reproduced"
-    noisy = verdict(claim, runs(law(GAINS, noise=9.0)), monkeypatch)
-    assert noisy.verdict == "not testable here" and noisy.why.startswith("Undecided: ")
-    nothing = verdict(claim, [], monkeypatch)
-    assert nothing.verdict == "not testable here" and "repro sweep" in nothing.why
-
-
-def test_a_loss_too_small_to_matter_is_no_loss(monkeypatch):
-    """Less than 5 % of what dwr gains, and noise for which that is not zero either."""
-    gains = {**GAINS, "d": 4.95}
-    claim = CLAIMS["proxy-d-alone"]
-    found = verdict(claim, runs(law(gains, noise=0.1)), monkeypatch)
-    assert found.verdict == "not reproduced"
-    assert verdict(claim, runs(law(gains, noise=0.0)), monkeypatch).verdict == "trend reproduced"
-
-
-def test_thresholds_are_asked_of_the_gpu_sweep_too():
-    tiny = {n.replace("-tiny", ""): c for n, c in CLAIMS.items() if n.startswith("proxy-tiny")}
-    assert set(tiny) == set(CIFAR)
-    for name, claim in tiny.items():
-        assert {**claim.args, "data": "cifar10"} == CLAIMS[name].args

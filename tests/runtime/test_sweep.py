@@ -307,6 +307,14 @@ def test_a_dry_run_runs_nothing(out):
             "its device is cuda; cpu is not",
         ),
         (["EN-B0", "--threads", "9999"], f"threads 9999 .*; allowed: 1 to {psutil.cpu_count()}"),
+        (
+            ["EN-B0", "RegNetY-500MF", "--device", "cpu", "--batch", "99999999999"],
+            r"99,999,999,999 images of 224 x 224 at once needs some [\d,]+ GB of memory; ",
+        ),
+        (
+            ["EN-B0", "--resolution", "100000"],
+            "1 images of 100000 x 100000 at once needs",
+        ),
         (["EN-B0", "--out", "nowhere/a.jsonl"], "there is no folder 'nowhere'"),
         (["EN-B0", "--out", "tests"], "records file 'tests' cannot be read: Is a directory"),
         ([], "give a NAME"),

@@ -8,15 +8,15 @@ import pickle
 import tarfile
 import threading
 import zipfile
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from pictures import jpeg
 from PIL import Image
 
 from repro.errors import InputError
-from repro.training import datasets, disk, download
+from repro.training import datasets, download
 from repro.training.datasets import fixed_order, load, split_off
 from repro.training.distributed import World
 from repro.training.download import Archive
@@ -31,15 +31,6 @@ PAIR = [World(rank, 2, torch.device("cpu")) for rank in (0, 1)]
 @pytest.fixture(autouse=True)
 def fresh():
     datasets._load.cache_clear()
-
-
-def jpeg(label, number, side=64, mode="RGB"):
-    """A small picture whose colour tells its label."""
-    noise = np.random.default_rng([label, number]).integers(0, 30, (side, side, 3))
-    noise[..., label % 3] += 60 + 40 * (label // 3)
-    file = io.BytesIO()
-    Image.fromarray(noise.astype(np.uint8)).convert(mode).save(file, "JPEG", quality=90)
-    return file.getvalue()
 
 
 def pack(path, splits, classes, first=0, side=64, damage=None):
@@ -74,16 +65,6 @@ def tiny_folder(root, wnids=("n01", "n02", "n03"), each=4):
         lines.append(f"val_{i}.JPEG\t{wnids[i % len(wnids)]}\t0\t0\t62\t62\n")
     (root / "val" / "val_annotations.txt").write_text("".join(lines))
     (root / "wnids.txt").write_text("\n".join(wnids) + "\n")
-
-
-def class_folders(root, classes=("cat", "dog"), each=6, test="val"):
-    """ImageNet's layout: a folder per class, images of several sizes."""
-    for split in ("train", test):
-        for label, name in enumerate(classes):
-            place = root / split / name
-            place.mkdir(parents=True)
-            for i in range(each):
-                (place / f"{i}.jpg").write_bytes(jpeg(label, i, side=30 + 7 * i))
 
 
 # ------------------------------------------------------------------------------ fixed splits
@@ -371,84 +352,3 @@ def test_a_batch_larger_than_the_data():
 def test_class_counts():
     with pytest.raises(InputError, match="has 10 classes in this folder, not 9"):
         source(plan("proxy-Y", "digits", classes=9))
-
-
-# ------------------------------------------------------------------------------ images on disk
-
-
-def on_disk(root, world=ALONE, workers=0, skip=False, changes=(), data="folder"):
-    run = plan("proxy-Y", data, resolution=24, batch=4, holdout=0.25, changes=changes)
-    return source(run, world, root=str(root), workers=workers, skip_corrupt=skip)
-
-
-def test_class_folders(tmp_path):
-    class_folders(tmp_path)
-    feed = on_disk(tmp_path)
-    assert feed.images == {"train": 9, "holdout": 3, "test": 12} and feed.steps == 2
-    epoch = list(feed.epoch(0, 0))
-    x, y = epoch[0][0][0]
-    assert x.shape == (4, 3, 24, 24) and x.dtype == torch.float32 and y.dtype == torch.int64
-    # The same images with the same crops from anywhere in the epoch, by other processes.
-    again = list(on_disk(tmp_path).epoch(0, 1))
-    assert torch.equal(again[0][0][0][0], epoch[1][0][0][0])
-    halves = [next(on_disk(tmp_path, world).epoch(0, 0))[0][0] for world in PAIR]
-    assert torch.equal(torch.cat([halves[0][0], halves[1][0]]), x)
-    other = list(feed.epoch(1, 0))
-    assert not torch.equal(other[0][0][0][0], x)
-    assert sum(len(y) for _, y in feed.evaluation("test")) == 12
-    assert sum(len(y) for _, y in feed.evaluation("holdout")) == 3
-
-
-@pytest.mark.parametrize("workers", [0, 1])
-def test_corrupt_images_stop_the_run_unless_told_otherwise(tmp_path, workers):
-    class_folders(tmp_path)
-    bad = tmp_path / "val" / "dog" / "3.jpg"
-    bad.write_bytes(bad.read_bytes()[:-300])
-    with pytest.raises(InputError) as error:
-        list(on_disk(tmp_path, workers=workers).evaluation("test"))
-    assert str(error.value).startswith(f"image {bad} cannot be decoded: image file is truncated")
-    assert str(error.value).endswith("--skip-corrupt goes on without it")
-    feed = on_disk(tmp_path, workers=workers, skip=True)
-    assert sum(len(y) for _, y in feed.evaluation("test")) == 12
-
-
-def test_held_out_images_do_not_stand_in_for_corrupt_ones(tmp_path):
-    class_folders(tmp_path)
-    feed = on_disk(tmp_path, skip=True, changes=["crop=none", "mixup=0", "flip=false"])
-    held = {feed.folder.reader.samples[i][0] for i in feed.held}
-    before = {int(i) for i in feed.train if int(i) + 1 in feed.held}
-    assert before  # the next file of some training image is held out
-    for index in before:
-        Path(feed.folder.reader.samples[index][0]).write_bytes(b"rubbish")
-    images = disk._Images(feed.folder, feed.train, lambda image: image, (0,), True)
-    theirs = {path: np.asarray(Image.open(path).convert("RGB")) for path in held}
-    for index in before:
-        image = np.asarray(images[index][0])
-        assert not any(np.array_equal(image, other) for other in theirs.values())
-
-
-def test_folders_that_do_not_fit(tmp_path):
-    with pytest.raises(InputError, match="has no train folder"):
-        on_disk(tmp_path)
-    class_folders(tmp_path, test="validation")
-    assert on_disk(tmp_path).images["test"] == 12
-    with pytest.raises(InputError, match="has 2 classes in this folder, not 1000"):
-        on_disk(tmp_path, data="imagenet")
-    with pytest.raises(InputError, match="crop 'shift' is for small data sets"):
-        on_disk(tmp_path, changes=["crop=shift"])
-    (tmp_path / "train" / "bird").mkdir()
-    (tmp_path / "train" / "bird" / "0.jpg").write_bytes(jpeg(0, 0))
-    with pytest.raises(InputError, match=r"has 3 classes and .* 2; not in both: bird"):
-        on_disk(tmp_path)
-    (tmp_path / "empty" / "train").mkdir(parents=True)
-    with pytest.raises(InputError, match="holds no images in class folders"):
-        on_disk(tmp_path / "empty")
-
-
-def test_posterizing_on_disk_keeps_a_bit():
-    from repro.training.recipe import Recipe
-
-    transform = disk.train_transform(Recipe(), 24)
-    policy = next(t.policy for t in transform.transforms if hasattr(t, "policy"))
-    levels = [o.level_fn(o.magnitude, {}) for pair in policy for o in pair if o.name == "Posterize"]
-    assert sorted(levels) == [(1,), (2,)]

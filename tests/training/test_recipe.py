@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import nn
 
+from repro.arch import get
 from repro.arch.proxies import PROXIES
 from repro.errors import InputError
 from repro.training.ema import Average
@@ -188,8 +189,13 @@ def test_setting_differences_are_named():
 
 
 def test_batches_that_cannot_be_shared():
-    setting = Setting(data="digits", accumulate=3)
+    setting, net = Setting(data="digits", accumulate=3), get("EN-B0").at(32)
     with pytest.raises(InputError, match="1024 cannot be shared evenly by 2 processes x 3"):
-        check_parts(setting, Place(ranks=2))
+        check_parts(setting, Place(ranks=2), net)
     with pytest.raises(InputError, match="compile 'graph' cannot be combined with a CPU"):
-        check_parts(Setting(data="digits", compile="graph"), Place())
+        check_parts(Setting(data="digits", compile="graph"), Place(), net)
+    one = setting.model_copy(update={"recipe": Recipe(batch=6)})
+    with pytest.raises(InputError, match=r"at 32 pixels the last map of .*--resolution above 32"):
+        check_parts(one, Place(ranks=2), net)
+    check_parts(one, Place(ranks=2), net.at(33))  # four values per channel
+    check_parts(one, Place(), net)

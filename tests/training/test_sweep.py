@@ -176,6 +176,15 @@ def test_workers_end_with_their_sweep(tmp_path):
     assert list((run / "checkpoints").glob("*.pt")) and not (run / "record.jsonl").exists()
 
 
+def test_no_run_no_records(tmp_path, file, capsys):
+    file.write_text(SMALL.replace("[0, 1]", "[0]") + "  unscaled: false\n")
+    out, (job,) = tmp_path / "out", s.read(file)
+    with open_folder(out / job.name):
+        assert main(["sweep", str(file), "--out", str(out), "--device", "cpu"]) == 1
+    told = capsys.readouterr().err
+    assert told.endswith("0 of 1 runs are complete; there are no records yet\n")
+
+
 def test_dry_run(file, tmp_path, capsys):
     assert main(["sweep", str(file), "--out", str(tmp_path / "out"), "--dry-run"]) == 0
     out = capsys.readouterr().out

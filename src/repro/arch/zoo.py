@@ -12,9 +12,11 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
+from pathlib import Path
 
 from repro.arch import efficientnet_x, pieces
 from repro.arch.b0 import B0
+from repro.arch.description import read_description
 from repro.arch.network import MBStage, Network, ResStage
 from repro.arch.regnet import regnet_stages
 from repro.arch.rounding import tf_depth, tf_width
@@ -169,12 +171,15 @@ def get(name: str) -> Network:
             ``X-50-32x4d``), a RegNetZ with another head conv (``RegNetZ-4GF-head1024``, with
             0 for none), or an EfficientNet-X with what the paper prints and its authors' builder
             does otherwise (``EN-X-GPU-B0+relu``, see `repro.arch.efficientnet_x.VARIANTS`); of any
-            of them the stem and first stages alone (``EN-X-B0[:2]``); or one block
-            (``FusedMBConv-c48@28``, see `repro.arch.pieces`).
+            of them the stem and first stages alone (``EN-X-B0[:2]``); one block
+            (``FusedMBConv-c48@28``, see `repro.arch.pieces`); or a description file
+            (``mine.json``, see `repro.arch.description`).
 
     Raises:
         InputError: unknown name; the message suggests the nearest.
     """
+    if name.endswith(".json"):
+        return read_description(Path(name))
     if maker := _MAKERS.get(_ALIASES.get(name, name)):
         return maker()
     if match := _REGNETZ_WITH_HEAD.fullmatch(name):

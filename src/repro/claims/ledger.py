@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -11,8 +12,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from repro.claims.claim import Claim
-from repro.claims.judging import Judgement, check_judge, in_words, judge
+from repro.claims.claim import BASES, OWN, Basis, Claim
+from repro.claims.judging import Judgement, Verdict, check_judge, in_words, judge
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
 from repro.records import Device
@@ -121,6 +122,13 @@ def load(path: Path | None = None) -> Ledger:
     ids = [claim.id for claim in claims]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise InputError(f"{where}: claim {twice[0]!r} occurs twice")
+    first = {claim.id for claim in claims if not claim.repeats}
+    for claim in claims:
+        if claim.repeats and claim.repeats not in first:
+            near = did_you_mean(claim.repeats, first)
+            raise InputError(
+                f"{where}: claim {claim.id!r}: no claim {claim.repeats!r} to repeat.{near}"
+            )
     return Ledger(papers, tuple(claims))
 
 
@@ -138,3 +146,12 @@ def asked_of(device: Device) -> list[Claim]:
 def judge_all(path: Path | None = None) -> list[Judgement]:
     """Judge every claim of a ledger, of the project's own when left out, in its order."""
     return [judge(claim) for claim in load(path).claims]
+
+
+def totals(judged: Iterable[Judgement]) -> dict[Basis, Counter[Verdict]]:
+    """How many of the papers' claims have each verdict, by what it rests on.
+
+    Exact repeats and this book's own findings are not counted.
+    """
+    counted = [j for j in judged if j.paper != OWN and not j.repeats]
+    return {basis: Counter(j.verdict for j in counted if j.basis == basis) for basis in BASES}

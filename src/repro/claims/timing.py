@@ -116,7 +116,7 @@ def _enough(
             yield f"{label}, {len(part)} networks", part
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_pearson(
     claim: Claim,
     way: Way,
@@ -156,7 +156,7 @@ def recorded_pearson(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_lead(
     claim: Claim,
     way: Way,
@@ -188,7 +188,7 @@ def _pick(networks: Timings, wanted: Sequence[Net]) -> list[Timed]:
     return [networks[key] for key in keys]
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_rising(
     claim: Claim, way: Way, rising: list[list[Net]], what: Literal["seconds", "memory"] = "seconds"
 ) -> Points:
@@ -206,7 +206,7 @@ def recorded_rising(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_speedup(
     claim: Claim, way: Way, slow: Net, fast: Net, bound: Annotated[float, Field(gt=1)]
 ) -> Points:
@@ -219,7 +219,7 @@ def recorded_speedup(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_growth(
     claim: Claim, way: Way, bases: list[str], rising: list[str], reach: Reach
 ) -> Points:
@@ -244,7 +244,7 @@ def recorded_growth(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_inference(
     claim: Claim,
     way: Way,
@@ -271,7 +271,7 @@ def recorded_inference(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_peak_share(
     claim: Claim,
     way: Way,
@@ -308,7 +308,7 @@ def recorded_peak_share(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_fastest(
     claim: Claim,
     way: Way,
@@ -329,7 +329,7 @@ def recorded_fastest(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_ranks(
     claim: Claim,
     way: Way,

@@ -97,7 +97,9 @@ def list_zoo(as_json: AsJson = False) -> None:
 def complexity(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="NAME", help="A base network; `repro list` prints all names."),
+        typer.Argument(
+            metavar="NAME", help="A base network; `repro list` prints all. Or mine.json."
+        ),
     ] = None,
     strategy: Annotated[
         str | None,

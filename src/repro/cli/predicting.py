@@ -24,7 +24,10 @@ class Asked(NamedTuple):
 
 def predict(
     names: Annotated[
-        Words, typer.Argument(metavar="[NAME]...", help="`repro list` prints names. Or timm/NAME.")
+        Words,
+        typer.Argument(
+            metavar="[NAME]...", help="`repro list` prints names. Or timm/NAME, or mine.json."
+        ),
     ] = None,
     strategy: Annotated[
         Words, typer.Option(metavar="S", help="Scaled so; may be repeated.")

@@ -37,7 +37,10 @@ def _flag(name: str, text: str) -> Any:
 def time(
     context: typer.Context,
     names: Annotated[
-        Words, typer.Argument(metavar="[NAME]...", help="`repro list` prints names. Or timm/NAME.")
+        Words,
+        typer.Argument(
+            metavar="[NAME]...", help="`repro list` prints names. Or timm/NAME, or mine.json."
+        ),
     ] = None,
     strategy: Annotated[
         Words, _opt("Time them scaled so, see above; may be repeated.", "S")
@@ -248,9 +251,14 @@ def measure(tasks: list[Any], out: Path | None, group: int, minutes: float | Non
     """Measure with a progress bar, then print what came out."""
     from tqdm import tqdm
 
+    from repro.runtime.estimates import check_memory
+    from repro.runtime.jobs import Job
     from repro.runtime.picture import summary
     from repro.runtime.sweep import sweep
 
+    for task in tasks:
+        if isinstance(task, Job) and task.protocol.batch != "max":
+            check_memory(task.net, task.protocol, task.protocol.batch)
     bar = tqdm(unit="network", disable=None, file=sys.stderr)
 
     def started(total: int) -> None:

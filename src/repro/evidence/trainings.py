@@ -2,7 +2,7 @@
 
 Runs are `TrainingRecord`s of proxy networks (`repro.arch.proxies`) that a sweep such as
 ``data/sweeps/proxy_cpu.yaml`` left in ``data/records/``. Errors are top-1, in percent, of the test
-split. The verdicts that the ledger draws from them stand in `repro.claims.accuracy`.
+split. They say how fast small networks learn in a few epochs, and judge no paper's claim.
 """
 
 from __future__ import annotations
@@ -18,9 +18,6 @@ from typing import Any
 from repro.records import TrainingRecord
 from repro.stored import stored
 
-RECORD = "repro sweep data/sweeps/proxy_cpu.yaml --root DIR --out runs/proxy-cpu"
-RECORD_GPU = "repro sweep data/sweeps/proxy_gpu.yaml --root DIR --out runs/proxy-gpu"
-"""What records the runs; a folder's records.jsonl then goes into data/records."""
 CONFIDENCE = 0.95
 SINGLE = ("d", "w", "r")
 """Ways to scale that leave two of the three dimensions alone."""

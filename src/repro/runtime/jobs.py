@@ -282,6 +282,15 @@ def traffic(timing: Job) -> TrafficJob:
     return TrafficJob(timing.net, timing.subject, timing.protocol)
 
 
+def check_threads(threads: int | None) -> None:
+    """Raise `InputError` for more threads than the machine has processors."""
+    processors = psutil.cpu_count() or 1
+    if (threads or 1) > processors:
+        raise InputError(
+            f"threads {threads} are more than this machine has; allowed: 1 to {processors}"
+        )
+
+
 def resolved(protocol: Protocol) -> Protocol:
     """The protocol with what the machine decides filled in, for a CPU: threads and allocator.
 
@@ -290,14 +299,10 @@ def resolved(protocol: Protocol) -> Protocol:
     Raises:
         InputError: more threads than the machine has processors.
     """
-    processors = psutil.cpu_count() or 1
-    if (protocol.threads or 1) > processors:
-        raise InputError(
-            f"threads {protocol.threads} are more than this machine has; allowed: 1 to {processors}"
-        )
+    check_threads(protocol.threads)
     if protocol.device != "cpu":
         return protocol
-    cores = psutil.cpu_count(logical=False) or processors
+    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     kept = "keep" if can_keep() else "system"
     filled = {"threads": protocol.threads or cores, "allocator": protocol.allocator or kept}
     return protocol.model_copy(update=filled)

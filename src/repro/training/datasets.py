@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
 from repro.errors import InputError
 from repro.training.download import ARCHIVES, fetch
+from repro.training.image import rgb
 from repro.training.names import RESOLUTION, check_name
 
 Pixels = NDArray[np.uint8]
@@ -345,20 +345,14 @@ _READERS: dict[str, list[tuple[str, str, Callable[[list[Path]], Dataset]]]] = {
 }
 
 
-def decode(content: bytes, where: str) -> Pixels:
-    """A compressed image as (3, H, W), or an `InputError` that names ``where`` it is."""
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return np.asarray(image.convert("RGB")).transpose(2, 0, 1)
-    except (OSError, UnidentifiedImageError, SyntaxError, ValueError) as error:
-        reason = str(error).replace("<_io.BytesIO object at ", "<").splitlines()[0]
-        raise InputError(f"image {where} cannot be decoded: {reason}") from None
+def _pixels(content: bytes, where: str) -> Pixels:
+    return np.asarray(rgb(io.BytesIO(content), where)).transpose(2, 0, 1)
 
 
 def _decode(contents: Iterable[bytes], where: Sequence[str]) -> Pixels:
     """Many images of one size, on all cores."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        decoded: Iterator[Pixels] = pool.map(decode, contents, where)
+        decoded: Iterator[Pixels] = pool.map(_pixels, contents, where)
         images = list(decoded)
     for image, name in zip(images, where, strict=True):
         if image.shape != images[0].shape or image.shape[1] != image.shape[2]:

@@ -18,12 +18,12 @@ import torch
 
 from repro.arch import Network
 from repro.errors import InputError
-from repro.records import EpochScore, Score
+from repro.records import DataUsed, EpochScore, Score
 from repro.training import checkpoint
 from repro.training.distributed import StopTogether, World
 from repro.training.folder import RunFolder
 from repro.training.sources import Source
-from repro.training.spec import Setting
+from repro.training.spec import Setting, differences
 from repro.training.trainer import Diverged, Pace, Trainer
 
 LOOK_EVERY = 20
@@ -34,7 +34,7 @@ LOOKS_PER_EPOCH = 8
 class Watch(Protocol):
     """Who is told how a run is getting on."""
 
-    def begin(self, step: int, steps: int) -> None:
+    def begin(self, step: int, steps: int, data: DataUsed) -> None:
         """The run starts, or goes on, after ``step`` of ``steps`` updates."""
 
     def look(self, line: dict[str, Any]) -> None:
@@ -48,11 +48,11 @@ class Watch(Protocol):
 class Progress:
     """What has happened so far, as far as the outcome needs it; a part of every checkpoint.
 
-    ``data`` is the images' digest, ``pending`` the losses since the last line of metrics,
+    ``data`` is the images' identity, ``pending`` the losses since the last line of metrics,
     ``best`` the best epoch on the hold-out with its weights.
     """
 
-    data: str
+    data: dict[str, Any]
     step: int = 0
     epoch_loss: float = 0.0
     pending: list[float] = field(default_factory=list)
@@ -99,10 +99,10 @@ def train(
     recipe = setting.recipe
     steps, last = source.steps, source.steps * recipe.epochs
     trainer = Trainer(net, setting, world, Pace(steps, source.images["train"]))
-    progress = _go_on(trainer, source.digest, world, folder, watch)
-    log = _Log(trainer, folder, watch, progress, steps, save_every)
+    progress = _go_on(trainer, source, world, folder, watch)
+    log = _Log(trainer, source, folder, watch, progress, save_every)
     stop = StopTogether(world)
-    watch.begin(progress.step, last)
+    watch.begin(progress.step, last, source.used)
     try:
         while progress.step < last:
             epoch, start = divmod(progress.step, steps)
@@ -122,7 +122,7 @@ def train(
                 loss = trainer.update(micro, mixup, progress.step)
                 progress.step += 1
                 log.add(loss)
-            log.end_epoch(epoch + 1, trainer, source)
+            log.end_epoch(epoch + 1)
         log.save()
         with _Reported(trainer, progress):
             test = trainer.evaluate(source.evaluation("test"))
@@ -132,9 +132,10 @@ def train(
 
 
 def _go_on(
-    trainer: Trainer, data: str, world: World, folder: RunFolder | None, watch: Watch
+    trainer: Trainer, source: Source, world: World, folder: RunFolder | None, watch: Watch
 ) -> Progress:
     """Take over the last intact checkpoint, the leader's choice; a fresh start without one."""
+    data = source.used.identity()
     path = folder and checkpoint.last_intact(folder.checkpoints, watch.warn)
     path = world.from_leader(path)
     if path is None:
@@ -143,8 +144,11 @@ def _go_on(
         return Progress(data)
     state = checkpoint.read(path)
     progress = Progress(**state["progress"])
-    if progress.data != data:
-        raise InputError(f"{path.parent} is of a run on other images than those in --root now")
+    if odd := differences(progress.data, data):
+        raise InputError(
+            f"{path.parent} is of a run on other images than those in --root now: {odd[0]}"
+        )
+    source.gather(state["skipped"])
     trainer.restore(state["trainer"])
     progress.interruptions += 1
     if folder:
@@ -158,15 +162,15 @@ class _Log:
     def __init__(
         self,
         trainer: Trainer,
+        source: Source,
         folder: RunFolder | None,
         watch: Watch,
         progress: Progress,
-        steps: int,
         save_every: float,
     ) -> None:
-        self.trainer, self.folder, self.watch = trainer, folder, watch
-        self.progress, self.steps, self.save_every = progress, steps, save_every
-        self.look_every = max(1, min(LOOK_EVERY, steps // LOOKS_PER_EPOCH))
+        self.trainer, self.source, self.folder, self.watch = trainer, source, folder, watch
+        self.progress, self.steps, self.save_every = progress, source.steps, save_every
+        self.look_every = max(1, min(LOOK_EVERY, source.steps // LOOKS_PER_EPOCH))
         self.losses: list[torch.Tensor] = []
         self.started = self.saved = time.monotonic()
         self.waited = self.asked = 0.0
@@ -213,6 +217,7 @@ class _Log:
             return
         world, progress = self.trainer.world, self.progress
         losses = (world.sum(torch.stack(self.losses)) / world.size).tolist()
+        self.source.gather()
         self.timed, self.losses = len(losses), []
         for number, loss in enumerate(losses, progress.step - len(losses) + 1):
             if not math.isfinite(loss):
@@ -222,9 +227,9 @@ class _Log:
         progress.train_s += time.monotonic() - self.started
         progress.data_s += self.waited
 
-    def end_epoch(self, epoch: int, trainer: Trainer, source: Source) -> None:
+    def end_epoch(self, epoch: int) -> None:
         """Judge the hold-out, remember the best weights, write a line, save now and then."""
-        progress = self.progress
+        trainer, source, progress = self.trainer, self.source, self.progress
         self.check_weights()
         score = None
         if source.images["holdout"]:
@@ -257,7 +262,8 @@ class _Log:
         self.fetch()
         self.check_weights()
         if self.folder:
-            state = {"trainer": self.trainer.state(), "progress": vars(self.progress)}
+            progress, skipped = vars(self.progress), self.source.skipped
+            state = {"trainer": self.trainer.state(), "progress": progress, "skipped": skipped}
             checkpoint.save(self.folder.checkpoints, self.progress.step, state)
         self.saved = time.monotonic()
 

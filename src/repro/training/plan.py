@@ -69,7 +69,7 @@ class Options:
 
 
 def find(name: str) -> Network:
-    """A zoo network or one of the small proxies; `InputError` suggests the nearest of both."""
+    """A small proxy, or what `get` knows; `InputError` suggests the nearest of both."""
     try:
         return PROXIES.get(name) or get(name)
     except InputError:
@@ -96,7 +96,7 @@ def plan(
     """Fill in a run, or raise `InputError` for anything unknown or out of range.
 
     Args:
-        name, data: of a network, of a data set.
+        name, data: of a network or its description's file, of a data set.
         strategy, factor: in the authors' grammar, and on flops; both or neither.
         resolution: that the base is fed before scaling; by default its own, or the data's where
             that is smaller.
@@ -131,7 +131,7 @@ def plan(
     )
     given = {key: value for key, value in setting.items() if value is not None}
     values = {"holdout": HOLDOUT.get(data, 0.02), **given, "data": data, "recipe": recipe}
-    return Run(net, name, parsed, factor, checked(Setting, values, "setting"))
+    return Run(net, base.name, parsed, factor, checked(Setting, values, "setting"))
 
 
 def _check_keys(changes: Sequence[str]) -> None:

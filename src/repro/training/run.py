@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,16 +17,26 @@ from repro.arch import Network
 from repro.errors import InputError
 from repro.fingerprint import code_of
 from repro.interrupt import handled
-from repro.records import DataUsed, TrainingRecord, stamp, training_inputs
+from repro.records import (
+    DataUsed,
+    Protocol,
+    TrainingRecord,
+    checked,
+    stamp,
+    training_inputs,
+)
 from repro.runtime import device as machine_of
-from repro.runtime.jobs import subject_of
+from repro.runtime.estimates import check_memory
+from repro.runtime.jobs import check_threads, subject_of
 from repro.training.distributed import World, connect
 from repro.training.folder import RunFolder, open_folder
 from repro.training.loop import Outcome, Watch, train
 from repro.training.plan import Options, Run
 from repro.training.sources import Source, open_source
-from repro.training.spec import Place, check_parts, differences
+from repro.training.spec import Place, check_parts, differences, launched
 
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals after which a run saves its state and ends; the last comes when a terminal is closed."""
 WORTH_TRYING = 20_000
 """Updates of a run that earn back the seconds in which cuDNN tries its algorithms on each conv."""
 
@@ -60,7 +69,7 @@ def run(
 
     Args:
         watch: is told how it gets on, in the leading process alone.
-        stop_asked: asked before each update; stops the run as SIGTERM and Ctrl-C do.
+        stop_asked: asked before each update; stops the run as a signal of `STOPPING` does.
 
     Returns:
         The record, which the folder holds too; or how far it came.
@@ -72,12 +81,15 @@ def run(
     o = options
     with connect(o.device) as world, contextlib.ExitStack() as stack:
         watch = watch if world.leads else Silent()
-        threads = o.threads or _threads(o.device, world.size)
+        check_threads(o.threads)
+        threads = o.threads or _threads(o.device)
         place = Place(device=o.device, ranks=world.size, threads=threads)
         folder = _together(world, lambda: _begin(run, path, options, place, watch, stack))
         if done := world.from_leader(folder and folder.record()):
             return done
-        check_parts(run.setting, place)
+        check_parts(run.setting, place, run.net)
+        images = run.setting.recipe.batch // (place.ranks * run.setting.accumulate)
+        check_memory(run.net, Protocol(device=place.device, mode="step"), images)
         torch.set_num_threads(place.threads)
         if o.device == "cuda":
             # Other runs may share the GPU's memory, and this process may have more of them.
@@ -86,18 +98,23 @@ def run(
             torch.cuda.reset_peak_memory_stats()
         feed = (o.root, o.download, o.workers, o.skip_corrupt)
         source = open_source(run.setting, run.net.resolution, world, *feed)
+        _agree(source.used, world, folder)
         updates = run.setting.recipe.epochs * source.steps
         torch.backends.cudnn.benchmark = o.device == "cuda" and updates >= WORTH_TRYING
         if folder and folder.description() is None:  # not before: a typing error takes no folder
             code = code_of(TrainingRecord.entry)
-            folder.describe({**run.described(), "place": place.model_dump(), "code": code})
-        net = replace(run.net, num_classes=len(source.classes))
+            more = {"code": code, "data": source.used.model_dump(mode="json")}
+            folder.describe({**run.described(), "place": place.model_dump(), **more})
+        net = replace(run.net, num_classes=source.used.classes)
         asked: list[int] = []
         stop = lambda: bool(asked) or stop_asked()  # noqa: E731
-        with handled(asked.append, signal.SIGTERM, signal.SIGINT):
+        with handled(asked.append, *STOPPING):
             outcome = train(net, run.setting, source, world, folder, watch, stop, o.save_every)
         if outcome.test is None:
             return Stopped(asked[0] if asked else signal.SIGTERM, outcome.progress.step)
+        if skipped := source.used.skipped:
+            found = ", ".join(f"{count:,} of {split}" for split, count in skipped.items())
+            watch.warn(f"damaged images were passed over: {found}")
         record = _record(run, net, source, place, outcome, folder) if folder else None
         if folder and record:
             folder.finish(record, outcome.weights)
@@ -105,9 +122,9 @@ def run(
         return result
 
 
-def _threads(device: str, processes: int) -> int:
+def _threads(device: str) -> int:
     """Of each process: all cores, shared out among those on this machine."""
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
+    here = launched().local_ranks
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     return max(1, cores // here) if device == "cpu" else 1
 
@@ -131,13 +148,10 @@ def _begin(
     """Take the folder, and check that it is fresh or holds this very run."""
     folder = stack.enter_context(open_folder(path))
     before, now = folder.description(), run.described()
+    if not options.resume:
+        folder.check_fresh()
     if before is None:
         return folder
-    if not options.resume:
-        state = "a finished run" if folder.record() else "an unfinished run"
-        raise InputError(
-            f"folder {str(path)!r} holds {state}; --resume goes on with it, or choose another --out"
-        )
     odd = differences(before["network"], now["network"], "network")
     if odd := odd + differences(before["setting"], now["setting"]):
         raise InputError(
@@ -155,6 +169,19 @@ def _begin(
     return folder
 
 
+def _agree(used: DataUsed, world: World, folder: RunFolder | None) -> None:
+    """Check that labels and images are those of the leader, and of the run as it began."""
+    now, problem = used.identity(), None
+    if odd := differences(world.from_leader(now), now):
+        problem = f"process {world.rank} has other images than process 0: {'; '.join(odd[:3])}"
+    elif folder and (before := (folder.description() or {}).get("data")):
+        was = checked(DataUsed, before, f"{folder.path / 'run.json'}, data")
+        if odd := differences(was.identity(), now):
+            problem = f"folder {str(folder.path)!r} holds a run on other images: {odd[0]}"
+    if world.sum(torch.tensor(float(problem is not None))):  # all processes end, and one speaks
+        raise InputError(problem) if problem else SystemExit(2)
+
+
 def _changed(description: dict[str, Any]) -> tuple[str, ...]:
     """Modules that are not what they were when the run began."""
     before, now = description["code"], code_of(TrainingRecord.entry)
@@ -166,14 +193,13 @@ def _record(
 ) -> TrainingRecord:
     subject = subject_of(net, run.base, run.strategy, run.scale)
     setting, progress = run.setting.model_dump(mode="json"), outcome.progress
-    inputs = training_inputs(subject, setting, source.digest, place.ranks)
-    counts = {"classes": len(source.classes), **source.images}
+    inputs = training_inputs(subject, setting, source.used.digest, place.ranks)
     assert outcome.test is not None
     return TrainingRecord(
         **stamp(TrainingRecord.entry, inputs, machine_of.machine(place.device)),
         subject=subject,
         setting=setting,
-        data=DataUsed(about=source.about, digest=source.digest, **counts),
+        data=source.used,
         ranks=place.ranks,
         threads=place.threads,
         curve=outcome.curve,

@@ -6,7 +6,7 @@ t is positions t B to (t + 1) B of the epoch's permutation, and each process tak
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from repro.errors import InputError
+from repro.records import DataUsed
 from repro.training import augment, disk
 from repro.training.datasets import Dataset, Split, load, split_off
 from repro.training.distributed import World
@@ -29,15 +30,15 @@ class Source(Protocol):
     """What training asks of its data.
 
     Attributes:
-        images: counts of ``train``, ``holdout``, ``test``. digest, about: see `Dataset`.
+        used: what is known of them. images: counts of ``train``, ``holdout``, ``test``.
         steps: updates per epoch; images beyond the last whole batch wait for the next epoch.
+        skipped: indices of damaged images that were passed over.
     """
 
-    classes: tuple[str, ...]
+    used: DataUsed
     images: dict[str, int]
-    digest: str
-    about: str
     steps: int
+    skipped: list[int]
 
     def epoch(self, epoch: int, start: int) -> Iterator[tuple[list[Batch], Tensor]]:
         """From update ``start`` on: one batch per accumulation step, and the mixup weight.
@@ -47,6 +48,9 @@ class Source(Protocol):
 
     def evaluation(self, split: str) -> Iterator[Batch]:
         """This process's share of ``"holdout"`` or ``"test"``."""
+
+    def gather(self, known: Sequence[int] = ()) -> None:
+        """Bring ``skipped`` up to date: all processes', and those ``known`` from before."""
 
 
 def open_source(
@@ -73,17 +77,31 @@ class _Common:
     """The part that both kinds share: fixed splits, and who takes which images of a batch."""
 
     def __init__(
-        self, labels: NDArray[np.int64], tested: int, setting: Setting, size: int, world: World
+        self,
+        labels: NDArray[np.int64],
+        tested: int,
+        setting: Setting,
+        size: int,
+        world: World,
+        names: tuple[str, ...],
+        known: dict[str, Any],
     ) -> None:
         self.setting, self.size, self.world = setting, size, world
         self.train, self.held = split_off(labels, setting.holdout, setting.images)
         self.images = {"train": len(self.train), "holdout": len(self.held), "test": tested}
+        check_classes(len(names), setting)
         self.steps = len(self.train) // setting.recipe.batch
         if not self.steps:
             raise InputError(
                 f"batch {setting.recipe.batch} is larger than the {len(self.train)} training "
                 "images; --batch N"
             )
+        known = {**known, **self.images, "classes": len(names), "names": names}
+        self.used = DataUsed(**known)
+        self.skipped: list[int] = []
+
+    def gather(self, known: Sequence[int] = ()) -> None:
+        """Nothing: what is in memory is whole."""
 
     def _slices(self, step: int) -> Iterator[slice]:
         """Positions in the epoch that this process takes, per accumulation step of an update."""
@@ -104,9 +122,8 @@ class MemorySource(_Common):
     """A decoded data set on the device, augmented there."""
 
     def __init__(self, data: Dataset, setting: Setting, size: int, world: World) -> None:
-        super().__init__(data.train.labels, len(data.test), setting, size, world)
-        check_classes(len(data.classes), setting)
-        self.classes, self.digest, self.about = data.classes, data.digest, data.source
+        known, tested = {"about": data.source, "digest": data.digest}, len(data.test)
+        super().__init__(data.train.labels, tested, setting, size, world, data.classes, known)
         self.side, self.mirror = data.side, data.mirror
         self.format = setting.torch_memory_format()
         train = data.train.take(self.train)
@@ -171,19 +188,17 @@ class DiskSource(_Common):
         workers: int,
         skip_corrupt: bool,
     ) -> None:
-        self.folder, self.tested = disk.open_folders(root)
-        super().__init__(self.folder.labels, len(self.tested.labels), setting, size, world)
-        check_classes(len(self.folder.classes), setting)
-        self.classes = self.folder.classes
-        self.digest = self.folder.digest()
-        self.about = f"{len(self.classes)} class folders"
+        self.folders = found = disk.open_folders(root, skip_corrupt)
+        known = {"about": found.about, "digest": found.digest, "left_out": found.left_out}
+        labels = np.array([label for _, label in found.train], np.int64)
+        super().__init__(labels, len(found.test), setting, size, world, found.classes, known)
         self.augmented = disk.train_transform(setting.recipe, size)
         self.plain = disk.eval_transform(setting.recipe, size)
-        self.options: dict[str, Any] = {
-            "device": world.device,
-            "workers": workers,
-            "skip_corrupt": skip_corrupt,
-        }
+        self.options: dict[str, Any] = {"device": world.device, "workers": workers}
+        self.damaged: Tensor | None = None  # a mark for each file: of training, then of the test
+        if skip_corrupt:
+            files = len(found.train) + len(found.test)
+            self.damaged = torch.zeros(files, dtype=torch.uint8).share_memory_()
         self.format = setting.torch_memory_format()
 
     def epoch(self, epoch: int, start: int) -> Iterator[tuple[list[Batch], Tensor]]:
@@ -197,17 +212,37 @@ class DiskSource(_Common):
             order[at].tolist() for step in range(start, self.steps) for at in self._slices(step)
         ]
         key = (setting.seed, epoch)
-        stream = disk.batches(self.folder, self.train, groups, self.augmented, key, **self.options)
+        options = {**self.options, "damaged": self.damaged, "among": self.train}
+        stream = disk.batches(self.folders.train, groups, self.augmented, key, **options)
         for step in range(start, self.steps):
             micro = [self._formatted(next(stream)) for _ in range(setting.accumulate)]
             yield micro, weights[step]
 
     def evaluation(self, split: str) -> Iterator[Batch]:
-        folder = self.tested if split == "test" else self.folder
-        index = np.arange(self.images["test"]) if split == "test" else self.held
+        samples, index, damaged = self.folders.train, self.held, self.damaged
+        if split == "test":
+            samples, index = self.folders.test, np.arange(self.images["test"])
+            damaged = None if damaged is None else damaged[-len(index) :]
         groups = [index[part].tolist() for part in self._mine(len(index))]
-        for batch in disk.batches(folder, index, groups, self.plain, (0,), **self.options):
+        for batch in disk.batches(
+            samples, groups, self.plain, (0,), damaged=damaged, **self.options
+        ):
             yield self._formatted(batch)
+        self.gather()
+        if self.used.skipped.get(split) == len(index):
+            raise InputError(f"none of the {len(index)} images of the {split} split can be decoded")
+
+    def gather(self, known: Sequence[int] = ()) -> None:
+        found = {*self.skipped, *known}
+        if self.damaged is not None:
+            found |= {*self.world.sum(self.damaged.int()).nonzero().flatten().tolist()}
+        if len(found) > len(self.skipped):
+            self.skipped = sorted(found)
+            tested = len(self.folders.train) + np.arange(self.images["test"])
+            splits = {"train": self.train, "holdout": self.held, "test": tested}
+            counts = {name: int(np.isin(self.skipped, at).sum()) for name, at in splits.items()}
+            skipped = {name: count for name, count in counts.items() if count}
+            self.used = self.used.model_copy(update={"skipped": skipped})
 
     def _formatted(self, batch: Batch) -> Batch:
         return batch[0].contiguous(memory_format=self.format), batch[1]

@@ -93,7 +93,7 @@ def _block(block: dict[str, Any], reading: Callable[[str], str]) -> Iterator[Job
     for base, (strategy, factor), seed in product(block["bases"], ways, block.get("seeds", [0])):
         run = plan(base, **rest, strategy=strategy, factor=factor, changes=changes, seed=seed)
         asked = f"{run.strategy.name} x{factor:g}" if run.strategy else "unscaled"
-        words = f"{rest['data']} {base} {asked} r{run.net.resolution} seed {seed}"
+        words = f"{rest['data']} {run.base} {asked} r{run.net.resolution} seed {seed}"
         yield Job("-".join(words.replace("/", "_").replace("=", "").split()), run)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 from tqdm import tqdm
 
+from repro.records import DataUsed
+
 
 class Terminal:
     """A progress bar with the time left; without a terminal, a line per epoch.
@@ -19,9 +21,9 @@ class Terminal:
         self.headline = headline
         self.bar: Any = None
 
-    def begin(self, step: int, steps: int) -> None:
-        if self.headline:
-            print(self.headline, file=sys.stderr)
+    def begin(self, step: int, steps: int, data: DataUsed) -> None:
+        for text in filter(None, (self.headline, *_told(data))):
+            print(text, file=sys.stderr)
         self.bar = tqdm(
             total=steps, initial=step, unit="update", disable=None, file=sys.stderr, leave=False
         )
@@ -44,3 +46,13 @@ class Terminal:
         """Take the bar away."""
         if self.bar is not None:
             self.bar.close()
+
+
+def _told(data: DataUsed) -> list[str]:
+    """What is trained on, and what of it is not read."""
+    names = ", ".join(data.names[:5]) + ", ..." * (len(data.names) > 5)
+    counts = f"{data.train:,} images to train on, {data.holdout:,} held out, {data.test:,} to test"
+    left_out = ", ".join(f"{count:,} {why}" for why, count in data.left_out.items())
+    classes = f"{data.classes} class{'es' * (data.classes > 1)} ({names})"
+    lines = [f"{data.about}: {classes}; {counts}"]
+    return [*lines, f"left out: {left_out}"] if left_out else lines

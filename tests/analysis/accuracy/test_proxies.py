@@ -4,13 +4,11 @@ import pytest
 from made_up_trainings import GAINS, law, runs
 
 from repro.analysis.accuracy import proxies as proxy
-from repro.claims import accuracy as judges
-from repro.claims import judge, load
 from repro.errors import InputError
 from repro.evidence import trainings as evidence
 from repro.stored import append
 
-TURNED = {**GAINS, "d": 5.0, "w": 5.0, "r": 5.0, "dwr": 4.0, "dWr": 1.0}
+TURNED = {**GAINS, "d": 5.0, "w": 5.0, "r": 5.0, "dwr": 4.0, "alpha=2/3": 1.0, "dWr": 1.0}
 
 
 @pytest.fixture(scope="module")
@@ -51,31 +49,23 @@ def against_dwr_is_empty(records):
     return proxy.against_dwr(evidence.trained("cifar10", records)).empty
 
 
-CLAIMS = {
-    "d": "proxy-d-alone",
-    "w": "proxy-w-alone",
-    "r": "proxy-r-alone",
-    proxy.SINGLES: "proxy-single-dimension",
-    "alpha=2/3": "proxy-two-thirds-alike",
-    "dWr": "proxy-fast-alike",
-}
-WORDS = {"trend reproduced": "holds", "not reproduced": "fails", "not testable here": "open"}
+@pytest.mark.parametrize(
+    ("gains", "noise", "verdict"),
+    [
+        (GAINS, 0.1, "holds"),
+        (TURNED, 0.1, "fails"),
+        (GAINS, 9.0, "open"),
+        (TURNED, 9.0, "open"),
+    ],
+)
+def test_an_interval_on_one_side_decides(gains, noise, verdict):
+    assert set(against_dwr(runs(law(gains, noise))).verdict) == {verdict}
 
 
-@pytest.mark.parametrize("gains", [GAINS, TURNED, {**GAINS, "d": 4.95, "dWr": 4.4}])
-@pytest.mark.parametrize("noise", [0.1, 9.0])
-def test_verdicts_are_the_ledgers(gains, noise, monkeypatch):
-    records = runs(law(gains, noise))
-    monkeypatch.setattr(judges, "trained", lambda data: evidence.trained(data, records))
-    found, ledger = against_dwr(records).verdict, {c.id: c for c in load().claims}
-    for strategy, name in CLAIMS.items():
-        assert found[strategy] == WORDS[judge(ledger[name]).verdict], strategy
-
-
-def test_thresholds_are_the_ledgers():
-    asked = [c for c in load().claims if c.id.startswith("proxy-") and "share" in c.args]
-    shares = {(c.judge, float(c.args["share"])) for c in asked}
-    assert shares == {("trained_worse", evidence.WORSE), ("trained_alike", evidence.ALIKE)}
+def test_a_loss_too_small_to_matter_is_no_loss():
+    """Less than 5 % of what dwr gains, and noise for which that is not zero either."""
+    assert against_dwr(runs(law({**GAINS, "d": 4.95}, 0.1))).verdict["d"] == "fails"
+    assert against_dwr(runs(law({**GAINS, "d": 4.95}, 0.0))).verdict["d"] == "holds"
 
 
 def test_a_reader_s_file(tmp_path, made):

@@ -271,9 +271,9 @@ def test_what_single_machines_lack_is_one_need():
     def waiting(name, lacks):
         need, command = "Needs times of training on a GPU", "repro record --device cuda"
         found = entry(name, "not testable here")
-        judged = found.claim.model_copy(update={"judge": "pearson", "not_testable": None})
         text = f"{need}{lacks}. This records them: {command}"
-        return scoreboard.Entry(judged, replace(found.judgement, why=text))
+        judged = replace(found.judgement, why=text, basis="our measurement")
+        return scoreboard.Entry(found.claim, judged)
 
     lacks = ("", "; H100 lacks EN-B0 by w up to s = 16; B200 lacks RegNetY-4GF", "; H100 lacks x")
     entries = [waiting(f"a{i}", text) for i, text in enumerate(lacks)]

@@ -1,7 +1,9 @@
 """A parameters cell with other values, and markdown that Jupyter shows as the book would."""
 
+import ast
 import re
 
+import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
@@ -111,3 +113,18 @@ def test_values_go_where_the_stored_ones_stood():
         cell.source
         == "n: int = 3  # A number: int = 2\nnames: list[str] = ['b']  # Names\nan: int = 2"
     )
+
+
+@pytest.mark.parametrize(
+    "path", sorted((root() / "chapters").glob("*.ipynb")), ids=lambda p: p.stem
+)
+def test_every_parameter_of_every_chapter_can_be_set_at_once(path):
+    notebook = nbformat.read(path, 4)
+    for cell in notebook.cells:
+        if "parameters" in cell.metadata.get("tags", []):
+            names = [node.target.id for node in ast.parse(cell.source).body]
+            comments = re.findall(r"#.*", cell.source)
+            set_parameters(notebook, {name: [name, "é"] for name in names})
+            set_to = [(n.target.id, ast.literal_eval(n.value)) for n in ast.parse(cell.source).body]
+            assert set_to == [(name, [name, "é"]) for name in names]
+            assert [c for c in re.findall(r"#.*", cell.source) if c in comments]

@@ -109,12 +109,17 @@ class Board:
 
     @property
     def of_papers(self) -> list[Entry]:
-        """The papers' claims, without what this book found itself."""
-        return [e for e in self.entries if e.claim.paper != OWN]
+        """The papers' claims, without exact repeats and what this book found itself."""
+        return [e for e in self.entries if e.claim.paper != OWN and not e.claim.repeats]
 
     def having(self, *verdicts: str) -> list[Entry]:
         """The papers' claims with one of these verdicts."""
         return [e for e in self.of_papers if e.judgement.verdict in verdicts]
+
+    @property
+    def waiting(self) -> list[Entry]:
+        """The papers' claims that records of ours would decide."""
+        return [e for e in self.having(OPEN) if e.judgement.basis == "our measurement"]
 
 
 def arranged(papers: Mapping[str, str], entries: Iterable[Entry]) -> Board:
@@ -159,7 +164,7 @@ def key_numbers(shown: Board) -> dict[str, int]:
         "held": len(shown.having(*HELD)),
         "off": len(shown.having(OFF)),
         "open": len(shown.having(OPEN)),
-        "waiting": sum(e.claim.judge is not None for e in shown.having(OPEN)),
+        "waiting": len(shown.waiting),
         "values": sum(e.judgement.n for e in shown.of_papers),
         "own": len(own),
         "own_held": own.count(EXPLORATORY),
@@ -172,7 +177,7 @@ def tally(shown: Board) -> pd.DataFrame:
     What this book found itself is not counted.
     """
     columns = {
-        title.partition(" (")[0]: [e for e in shown.entries if e.claim.paper == key]
+        title.partition(" (")[0]: [e for e in shown.of_papers if e.claim.paper == key]
         for key, title in shown.papers.items()
         if key != OWN
     }
@@ -193,7 +198,7 @@ def lacking(shown: Board) -> pd.DataFrame:
 
     What a single machine lacks for a single claim stands in the claim's own row.
     """
-    whys = (e.judgement.why for e in shown.having(OPEN) if e.claim.judge)
+    whys = (e.judgement.why for e in shown.waiting)
     waits = Counter(re.sub(r"; .* lacks .*(?=\. This records them)", "", why) for why in whys)
     rows = [(_commands(why), n) for why, n in waits.most_common()]
     return pd.DataFrame(rows, columns=["needed", "claims"])

@@ -15,13 +15,14 @@ def set_parameters(notebook: Any, values: Mapping[str, Any]) -> None:
     """Write values into a notebook's parameters cell, whose types and comments stay."""
     for cell in notebook.cells:
         if "parameters" in cell.metadata.get("tags", []):
-            for node in ast.parse(cell.source).body:
+            lines = cell.source.encode().splitlines(keepends=True)  # columns are counted in bytes
+            for node in reversed(ast.parse(cell.source).body):  # the places above stay as parsed
                 name = getattr(getattr(node, "target", None), "id", "")
-                if name in values and isinstance(node, ast.AnnAssign) and node.value:
-                    line = ast.get_source_segment(cell.source, node) or ""
-                    value = ast.get_source_segment(cell.source, node.value) or ""
-                    changed = f"{line.removesuffix(value)}{values[name]!r}"
-                    cell.source = f"\n{cell.source}".replace(f"\n{line}", f"\n{changed}", 1)[1:]
+                if name in values and isinstance(node, ast.AnnAssign) and (old := node.value):
+                    first, last = old.lineno - 1, (old.end_lineno or old.lineno) - 1
+                    start, end = lines[first][: old.col_offset], lines[last][old.end_col_offset :]
+                    lines[first : last + 1] = [start + repr(values[name]).encode() + end]
+            cell.source = b"".join(lines).decode()
 
 
 _FENCE = re.compile(
