@@ -517,7 +517,7 @@ def test_digits_are_kept(tmp_path):
         ("title: G", "title: G\n  note: x", "group 'G': unknown key 'note'"),
         ("papers:", "paper:", "needs the keys papers and groups"),
         ("title: G", "title: G\n  title: H", "key 'title' is written twice"),
-        ("papers:", "papers: [", "not readable as YAML"),
+        ("papers:", "papers: [", "is not YAML"),
         ("  - id: one", "  - just text\n  - id: one", "a claim is a mapping, not 'just text'"),
     ],
 )
@@ -536,7 +536,7 @@ def test_ids_are_unique(tmp_path):
 
 
 def test_missing_ledger(tmp_path):
-    with pytest.raises(InputError, match=r"cannot read .*none\.yaml: No such file"):
+    with pytest.raises(InputError, match=r"none\.yaml' cannot be read: No such file"):
         load(tmp_path / "none.yaml")
 
 
