@@ -49,6 +49,8 @@ def _shown(argument: object) -> object:
     """What stands for an argument in a text: words for a name, its key for a mapping of one."""
     if isinstance(argument, dict) and len(argument) == 1:
         (argument,) = argument
+    if isinstance(argument, list):
+        return " and ".join(str(_shown(value)) for value in argument)
     return in_words(argument) if isinstance(argument, str) else argument
 
 
