@@ -105,7 +105,7 @@ def torn(folder: Path) -> int:
     """Files under a folder that a reader would take and that are not whole."""
     bad = sum(None in lines(path) for path in folder.rglob("*.jsonl"))
     for path in folder.rglob("*"):
-        if path.suffix in (".json", ".ipynb") and not path.name.startswith("."):
+        if path.suffix in (".json", ".ipynb") and ".unfinished" not in path.name:
             try:
                 json.loads(path.read_text())
             except ValueError:
@@ -155,8 +155,12 @@ def executed(out: Path, whole: Path) -> Counter[str]:
         (notebook,) = place.glob(CHAPTER)
         cells = json.loads(notebook.read_text())["cells"]
         outputs.append([cell["outputs"] for cell in cells if cell["cell_type"] == "code"])
+    odd = [f"cell {i}" for i, (a, b) in enumerate(zip(*outputs, strict=True)) if a != b]
     page = next(whole.glob(CHAPTER)).with_suffix(".html").name
-    return Counter(differ=(outputs[0] != outputs[1]) + (not (out / "out" / page).exists()))
+    odd += [page] * (not (out / "out" / page).exists())
+    if odd:
+        print(f"{out.name}: other than undisturbed: {', '.join(odd)}")
+    return Counter(differ=bool(odd))
 
 
 CASES = (
@@ -224,6 +228,9 @@ class Command:
             return self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             return None
+        except (KeyboardInterrupt, SystemExit):
+            self.kill(random.Random(), False)
+            raise
 
     def kill(self, dice: random.Random, alone: bool) -> None:
         """All its processes at once; or one, after which the others have to end by themselves."""
@@ -298,9 +305,11 @@ def fill(
         try:
             command = Command(case, disk / f"{case.name}-{turn}", work, cuda)
             command.end(900)
-            said = [line for line in command.said.read_text().splitlines() if "error" in line]
-            bad = "Traceback" in command.said.read_text() or len(said) > 1
-            cost["full"] += bool(command.process.returncode)
+            said = command.said.read_text()
+            cost["full"] += (failed := command.process.returncode != 0)
+            bad = "Traceback" in said or said.count("\nerror: ") != failed
+            if bad:
+                print(f"{case.name}, {options}: {said[-2000:]}")
             cost["torn"] += torn(command.folder) + bad
             seen = records(command.folder)
             subprocess.run(["mount", "-o", "remount,size=1G", str(disk)], check=True)
@@ -311,7 +320,7 @@ def fill(
             cost["lost"] += len(seen - records(command.folder))
             cost.update(case.check(command.folder, whole))
         finally:
-            subprocess.run(["umount", str(disk)], check=True)
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
     return cost
 
 
@@ -336,7 +345,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         work = Path(place)
         cuda = prepare(work)
-        for case in CASES:
+        for case in CASES if a.kills else ():
             if case.name.startswith(a.only or ""):
                 start = time.monotonic()
                 usual, cost = endure(case, work, cuda, a.kills, dice)

@@ -20,7 +20,7 @@ FLOORS = (
     ("models",),
     ("complexity", "records", "stored", "reference", "theory", "conditions"),
     ("arch",),
-    ("text", "paths", "errors", "fingerprint", "interrupt"),
+    ("text", "paths", "errors", "fingerprint", "handwritten", "interrupt"),
 )
 """From top to bottom; what stands on one floor may use each other only where `BESIDE` says so."""
 BESIDE = {
@@ -31,6 +31,7 @@ BESIDE = {
     ("records", "conditions"),
     ("theory", "complexity"),
     ("theory", "reference"),
+    ("handwritten", "errors"),
     ("paths", "errors"),
     ("interrupt", "errors"),
 }

@@ -169,9 +169,12 @@ def test_the_kernel_is_this_environments_and_draws(project, monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "nonsense")
     path = project / "chapters" / "tiny.ipynb"
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells.append(new_code_cell("import matplotlib"))
+    slow = "import matplotlib, time\nprint(1, flush=True)\ntime.sleep(0.5)\nprint(2)"
+    notebook.cells.append(new_code_cell(slow))
     nbformat.write(notebook, path)
     assert run_chapter("tiny", [], out=project / "mine") == 0
+    [output] = nbformat.read(project / "mine" / "tiny.ipynb", as_version=4).cells[-1].outputs
+    assert output.text == "1\n2\n"  # in one piece, however long it took
 
 
 PROGRAM = """

@@ -142,6 +142,21 @@ def test_a_judge_that_lacks_a_package_leaves_its_claim_untested(run, ledger, mon
     monkeypatch.setattr(repro.claims, "judge", judge)
     rows = json.loads(run("claims", "--json")[1])
     assert {row["why"] for row in rows} == {"needs scipy, which is not installed here"}
+    out = run("claims")[1]
+    assert "Could not be judged without scipy: 3." in out and "pip install '.[torch]'" in out
+
+
+def test_what_a_small_installation_cannot_judge_keeps_its_basis(monkeypatch):
+    from repro.claims import BASIS_OF, JUDGES, load
+    from repro.cli.claims import judged
+
+    def lacking(*_, **__):
+        raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
+
+    claim = next(c for c in load().claims if c.judge == "nothing_better_than_b0")
+    monkeypatch.setitem(JUDGES, "nothing_better_than_b0", lacking)
+    found = judged(claim)
+    assert (found.verdict, found.basis) == ("not testable here", BASIS_OF["nothing_better_than_b0"])
 
 
 def test_claims_as_json(run, ledger):

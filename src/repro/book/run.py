@@ -90,6 +90,7 @@ def run_chapter(
             cwd=str(source.parent),
             kernel_name="python3",
             kernel_manager_class=OwnKernel,
+            coalesce_streams=True,  # a busy machine would cut a cell's text in other pieces
             language="python",
             progress_bar=sys.stderr.isatty(),
             log_output=False,

@@ -24,6 +24,7 @@ from repro.claims.judging import (
     BASIS_OF,
     EXPLORATORY,
     JUDGES,
+    REJECTED,
     VERDICTS,
     Judgement,
     NotTestable,

@@ -119,7 +119,7 @@ def gaps_shrink(claim: Claim, pairs: list[tuple[Cell, Cell]]) -> Points:
     found = []
     for (a, b), (c, d) in pairwise(pairs):
         x, y = _cell(a) - _cell(b), _cell(c) - _cell(d)
-        point = holds("", f"{c[1]} below {a[1]}", f"{y} < {x} points", y < x)
+        point = holds("", f"{c[1]} below {a[1]}", f"{y} against {x} points", y < x)
         found.append((point, float(abs(x - y)), _chance(a, b, c, d)))
     return beyond_chance(found)
 
@@ -144,7 +144,7 @@ def below(
         for name in others:
             other = value_at(curves[name], x)
             if best and other is not None:
-                text = f"{min(best):.4g} < {other:.4g} {unit}"
+                text = f"{min(best):.4g} against {other:.4g} {unit}"
                 yield holds(f"{x:g} GF", f"below {name}", text, min(best) < other)
 
 
@@ -179,7 +179,7 @@ def slower_growth_in_figure8(
 
     for base in curves:
         a, b = power(base), power(than)
-        yield holds(base, f"smaller power than {than}", f"{a:.2f} < {b:.2f}", a < b)
+        yield holds(base, f"smaller power than {than}", f"{a:.2f} against {b:.2f}", a < b)
         lines = {name: _time_curve(name) for name in (base, than)}
         yield from below(lines, [base], [than], gflops, "min")
 

@@ -108,7 +108,7 @@ def slopes_in_order(
     for base in bases:
         found = {name: slope(base, name, quantity, scales) for name in strategies}
         for a, b in pairwise(strategies):
-            text = f"{found[a]:.3f} < {found[b]:.3f}"
+            text = f"{found[a]:.3f} against {found[b]:.3f}"
             yield holds(base, f"{a} below {b}", text, found[a] < found[b], quantity)
 
 

@@ -25,10 +25,13 @@ Verdict = Literal[
     "not reproduced",
     "not testable here",
     "holds, exploratory",
+    "rejected",
 ]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 EXPLORATORY: Verdict = "holds, exploratory"
 """The verdict on what this book found itself, where it holds: no test confirms it."""
+REJECTED: Verdict = "rejected"
+"""The verdict on what this book supposed, where it does not hold: no paper said it."""
 Match = Literal["yes", "within tolerance", "no"]
 Number = int | float | Fraction
 
@@ -268,7 +271,7 @@ def verdict_of(kind: Kind, points: Sequence[Point]) -> Verdict:
     """The verdict on a set of points: as good as its worst one."""
     matches = {point.match for point in points}
     if "no" in matches:
-        return "not reproduced"
+        return REJECTED if kind == "exploratory" else "not reproduced"
     if kind in HOLDING:
         return HOLDING[kind]
     return "reproduced within tolerance" if "within tolerance" in matches else "reproduced"

@@ -201,7 +201,7 @@ def recorded_rising(
             raise NotTestable(what)
         for a, b in chain.from_iterable(map(pairwise, rows)):
             x, y = unit * getattr(a, what), unit * getattr(b, what)
-            yield holds(a.label, f"below {b.label}", f"{x:.4g} < {y:.4g} {name}", x < y)
+            yield holds(a.label, f"below {b.label}", f"{x:.4g} against {y:.4g} {name}", x < y)
 
     return _on_each(way, judged)
 
@@ -234,11 +234,11 @@ def recorded_growth(
             parts = {s: [n for n in known if n.strategy in (None, s)] for s in rising}
             slopes = {s: exponent(part, "seconds") for s, part in parts.items()}
             for a, b in pairwise(rising):
-                text = f"{slopes[a]:.3f} < {slopes[b]:.3f}"
+                text = f"{slopes[a]:.3f} against {slopes[b]:.3f}"
                 yield holds(base, f"{a} below {b}", text, slopes[a] < slopes[b])
             for s, part in parts.items():
                 flops = exponent(part, "gflops")
-                text = f"{slopes[s]:.3f} < {flops:.3f}"
+                text = f"{slopes[s]:.3f} against {flops:.3f}"
                 yield holds(f"{base} {s}", "time below flops", text, slopes[s] < flops)
 
     return _on_each(way, judged)

@@ -86,13 +86,15 @@ def claims(
 
 def judged(claim: Claim) -> Judgement:
     """A claim's judgement; where a package is missing that it needs, it is not testable."""
-    from repro.claims import judge
+    from repro.claims import BASIS_OF, judge
 
     try:
         return judge(claim)
     except ModuleNotFoundError as error:
-        why = f"needs {error.name}, which is not installed here"
-        return judge(claim.model_copy(update={"judge": None, "not_testable": why}))
+        basis = claim.basis or BASIS_OF.get(claim.judge or "")
+        why = f"needs {error.name}, {ABSENT}"
+        changed = {"judge": None, "not_testable": why, "basis": basis}
+        return judge(claim.model_copy(update=changed))
 
 
 def _paper(text: str, keys: list[str]) -> str:
@@ -125,6 +127,7 @@ def stands_in(where: str, text: str) -> bool:
     )
 
 
+ABSENT = "which is not installed here"
 HEADS = ("reproduced", "tolerance", "trend", "not", "untestable")
 """Of columns: the papers' verdicts in short, in the order of `repro.claims.VERDICTS`."""
 
@@ -141,7 +144,12 @@ def _counts(judged: Sequence[Judgement], papers: Sequence[str] = ()) -> str:
     rows = [(name, *(str(count[v]) for v in verdicts), str(count.total())) for name, count in parts]
     table = aligned(("<verdicts by what they rest on", *HEADS, "all"), rows)
     repeats = sum(bool(j.repeats) for j in judged)
-    return table + f"\nNot counted: {repeats} exact repeats of other claims." * bool(repeats)
+    table += f"\nNot counted: {repeats} exact repeats of other claims." * bool(repeats)
+    if lacks := [j.why.split()[1].rstrip(",") for j in judged if j.why.endswith(ABSENT)]:
+        names = " and ".join(sorted(set(lacks)))
+        table += f"\nCould not be judged without {names}: {len(lacks)}. To judge all of them:"
+        table += " pip install '.[torch]'"
+    return table
 
 
 def _own(judged: Sequence[Judgement]) -> list[str]:

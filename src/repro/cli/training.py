@@ -232,13 +232,12 @@ def _say(text: str) -> None:
 def _note_reading(runs: list[Any]) -> None:
     """One line where a strategy leaves group width alone and the paper's of that name does not."""
     from repro.cli.rows import note_reading
-    from repro.training.plan import find
 
     leads = os.environ.get("RANK", "0") == "0"
-    asked = {(r.base, r.strategy.grammar, r.scale): None for r in runs if r.strategy and leads}
-    for base, grammar, scale in asked:
+    asked = {(r.base, r.strategy.grammar, r.scale): r.net for r in runs if r.strategy and leads}
+    for (base, grammar, scale), net in asked.items():  # a scaled network's convs are grouped alike
         bare = "".join(part.removesuffix("1") for part in grammar.split("_"))  # w1_r1: wr
-        if note_reading([base], [(bare, scale)], find):
+        if note_reading([base], [(bare, scale)], lambda _, net=net: net):
             return
 
 
