@@ -1,11 +1,14 @@
 """``repro search SPACE``."""
 
 import json
+import re
+import shlex
 
 import pytest
 
+from repro.cli import advise, lacs, search
 from repro.paths import root
-from repro.search.space import EFFICIENTNET
+from repro.search.space import ACCELERATOR, EFFICIENTNET
 
 B0 = EFFICIENTNET.base
 V100 = "roofline:V100"
@@ -113,3 +116,36 @@ def test_blocks_of_another_machine_are_a_warning(run, monkeypatch):
 )
 def test_bad_input(fails, arguments, message):
     assert message in fails("search", *arguments)
+
+
+# examples of the help, this verb's and its neighbours'
+
+
+def examples():
+    for verb in (search.search, lacs.lacs, advise.advise):
+        _, _, shown = (verb.__doc__ or "").partition("Examples:\n")
+        for line in shown.splitlines():
+            if line.strip().startswith("repro "):
+                yield line.strip()
+
+
+def test_there_are_some():
+    assert sum("lacs" in line for line in examples()) == 3 and len([*examples()]) > 10
+
+
+@pytest.mark.parametrize("line", [*examples()])
+def test_an_example_runs(run, line, tmp_path, monkeypatch):
+    """With files as it names them; what times networks here looks at two of them."""
+    (tmp_path / "mine.csv").write_text(f"network,error\n{ACCELERATOR.base},22.7\n")
+    digits = EFFICIENTNET.base.removeprefix("B0-").replace("-", ",")
+    (tmp_path / "networks.csv").write_text(f"e,k,l,se\n{digits}\n")
+    table = root() / "data" / "records" / "block-table-cpu.jsonl"
+    (tmp_path / "blocks.jsonl").write_text(table.read_text())
+    (tmp_path / "mine.json").write_text(run("complexity", "ResNet-50", "--json")[1])
+    monkeypatch.chdir(tmp_path)
+    words = shlex.split(line.partition("#")[0].partition(">")[0])[1:]
+    if "--shared" in words:
+        words[words.index("20ms")] = "9s"  # whatever else this machine does
+        words += ["--evaluations", "2"]
+    status, out, err = run(*words)
+    assert status == 0 and out and not re.search("error|Traceback", err)

@@ -194,6 +194,6 @@ def test_a_block_table_is_a_device(tmp_path):
     odd = next(i for i, line in enumerate(lines) if "-e4-" in line or "-h96-" in line)
     few.write_text("".join(lines[:odd] + lines[odd + 1 :]))
     with pytest.raises(
-        InputError, match="1 blocks of the space efficientnet were not|not in the block"
+        InputError, match=r"1 blocks of the space efficientnet were not|not in the block"
     ):
         _ = problem("1x", str(few)).time

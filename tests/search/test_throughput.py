@@ -73,5 +73,5 @@ def test_a_rate_that_is_none_is_named_by_its_line(monkeypatch, rate):
     rows = list(reference.b0_space()[:3])
     rows[1] = rows[1]._replace(a100_img_s=Decimal(rate))
     monkeypatch.setattr(reference, "b0_space", lambda: rows)
-    with pytest.raises(InputError, match="accel_nasbench.csv, line 3: a100_img_s cannot be"):
+    with pytest.raises(InputError, match=r"accel_nasbench\.csv, line 3: a100_img_s cannot be"):
         search.milliseconds("A100")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from repro.cli.text import DEVICE_HELP, json_lines, level
+from repro.cli.text import DEVICE_HELP, columns, json_lines, level
 
 
 def advise(
@@ -88,12 +88,11 @@ def _text(
 ) -> str:
     from repro.prices.law import other
     from repro.search.scale_law import ScaleLaw
-    from repro.text import aligned
 
     own, law, name = base.base, ScaleLaw.known(), base.name
     phi = f"{100 * charges.phi(own):.0f} %"
     best = min(rows, key=lambda row: row.gap)
-    columns = {
+    shown = {
         "<": ["best" if row is best else "tied" * row.tied for row in rows],
         "<strategy": [row.strategy for row in rows],
         "scale": level([row.scale for row in rows]),
@@ -111,14 +110,14 @@ def _text(
     }
     if not wide:
         for title in ("flops (G)", "acts (M)", "memory (GB)"):
-            del columns[title]
+            del shown[title]
     lines = [
         f"flops are {phi} of {name}'s time on {charges.name}; the rest goes to maps"
         f"{'' if charges.phi(own) < 0.5 else ', and to what every image costs'}",
         f"{name} itself: {charges.ms(own):.3g} ms an image",
         f"({charges.source}{other(charges.name) if charges.price else ''})",
         "",
-        aligned(tuple(columns), list(zip(*columns.values(), strict=True))),
+        columns(shown),
         "",
     ]
     tied = [row.strategy for row in rows if row.tied]

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from repro.cli.text import DEVICE_HELP, json_lines, level
+from repro.cli.text import DEVICE_HELP, columns, json_lines, level
 from repro.errors import InputError
+from repro.text import aligned
 
 UNITS = {"latency": ("ms", 1e-3), "flops": ("GF", 1e9), "acts": ("Macts", 1e6)}
 """Of ``--target``, by what it limits; and how many seconds, flops or acts that is."""
@@ -176,34 +177,19 @@ def _procedure(scaler: Any, limit: float, cost: Any, surface: Any) -> dict[str, 
 
 
 def _text(rows: list[Any], title: str, unit: str) -> str:
-    from repro.text import aligned
-
-    def column(read: Any, digits: int = 3) -> list[str]:
-        return level([read(row) for row in rows], digits)
-
-    def table(columns: dict[str, list[str]]) -> str:
-        return aligned(tuple(columns), list(zip(*columns.values(), strict=True)))
-
-    names = {"<surface": [row["surface"] for row in rows]}
-    shares = {
-        f"share {x}": [f"{row['shares'][i]:.2f}" for row in rows] for i, x in enumerate("dwr")
-    }
     best = {
-        **names,
+        "<surface": [row["surface"] for row in rows],
         "depth": [f"{row['depth']:.2f}" for row in rows],
         "width": [f"{row['width']:.2f}" for row in rows],
         "pixels": [str(row["pixels"]) for row in rows],
         "error": [f"{row['error']:.2f}" for row in rows],
-        **shares,
+        **{f"share {x}": [f"{row['shares'][i]:.2f}" for row in rows] for i, x in enumerate("dwr")},
     }
-    counts = {
-        **names,
-        "blocks": [str(row["blocks"]) for row in rows],
-        "GF": column(lambda row: row["flops"] / 1e9),
-        "M params": column(lambda row: row["params"] / 1e6),
-        "Macts": column(lambda row: row["acts"] / 1e6),
+    sizes = {
+        "GF": level([row["flops"] / 1e9 for row in rows]),
+        "M params": level([row["params"] / 1e6 for row in rows]),
+        unit: level([row["cost"] for row in rows], 4),
     }
-    counts.setdefault(unit, column(lambda row: row["cost"], 4))
     found = [
         (
             *(row["surface"], f"{p['depth']:.2f}", f"{p['width']:.2f}", str(p["pixels"])),
@@ -235,8 +221,7 @@ def _text(rows: list[Any], title: str, unit: str) -> str:
     return "\n\n".join(
         [
             title + "\nerror in percent, shares of the log-flops",
-            table(best),
-            table(counts),
+            columns(best | sizes),
             "by the second paper's procedure, as asked before rounding:",
             aligned(tuple(best), found) if found else none,
             "as good, to so many points:",

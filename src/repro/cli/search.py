@@ -9,9 +9,8 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from repro.cli.text import DEVICE_HELP, level
+from repro.cli.text import DEVICE_HELP, columns, level
 from repro.errors import InputError
-from repro.text import aligned
 
 
 def _opt(text: str, metavar: str | None = None, **limits: Any) -> Any:
@@ -157,20 +156,19 @@ def _text(result: dict[str, Any], problem: Any) -> str:
     base, best = result["networks"]
     both = (base, best)
     where, images = result["where"], result["batch"]
-    columns = {
+    shown = {
         "<network": [base["network"] + " (the space's own)", best["network"]],
         "top-1": ["-" if row["top1"] is None else f"{row['top1']:.2f}" for row in both],
         "ms a batch": [] if base["ms"] is None else level([row["ms"] for row in both]),
         **{k: level([row[v] / unit for row in both]) for k, (v, unit) in _COUNTS.items()},
     }
-    columns = {title: cells for title, cells in columns.items() if cells}
     limit = problem.shown(result["limit"])
     lines = [
         f"{result['space']}: {result['evaluations']:,} of {result['size']:.3g} networks looked at, "
         f"seed {result['seed']}; {result['reward']} budget {limit}"
         + (f"\nfor {images} image{'s' * (images > 1)} at once on {where}" if where else ""),
         "",
-        aligned(tuple(columns), list(zip(*columns.values(), strict=True))),
+        columns({title: cells for title, cells in shown.items() if cells}),
         "",
     ]
     if (off := result["top1_error"]) is not None:

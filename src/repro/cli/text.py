@@ -41,6 +41,11 @@ def level(values: Sequence[float], digits: int = 3) -> list[str]:
     return [f"{value:,.{decimals}f}" for value in values]
 
 
+def columns(of: dict[str, list[str]]) -> str:
+    """A table by its columns."""
+    return aligned(tuple(of), list(zip(*of.values(), strict=True)))
+
+
 def _counts(row: Row) -> tuple[str, str, str, str]:
     return (
         str(row["resolution"]),

@@ -25,6 +25,7 @@ from repro.errors import InputError
 from repro.evidence.printed import family
 from repro.prices.counts import Counts, counts_of
 from repro.prices.law import UNITS, Price, fitted, milliseconds, named, unlike
+from repro.prices.law import devices as devices
 from repro.runtime.roofline import Layer, device_peaks, known_devices, parts
 from repro.search.budgets import KEPT, STATE, Budget, fits
 from repro.search.latency import BATCH, Additive, missed_by_rooflines, roofline

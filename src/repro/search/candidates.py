@@ -177,7 +177,8 @@ class Candidates:
         once = self.scaler.stages[:, None] == np.arange(self.depths.shape[1] + 1)
         runs = np.column_stack([np.ones(len(self)), self.depths - 1])
         counts: Any = self.counts
-        bill = latency.bill(Layer(*counts[:6], (counts[6], counts[7]), *counts[8:]))
+        macs, weights, read, written, norm, act, less, more, *others = counts
+        bill = latency.bill(Layer(macs, weights, read, written, norm, act, (less, more), *others))
         sums = (np.broadcast_to(x, counts[0].shape) @ once for x in bill)
         by_flops, rest = ((x[self.row] * runs).sum(1) for x in sums)
         return by_flops + rest + latency.constant, by_flops

@@ -221,7 +221,7 @@ class Problem:
         at_base = np.flatnonzero((found.codes == self.space.own).all(axis=1))
         rows = [self._row(self.space.own, found, int(at_base[0]) if len(at_base) else None)]
         near = found.reached >= found.reached[best] - (self.top1_error or 0.0)
-        known = isinstance(self.cost, Additive) and self.device not in HERE
+        known = self.cost if isinstance(self.cost, Additive) and self.device not in HERE else None
         return {
             "space": self.space.name,
             "size": self.space.size,
@@ -238,7 +238,7 @@ class Problem:
             "networks": [*rows, self._row(found.codes[best], found, best)],
             "tied": int((near & fits(found.cost, self.limit)).sum()) - 1 if hard else None,
             "binds": not fits(found.cost.max(), self.limit),
-            "phi": self.cost.phi(self.space.network(found.codes[best])) if known else None,
+            "phi": known.phi(self.space.network(found.codes[best])) if known else None,
         }
 
     def _row(self, code: Codes, found: Found, place: int | None) -> dict[str, Any]:

@@ -75,8 +75,8 @@ class ScaleLaw:
         """`InputError` where the law knows nothing of a base of this error, percent."""
         if not self.floor < base_error < 100:
             raise InputError(
-                f"error {base_error:g} is not allowed; a percentage between {self.floor:.2f}, below "
-                "which the law of errors knows nothing, and 100 is"
+                f"error {base_error:g} is not allowed; a percentage between {self.floor:.2f}, "
+                "below which the law of errors knows nothing, and 100 is"
             )
 
     def error(self, base_error: float, strategy: str, ratio: float) -> float:

@@ -136,5 +136,5 @@ class TimmBase:
         return self._grown(counts, size)
 
     def _grown(self, c: Any, size: int) -> Grown:
-        layers = [Layer(*row[:4], bool(row[4]), extra=(row[5], row[5])) for row in c.layers]
+        layers = [Layer(m, w, r, o, bool(n), extra=(x, x)) for m, w, r, o, n, x in c.layers]
         return Grown(size, c.flops, c.params, c.acts, counts_of_run(c), [(1, layers)])
