@@ -1,11 +1,14 @@
 """``repro lacs`` as a user types it."""
 
 import json
+import re
 
 import pytest
 
 from repro.arch import get
+from repro.cli.text import DEVICE_HELP
 from repro.paths import root
+from repro.prices.law import devices
 from repro.search.accuracy import Surface
 from repro.search.latency import roofline
 from repro.search.scaling import lacs, of_b0
@@ -112,3 +115,14 @@ def test_what_cannot_be_answered(fails, arguments, words):
 def test_only_relatives_of_b0(fails):
     words = fails("lacs", "ResNet-50", "--target", "8", "--device", "V100")
     assert "ResNet-50 has not EN-B0's depths and widths" in words
+
+
+def test_both_meanings_of_a_v100_are_named(run):
+    out = run("lacs", "EN-B0", "--target", "80ms", "--device", "V100", "--accuracy", "norm")[1]
+    assert "images at once on v100/infer/zoo; --device roofline:V100 takes its roofline" in out
+
+
+def test_devices_of_the_help_are_known():
+    priced, rooflines = devices()
+    for name in re.findall(r"[\w:]+", DEVICE_HELP.replace("(fitted prices)", "")):
+        assert name in (*priced, *rooflines, "rooflines"), name

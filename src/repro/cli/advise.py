@@ -86,7 +86,6 @@ def _with_progress(advise: Any, base: Any, charges: Any, limit: Any, *more: Any)
 def _text(
     base: Any, charges: Any, limit: Any, known: Any, rows: Any, advice: Any, wide: bool, batch: int
 ) -> str:
-    from repro.prices.law import other
     from repro.search.scale_law import ScaleLaw
 
     own, law, name = base.base, ScaleLaw.known(), base.name
@@ -115,7 +114,7 @@ def _text(
         f"flops are {phi} of {name}'s time on {charges.name}; the rest goes to maps"
         f"{'' if charges.phi(own) < 0.5 else ', and to what every image costs'}",
         f"{name} itself: {charges.ms(own):.3g} ms an image",
-        f"({charges.source}{other(charges.name) if charges.price else ''})",
+        f"({charges.source})",
         "",
         columns(shown),
         "",
@@ -143,7 +142,7 @@ def _text(
     elif charges.ratio:
         where = f", assumed from {charges.assumed}'s" * bool(charges.assumed)
         lines.append(
-            f"The least time, not the real one. Ratios of times are off by "
+            f"The least time, not the real one. Ratios of times are off\nby "
             f"{100 * charges.ratio:.0f} % (the median{where})."
         )
     if known:
@@ -158,7 +157,7 @@ def _text(
         )
     if base.family not in advice.SCALED:
         lines.append(
-            f"Nobody published how {base.family} scales: carried over from "
+            f"Nobody published how {base.family} scales: carried over from\n"
             f"{', '.join(advice.SCALED)}."
         )
     if left_out := [one for one in advice.EVERY if one not in {row.strategy for row in rows}]:
