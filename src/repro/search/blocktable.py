@@ -35,7 +35,9 @@ def blocks_of(space: Space) -> tuple[Placed, ...]:
     base = space.decode(space.parse(space.base))
     found: dict[Placed, None] = {}
     for part in space.parts:
-        values = [space.choices[space.places[name]].values for name in part]
+        free = [space.free[space.places[name]] for name in part]
+        every = [space.choices[space.places[name]].values for name in part]
+        values = [v if f else (base[n],) for n, v, f in zip(part, every, free, strict=True)]
         for chosen in product(*values):
             net = space.build({**base, **dict(zip(part, chosen, strict=True))})
             found.update((one, None) for _, one, _ in placed(net))
