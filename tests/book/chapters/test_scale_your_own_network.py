@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from repro.book.chapters import scale_your_own_network as chapter
 from repro.book.kit.figures import show, use_house_style
 from repro.search.advise import STRATEGIES
+from repro.search.scale_law import ScaleLaw
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +51,23 @@ def test_the_figure_shows_ties_as_ties(frame):
 def test_costs_without_accuracy():
     table = chapter.costs("ResNet-50", "rtx4090", "2x", ("dWr", "r"))
     assert sorted(table.strategy) == ["dWr", "r"] and (table["flops, G"] > 4).all()
-    assert table.set_index("strategy").loc["dWr", "points against dWr"].startswith("+0.0 ±")
+    assert table.set_index("strategy").loc["dWr", "points over dWr"] == "–"
+
+
+def test_errors_where_the_bases_is_known():
+    table = chapter.costs("EN-B0", "H100", "2x", error=22.72).set_index("strategy")
+    assert set(table.tied[["w", "dWr"]]) == {"tied"} and table.tied["r"] == ""
+    low, _, band = table["top-1 error, %"]["dWr"].partition(" ± ")
+    assert 15 < float(low) < 22.72 and 0 < float(band) < 1
+    assert table["off by, %"].isna().all()  # nobody measured how far a roofline is off
+
+
+def test_where_the_law_of_errors_is_too_kind():
+    at = chapter.missed("EN-B0", (10.9, 11.1)).set_index("strategy")
+    assert at.trained["w"] == 18.16 and sorted(at.trained["dWr"]) == [17.61, 17.73]
+    assert at.kind["w"] > at.kind["dw"] > max(at.kind["dwr"], at.kind["dWr"].max())
+    says = ScaleLaw.known().error(22.72, "w", at.ratio["w"])
+    assert at.trained["w"] - at.kind["w"] == pytest.approx(says)
 
 
 @pytest.mark.parametrize(

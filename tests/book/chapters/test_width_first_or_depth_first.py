@@ -35,8 +35,8 @@ def test_every_rule_is_named_in_the_triangle():
     (ax,) = fig.axes
     named = set(rules.rule[rules.source != "builder"])
     assert {t.get_text().replace("α = ", "") for t in ax.texts} >= named
-    dots = [line for line in ax.lines if line.get_marker() == "."]
-    assert [len(line.get_xdata()) for line in dots] == [7, 7, 7]
+    rings = [line for line in ax.lines if line.get_markerfacecolor() == "none"]
+    assert [len(line.get_xdata()) for line in rings] == [7, 7, 7]
     assert drawn(fig).count("<path") > 20
 
 

@@ -11,7 +11,7 @@ from pydantic import Field
 from repro import reference
 from repro.analysis.accelerators.efficientnet_x import LEVELS, speedups
 from repro.analysis.accelerators.x_network import pieces
-from repro.book.kit.figures import STRATEGY_COLOURS, legend, log_axis, panels
+from repro.book.kit.figures import FAMILY_COLOURS, STRATEGY_COLOURS, legend, log_axis, panels
 from repro.book.parameters import ChapterParameters
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ class Parameters(ChapterParameters):
 GREY = "#8c8c8c"
 KINDS = {"conv": GREY, "MBConv": STRATEGY_COLOURS["d"], "fused MBConv": STRATEGY_COLOURS["dwr"]}
 SCALINGS = {
-    "single objective": STRATEGY_COLOURS["w"],
-    "LACS GPU": STRATEGY_COLOURS["d"],
-    "LACS TPU": STRATEGY_COLOURS["r"],
+    "single objective": STRATEGY_COLOURS["orig"],
+    "LACS GPU": STRATEGY_COLOURS["LACS-GPU"],
+    "LACS TPU": STRATEGY_COLOURS["LACS-TPU"],
 }
 """Colours of the kinds of blocks, and of the ways to scale."""
 OWN = "EfficientNet's scaling"
@@ -46,24 +46,25 @@ def blocks_figure(net: Network, plain: Network) -> Figure:
     plain: with as many blocks; rings in the lower panel.
     """
     import matplotlib.pyplot as plt
-    from matplotlib.patches import Patch
+    from matplotlib.lines import Line2D
 
     drawn, rings = pieces(net), pieces(plain)
     fig, (top, bottom) = plt.subplots(
         2, 1, figsize=(7.6, 5.4), sharex=True, height_ratios=(1.15, 1)
     )
     for i, piece in enumerate(drawn):
-        swish = {"hatch": "///", "edgecolor": "white"} if piece.activation == "swish" else {}
-        top.bar(i, piece.size, 0.78, color=KINDS[piece.kind], linewidth=0, **swish)
+        fill = "none" if piece.activation == "swish" else KINDS[piece.kind]
+        top.plot(i, piece.size, "o", color=KINDS[piece.kind], mfc=fill, markersize=7)
         top.annotate(
-            f"{piece.channels}", (i, piece.size), (0, 3), textcoords="offset points", ha="center",
+            f"{piece.channels}", (i, piece.size), (0, 6), textcoords="offset points", ha="center",
             fontsize=8,
         )  # fmt: skip
         bottom.bar(i, piece.flops / 1e6, 0.78, color=KINDS[piece.kind])
     log_axis(top, "y", sorted({piece.size for piece in drawn}))
-    top.set(ylim=(4, 190), ylabel="pixels per side", title="Maps; numbers are channels")
-    handles = [Patch(color=value, label=key) for key, value in KINDS.items()]
-    handles.append(Patch(facecolor=GREY, hatch="///", edgecolor="white", label="hatched: swish"))
+    top.set(ylim=(4, 190), ylabel="pixels per side", title="Maps put out; numbers are channels")
+    dot = {"marker": "o", "markersize": 7, "ls": "none"}
+    handles = [Line2D([], [], color=value, label=key, **dot) for key, value in KINDS.items()]
+    handles.append(Line2D([], [], color=GREY, mfc="none", label="open: swish", **dot))
     top.legend(handles=handles, loc="upper right", ncols=2)
     # The other has no reshaping conv; all else stands where the same stands here.
     where = [i for i, piece in enumerate(drawn) if piece.stage != 2]
@@ -94,18 +95,20 @@ def _bars(ax: Axes, heights: Mapping[str, list[float]], colours: list[str], titl
 
 def figure3() -> Figure:
     """Figure 3: speed-up of X over EfficientNet; dots are ratios of Table 3's latencies."""
+    import matplotlib.pyplot as plt
+
     fig, axes = panels(2, 2, size=(4.0, 3.0), sharey=True)
     bars = reference.speedup_bars()
     by_latency = speedups()
-    for ax, device in zip(axes, ("V100", "TPUv3"), strict=True):
+    for ax, device, lacs in zip(axes, ("V100", "TPUv3"), list(SCALINGS)[1:], strict=True):
         heights = {
             title: [float(b.speedup) for b in bars if (b.device, b.scaling) == (device, scaling)]
-            for title, scaling in ((OWN, "single-objective"), ("LACS", "LACS"))
+            for title, scaling in ((OWN, "single-objective"), (lacs, "LACS"))
         }
-        _bars(ax, heights, [SCALINGS["single objective"], SCALINGS["LACS GPU"]], device)
+        _bars(ax, heights, [SCALINGS["single objective"], SCALINGS[lacs]], device)
         dots = by_latency[by_latency.device == device].latency
         at = [i + 0.2 for i in range(len(dots))]
-        ax.plot(at, dots, "o", color=STRATEGY_COLOURS["dwr"], label="by printed latencies")
+        ax.plot(at, dots, "o", color=plt.rcParams["text.color"], label="by printed latencies")
     legend(fig, axes)
     return fig
 
@@ -113,11 +116,12 @@ def figure3() -> Figure:
 def figure4() -> Figure:
     """Figure 4: how many times as fast a TPUv3 is as a TPUv2."""
     fig, (ax,) = panels(1)
+    fig.set_size_inches(6.4, 2.6)
     heights = {
         family: [float(b.speedup) for b in reference.generation_bars() if b.family == family]
         for family in ("EfficientNet", "EfficientNet-X")
     }
-    _bars(ax, heights, [GREY, SCALINGS["LACS TPU"]], "TPUv3 over TPUv2")
+    _bars(ax, heights, [FAMILY_COLOURS[name] for name in heights], "TPUv3 over TPUv2")
     ax.legend(loc="upper left", ncols=2)
     ax.set_ylim(1, 2.3)
     return fig
@@ -144,8 +148,8 @@ def today_figure(frame: pd.DataFrame) -> Figure:
     fig, ax = plt.subplots(figsize=(6.8, 1.4 + 0.34 * max(len(frame), 3)))
     at = [-i for i in range(len(frame))]
     ax.plot(frame.flops, at, "o", mfc="none", color=GREY, label="flops")
-    ax.hlines(at, frame.low, frame.high, color=SCALINGS["LACS GPU"], lw=5, alpha=0.3)
-    ax.plot(frame.time, at, "D", color=SCALINGS["LACS GPU"], label="time")
+    ax.hlines(at, frame.low, frame.high, color=FAMILY_COLOURS["EfficientNet-X"], lw=5, alpha=0.3)
+    ax.plot(frame.time, at, "D", color=FAMILY_COLOURS["EfficientNet-X"], label="time")
     ax.axvline(1, color=plt.rcParams["text.color"], lw=0.9, ls=":")
     ax.set_yticks(at, frame.network)
     ax.set_xlim(0, None)

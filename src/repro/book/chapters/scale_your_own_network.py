@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 import pandas as pd
 from pydantic import AfterValidator, Field, WithJsonSchema
 
+from repro import reference
 from repro.book.kit.figures import legend, log_axis, panels
 from repro.book.kit.strategies import GREY, strategy_style
 from repro.book.parameters import ChapterParameters
 from repro.search.advise import STRATEGIES, advise, device, devices, find_base, known_error
 from repro.search.budgets import read_budget
+from repro.search.scale_law import ScaleLaw
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -101,22 +103,44 @@ def summary(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def costs(name: str, where: str, budget: str, strategies: Sequence[str]) -> pd.DataFrame:
-    """What strategies cost in a budget, for a network whose accuracy nobody can tell."""
-    found = advise(find_base(name), device(where), read_budget(budget), strategies=strategies)
+def costs(
+    name: str,
+    where: str,
+    budget: str,
+    strategies: Sequence[str] = STRATEGIES,
+    error: float | None = None,
+) -> pd.DataFrame:
+    """What strategies give in a budget: ties first; with the base's error, percent, theirs too."""
+    asked = find_base(name), device(where), read_budget(budget)
+    found = advise(*asked, error, strategies=strategies)
+    points = [f"{r.gap:+.1f} ± {r.band:.1f}" if r.strategy != "dWr" else "–" for r in found]
+    errors = [f"{r.top1_error:.1f} ± {r.band:.1f}" for r in found if r.top1_error is not None]
     return pd.DataFrame(
         {
-            "strategy": row.strategy.replace("2/3", "α = 2/3"),
-            "flops, G": row.flops / 1e9,
-            "params, M": row.params / 1e6,
-            "acts, M": row.acts / 1e6,
-            "memory, GB": row.memory / 1e9,
-            "ms": row.ms,
-            "off by, %": 100 * (row.ms_error or 0),
-            "points against dWr": f"{row.gap:+.1f} ± {row.band:.1f}",
+            "tied": ["tied" if row.tied else "" for row in found],
+            "strategy": [row.strategy.replace("2/3", "α = 2/3") for row in found],
+            "flops, G": [row.flops / 1e9 for row in found],
+            "params, M": [row.params / 1e6 for row in found],
+            "memory, GB": [row.memory / 1e9 for row in found],
+            "ms": [row.ms for row in found],
+            "off by, %": [None if row.ms_error is None else 100 * row.ms_error for row in found],
+            "top-1 error, %" if errors else "points over dWr": errors or points,
         }
-        for row in found
     )
+
+
+def missed(base: str, scales: tuple[float, float]) -> pd.DataFrame:
+    """Published networks of a base between two scales: strategy, ratio of flops, trained error,
+    and how many points less the law of errors says (less than zero: it says more)."""
+    drawn = reference.to_frame(reference.figure_points())
+    mine, known = drawn[drawn.base == base], known_error(base)
+    assert known is not None, base
+    some = mine[mine.scale.between(*scales)]
+    ratio = some.gflops / mine.gflops[mine.scale == 1].iloc[0]
+    law = [ScaleLaw.known().error(known[0], *of) for of in zip(some.strategy, ratio, strict=True)]
+    trained = some.top1_error_percent.astype(float)
+    found = {"strategy": some.strategy, "ratio": ratio, "trained": trained, "kind": trained - law}
+    return pd.DataFrame(found).drop_duplicates()
 
 
 def names(found: list[str]) -> str:
@@ -129,8 +153,6 @@ def names(found: list[str]) -> str:
 
 def _style(strategy: str) -> tuple[str, str]:
     """Marker and colour."""
-    if strategy == "LACS-GPU":
-        return "*", GREY
     known = {"2/3": "alpha=2/3", "EfficientNet": "orig"}
     style = strategy_style(known.get(strategy, strategy))
     return style["marker"], style["color"]
@@ -162,7 +184,8 @@ def _case(ax: Axes, case: pd.DataFrame) -> None:
         marker, colour = _style(strategy)
         x, y = row.params / 1e6, row.top1_error
         ax.plot([x, x], [y - row.band, y + row.band], "-", color=colour, linewidth=1.2)
-        (dot,) = ax.plot(x, y, marker, color=colour, markersize=7, linestyle="none")
+        size = 12 if marker == "*" else 7
+        (dot,) = ax.plot(x, y, marker, color=colour, markersize=size, linestyle="none")
         dot.set(markerfacecolor=colour if row.tied else "none")
         label = strategy.replace("2/3", "α = 2/3")
-        ax.plot([], [], marker, color=colour, label=label, linestyle="none")
+        ax.plot([], [], marker, color=colour, markersize=size, label=label, linestyle="none")

@@ -45,15 +45,8 @@ SURFACES: Mapping[str, tuple[str, str, str]] = {
 }
 """Colour, marker and dashes of each accuracy surface."""
 RULES: Mapping[str, tuple[str, str]] = {
-    name: (STRATEGY_COLOURS[key], STRATEGY_MARKERS[key])
-    for name, key in {
-        **{"w": "w", "dWr": "dWr", "2/3": "alpha=2/3", "dw": "dw", "dwr": "dwr", "d": "d"},
-        "r": "r",
-    }.items()
-} | {
-    "EfficientNet": (STRATEGY_COLOURS["orig"], STRATEGY_MARKERS["orig"]),
-    "LACS-GPU": ("#7f6bc9", "*"),
-    "LACS-TPU": ("#4a98cc", "d"),
+    {"alpha=2/3": "2/3", "orig": "EfficientNet"}.get(key, key): (colour, STRATEGY_MARKERS[key])
+    for key, colour in STRATEGY_COLOURS.items()
 }
 """Colour and marker of each rule."""
 FAMILIES = {"EN-X": "EfficientNet", "EN-X-GPU": "LACS-GPU", "EN-X-TPU": "LACS-TPU"}
@@ -102,7 +95,7 @@ def _triangle(ax: Axes, words: bool = True) -> None:
 
 
 def rules_figure(frame: pd.DataFrame) -> Figure:
-    """Every rule's shares of the log-flops in one triangle; dots: levels of the builder."""
+    """Every rule's shares of the log-flops in one triangle; rings: levels of the builder."""
     import matplotlib.pyplot as plt
 
     fig, ax = plt.subplots(figsize=(6.6, 5.4))
@@ -112,7 +105,8 @@ def rules_figure(frame: pd.DataFrame) -> Figure:
         some = levels[levels.rule.str.fullmatch(rf"{family}-B\d")]
         x, y = _corner(some.d, some.w, some.r)
         label = f"levels B1 to B7 of {family}"
-        ax.plot(x, y, ".", color=RULES[rule][0], markersize=7, label=label)
+        ring = {"mfc": "none", "ls": "none", "zorder": 3, "label": label}
+        ax.plot(x, y, "o", color=RULES[rule][0], markersize=6, **ring)
     aside = {
         "dw": (-10, -4, "right"),
         "LACS-GPU": (-10, -1, "right"),
@@ -204,7 +198,7 @@ def regrets_figure(frame: pd.DataFrame, costs: Mapping[str, str]) -> Figure:
             ax.plot(some.regret[~known], at[~known], mfc="none", **style)
         ax.set_title(f"{costs[cost]}, {level}")
         ax.set_yticks(-np.arange(len(DRAWN)), DRAWN)
-        ax.set_xlim(-0.05, 1.25)
+        ax.set_xlim(-0.2, 1.25)
         ax.grid(visible=False, axis="y")
     for ax in axes[-3:]:
         ax.set_xlabel("points above the best")

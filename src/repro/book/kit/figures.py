@@ -34,6 +34,8 @@ STRATEGY_COLOURS: Mapping[str, str] = {
     "alpha=2/3": "#8b5fd6",
     "dWr": "#cc5fb0",
     "orig": "#8c8c8c",
+    "LACS-GPU": "#d7424f",
+    "LACS-TPU": "#4a98cc",
 }
 """One colour per strategy, the same in every chapter; keys are the paper's short names."""
 
@@ -48,6 +50,8 @@ STRATEGY_MARKERS: Mapping[str, str] = {
     "alpha=2/3": "h",
     "dWr": "P",
     "orig": "X",
+    "LACS-GPU": "*",
+    "LACS-TPU": "d",
 }
 """One marker per strategy: with red-green blindness dwr, dw and w have nearly the same colour."""
 
