@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from repro import reference
-from repro.arch import Network, get
+from repro.arch import get
 from repro.complexity import complexity
 from repro.paths import root
 from repro.prices.sources import public_counts
@@ -36,20 +36,20 @@ def scored(which: Literal["space", "zoo"], images: str = "digits", seed: int = 0
     rows = pd.DataFrame(json.loads(text)["rows"])
     rows = rows[(rows.set == which) & (rows.images == images) & (rows.seed == seed)]
     found = rows.set_index("network")[["top1", *SCORES, "seconds"]]
-    counts = [complexity(_network(name)) for name in found.index]
+    read = get if which == "zoo" else lambda name: EFFICIENTNET.network(EFFICIENTNET.parse(name))
+    counts = [complexity(read(name)) for name in found.index]
     return found.assign(**{key: [getattr(c, key) for c in counts] for key in COUNTS})
-
-
-def _network(name: str) -> Network:
-    if name.startswith(f"{EFFICIENTNET.prefix}-"):
-        return EFFICIENTNET.network(EFFICIENTNET.parse(name))
-    return get(name)
 
 
 def _times(n: int) -> Floats:
     """How often each of n stands in a draw, (1 + `DRAWS`, n); first, each once."""
     drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), DRAWS)
     return np.vstack([np.ones(n), drawn])
+
+
+def _interval(draws: Floats) -> tuple[float, ...]:
+    """What the first draw of `_times` gives, and the 95 % interval of the others."""
+    return draws[0], *np.quantile(draws[1:], (0.025, 0.975)).tolist()
 
 
 def _signs(values: pd.Series) -> Floats:
@@ -64,32 +64,20 @@ def _taus(one: Floats, other: Floats, times: Floats) -> Floats:
     def pairs(agree: Floats) -> Floats:
         return np.asarray(((times @ agree) * times).sum(axis=1))
 
-    return pairs(one * other) / np.sqrt(pairs(one**2) * pairs(other**2))
+    return np.asarray(pairs(one * other) / np.sqrt(pairs(one**2) * pairs(other**2)))
 
 
-def taus(values: pd.DataFrame, top1: pd.Series, beside: str | None = None) -> pd.DataFrame:
-    """Kendall's tau of each column with top-1: tau, and low and high of its 95 % interval.
+def taus(values: pd.DataFrame, top1: pd.Series, beside: str) -> pd.DataFrame:
+    """Kendall's tau of each column with top-1, and how far it leads that of the column ``beside``.
 
-    The interval draws networks anew, scores and trainings as they are. ``beside`` names a column:
-    less is then by how much each tau passes that column's, less_low and less_high its interval.
+    Columns tau and lead, each with low and high of its 95 % interval, ``lead_low``. Intervals draw
+    networks anew, the same for all columns; scores and trainings stay as they are.
     """
     times, order = _times(len(values)), _signs(top1)
     found = {name: _taus(_signs(values[name]), order, times) for name in values}
-
-    def summary(draws: Floats, names: tuple[str, str, str]) -> dict[str, float]:
-        return dict(zip(names, [draws[0], *np.quantile(draws[1:], (0.025, 0.975))], strict=True))
-
-    rows = {name: summary(draws, ("tau", "low", "high")) for name, draws in found.items()}
-    if beside is not None:
-        names = ("less", "less_low", "less_high")
-        rows = {k: row | summary(found[k] - found[beside], names) for k, row in rows.items()}
-    return pd.DataFrame.from_dict(rows, orient="index")
-
-
-def agree(one: pd.Series, other: pd.Series) -> float:
-    """Kendall's tau of two scores of the networks that have both."""
-    both = one.index.intersection(other.index)
-    return float(_taus(_signs(one[both]), _signs(other[both]), np.ones((1, len(both))))[0])
+    rows = {k: (*_interval(x), *_interval(x - found[beside])) for k, x in found.items()}
+    columns = [f"{what}{end}" for what in ("tau", "lead") for end in ("", "_low", "_high")]
+    return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
 
 def _public() -> pd.DataFrame:
@@ -126,9 +114,8 @@ def across_families() -> pd.DataFrame:
     return pd.DataFrame(found).reset_index(drop=True)
 
 
-def missed(found: pd.DataFrame) -> tuple[float, float, float]:
+def missed(found: pd.DataFrame) -> tuple[float, ...]:
     """Root mean square of `across_families`, points; its 95 % interval draws families anew."""
     squares = ((found.predicted - found.error) ** 2).groupby(found.family).agg(["sum", "size"])
     total, size = (_times(len(squares)) @ squares.to_numpy()).T
-    rms, *draws = np.sqrt(total / size)
-    return float(rms), *map(float, np.quantile(draws, (0.025, 0.975)))
+    return _interval(np.sqrt(total / size))

@@ -65,7 +65,7 @@ def test_synflow_passes_through_batch_norm_and_leaves_the_model_alone():
 
     model = one_conv(nn.BatchNorm2d(1, eps=0))
     assert z.synflow(model, torch.zeros(1, 1, 1)) == pytest.approx(math.log(2))
-    assert float(model[0].weight) == -2
+    assert model[0].weight.item() == -2
     assert model[0].weight.dtype == torch.float32
 
 
