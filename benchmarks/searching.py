@@ -82,7 +82,7 @@ def optuna_sampler(name: str) -> Runner:
         optuna.logging.set_verbosity(optuna.logging.ERROR)
         sampler = getattr(optuna.samplers, name)(seed=seed)
         study = optuna.create_study(sampler=sampler, direction="maximize")
-        base = EFFICIENTNET.decode(EFFICIENTNET.parse(EFFICIENTNET.base))
+        base = EFFICIENTNET.decode(EFFICIENTNET.own)
         for _ in range(evaluations):
             trial = study.ask(distributions(EFFICIENTNET))
             code = EFFICIENTNET.encode({**base, **trial.params})[None]
@@ -157,7 +157,7 @@ def speeds() -> None:
         print(f"{space.name:<14}{'10,000 by roofline, all from nothing':<40}{whole:>9.3f} s")
     start = time.process_time()
     problem = Problem(EFFICIENTNET, read_budget("1x"), "V100")
-    problem.top1(problem.base[None])
+    problem.top1(EFFICIENTNET.own[None])
     print(f"{'efficientnet':<14}{'the table is fitted':<40}{time.process_time() - start:>9.3f} s")
     print(
         f"{'efficientnet':<14}{'20,000 evaluations searched':<40}{fastest(problem.cheap):>9.3f} s"
@@ -170,7 +170,7 @@ WINNERS = 10
 def found(out: Path, table_file: Path) -> None:
     """Time B0 and the best that 20,000 evaluations find within B0's time by a block table."""
     table = BlockTable.of(stored(table_file))
-    charge, base = Sums(EFFICIENTNET, table), EFFICIENTNET.parse(EFFICIENTNET.base)
+    charge, base = Sums(EFFICIENTNET, table), EFFICIENTNET.own
     top1 = Problem(EFFICIENTNET, read_budget("1x"), "A100").top1
     fitness = within(float(charge(base[None])[0]))
     result = evolve(EFFICIENTNET, lambda codes: (top1(codes), charge(codes)), fitness)

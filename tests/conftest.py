@@ -1,11 +1,19 @@
 """What several test files share: reference rows, and one hypothesis profile."""
 
+import atexit
 import json
+import os
 import signal
+import tempfile
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+# Tests wait for no timing outside, and none of theirs for those in other processes of the suite.
+LOCK = Path(tempfile.gettempdir(), f"repro-tests-{os.getpid()}.lock")
+os.environ["REPRO_LOCK"] = str(LOCK)
+atexit.register(LOCK.unlink, missing_ok=True)
 
 # The same examples at each run: a test that fails here fails everywhere.
 settings.register_profile("repro", deadline=None, derandomize=True, max_examples=150)

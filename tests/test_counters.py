@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+import timm
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,7 +13,7 @@ from torch import nn
 from repro.arch import NAMES, PAPER, MBStage, Network, ResStage, alpha_strategy, get, scale
 from repro.arch.rounding import fit_groups
 from repro.complexity import complexity
-from repro.counters import count, explain, fvcore_counts, torch_counts, torchinfo_counts
+from repro.counters import Unfilled, count, explain, fvcore_counts, torch_counts, torchinfo_counts
 from repro.models import build
 
 # Base, strategy (a paper's constant, or the authors' grammar), scale. The bare w and wr leave
@@ -236,6 +237,8 @@ def test_fvcore_says_that_it_needs_a_real_module() -> None:
         get("RegNetZ-500MF"),
         scale(get("EN-B0"), PAPER["dWr"], 4),
         scale(get("ResNeXt-50"), "dwgr", 0.5).at(97),
+        get("FusedMBConv-c48@28"),
+        get("MBConv-c32@28"),
     ],
     ids=lambda net: net.name,
 )
@@ -251,3 +254,12 @@ def test_every_difference_is_explained_to_the_unit(net: Network) -> None:
         assert c.residual == 0, (c, c.residual)
     flops = comparisons[0]
     assert flops.theirs != flops.ours and all(type(v) is int for v in flops.reasons.values())
+
+
+def test_what_ran_on_such_maps_before_counts_as_much_again():
+    first = count(timm.create_model("convnext_atto"), (3, 64, 64))  # on real maps
+    with torch.device("meta"), Unfilled():
+        module = timm.create_model("convnext_atto")
+    once = count(module, (3, 64, 64))
+    assert count(module, (3, 64, 64)) == once
+    assert replace(once, free=first.free) == first  # real maps are strided, too

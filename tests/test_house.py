@@ -20,7 +20,7 @@ FLOORS = (
     ("models",),
     ("complexity", "records", "stored", "reference", "theory", "conditions"),
     ("arch",),
-    ("text", "paths", "errors", "fingerprint", "interrupt"),
+    ("text", "paths", "errors", "fingerprint", "handwritten", "interrupt"),
 )
 """From top to bottom; what stands on one floor may use each other only where `BESIDE` says so."""
 BESIDE = {
@@ -31,6 +31,7 @@ BESIDE = {
     ("records", "conditions"),
     ("theory", "complexity"),
     ("theory", "reference"),
+    ("handwritten", "errors"),
     ("paths", "errors"),
     ("interrupt", "errors"),
 }
@@ -193,7 +194,16 @@ def test_every_chapter_has_its_tests():
 STALE = {
     "training": [
         f"repro.training.{name}"
-        for name in ("datasets", "disk", "image", "loop", "sources", "spec", "trainer")
+        for name in (
+            "datasets",
+            "disk",
+            "distributed",
+            "image",
+            "loop",
+            "sources",
+            "spec",
+            "trainer",
+        )
     ]
 }
 """Kinds of stored records, and the code behind them that has changed since."""

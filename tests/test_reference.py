@@ -171,7 +171,9 @@ def test_unknown_file():
 
 def test_no_data_folder(monkeypatch, tmp_path):
     monkeypatch.setenv("REPRO_ROOT", str(tmp_path))
-    with pytest.raises(InputError, match="no data folder"):
+    (tmp_path / "work" / "src" / "repro").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "work" / "src")
+    with pytest.raises(InputError, match=f"no data folder.*REPRO_ROOT={tmp_path / 'work'}$"):
         reference.reference_file("fast_scaling_tables.csv")
 
 

@@ -7,10 +7,12 @@ one flop.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Literal
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Literal, NamedTuple
 
-from repro.arch.network import Network, blocks
+from repro.arch.network import Block, Network, Rules, blocks
+from repro.arch.pieces import alone
 
 Convention = Literal["pycls", "efficientnet-x"]
 
@@ -84,6 +86,47 @@ class Complexity:
 def out_size(size: int, stride: int) -> int:
     """Side of the map after a conv or pool that is padded to keep size / stride, rounded up."""
     return (size - 1) // stride + 1
+
+
+class Placed(NamedTuple):
+    """A block on a map of ``size`` pixels a side, padded and normalised by the rules of a paper."""
+
+    block: Block
+    size: int
+    rules: Rules
+
+    @property
+    def name(self) -> str:
+        """Its geometry, written as `repro.arch.pieces` does; hidden width after h."""
+        b = self.block
+        squeeze = f"-se{b.se_width}" * bool(b.se_width) + f"-{b.activation}"
+        reshaped = f"-s2d{b.space_to_depth}" * bool(b.space_to_depth)
+        kind = "FusedMBConv" if b.groups == 1 else "MBConv"
+        widths = f"c{b.in_width}-h{b.mid_width}-o{b.out_width}"
+        return f"{kind}-{widths}-k{b.kernel}-s{b.stride}{squeeze}{reshaped}@{self.size}"
+
+    @property
+    def size_out(self) -> int:
+        """Of the map that it puts out."""
+        return out_size(self.size, self.block.stride * (2 if self.block.space_to_depth else 1))
+
+    def network(self) -> Network:
+        """The block alone."""
+        piece = alone(self.block, self.size)
+        return replace(piece, name=self.name, rules=self.rules, activation=self.block.activation)
+
+
+def placed(net: Network) -> Iterator[tuple[int, Placed, int]]:
+    """A network's blocks where they stand: number of the stage, block, how often it runs."""
+    size, width = net.resolution, net.stem_width
+    for _ in range({"none": 0, "conv3": 1, "conv7_pool": 2}[net.stem]):
+        size = out_size(size, 2)
+    for number, stage in enumerate(net.stages, 1):
+        for block, repeats in stage.blocks(width, net):
+            one = Placed(block, size, net.rules)
+            yield number, one, repeats
+            size = one.size_out
+        width = stage.out_width
 
 
 def complexity(net: Network) -> Complexity:

@@ -13,10 +13,11 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from repro.arch import Network
@@ -108,6 +109,41 @@ _STILL = {_aten._unsafe_view, _aten.as_strided_, _aten.empty, _aten.lift_fresh, 
 """Operators that compute nothing, besides those that make views."""
 
 
+class _Like(NamedTuple):
+    """What an operator's output on the meta device depends on."""
+
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+    dtype: torch.dtype
+
+    def made(self) -> Tensor:
+        return torch.empty_strided(self.shape, self.stride, dtype=self.dtype, device="meta")
+
+
+def _like(item: Any) -> Any:
+    if isinstance(item, Tensor):
+        return _Like(tuple(item.shape), item.stride(), item.dtype)
+    return tuple(map(_like, item)) if isinstance(item, list | tuple) else item
+
+
+_RAN: dict[Any, Any] = {}
+"""On the meta device working out a shape is all the work: what was put out, by what went in."""
+
+
+def _run(func: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    meta = bool(args) and isinstance(args[0], Tensor) and args[0].is_meta
+    if not meta or func.is_view or func._schema.is_mutable:
+        return func(*args, **kwargs)
+    key = func, _like(args), _like([*kwargs.items()])
+    if known := _RAN.get(key):
+        return known.made() if isinstance(known, _Like) else tuple(one.made() for one in known)
+    out = func(*args, **kwargs)
+    found = _like(out)
+    if isinstance(found, _Like) or all(isinstance(one, _Like) for one in found):
+        _RAN[key] = found
+    return out
+
+
 class _Watch(TorchDispatchMode):
     """Adds up the operators that reach the dispatcher while it is active."""
 
@@ -127,7 +163,7 @@ class _Watch(TorchDispatchMode):
                 out = func.decompose(*args, **kwargs)
             if out is not NotImplemented:
                 return out
-        out = func(*args, **kwargs)
+        out = _run(func, args, kwargs)
         first = out[0] if isinstance(out, tuple | list) else out
         if isinstance(first, Tensor) and not (func.is_view or func.overloadpacket in _STILL):
             self.totals["written"] += first.numel()
@@ -138,6 +174,21 @@ class _Watch(TorchDispatchMode):
             for part, value in handler(args, out).items():
                 self.totals[part] += value
         return out
+
+
+_FILLS = {"normal_", "uniform_", "erfinv_", "mul_", "add_", "clamp_", "fill_", "zero_"}
+
+
+class Unfilled(TorchFunctionMode):
+    """To make modules on the meta device: passes over what would fill weights that are not there,
+    which takes longer than all else."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func.__name__ in _FILLS:
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager
@@ -244,12 +295,14 @@ class Comparison:
 
     @property
     def residual(self) -> int:
-        """What the reasons leave unexplained; 0 for every network of the zoo."""
+        """What the reasons leave unexplained; 0 for every network and every piece of one."""
         return self.theirs - self.ours - sum(self.reasons.values())
 
 
 def _pooled_elements(net: Network) -> int:
-    """Elements of the last feature map, which the global average pool reads."""
+    """Elements of the last feature map, which the global average pool reads; a piece has none."""
+    if net.is_piece:
+        return 0
     size = out_size(net.resolution, 2)
     if net.stem == "conv7_pool":
         size = out_size(size, 2)

@@ -35,12 +35,14 @@ def leaving_at_once() -> Iterator[None]:
 def handled(handler: Callable[[int], object], *numbers: int) -> Iterator[None]:
     """Call a handler at the first of these signals; a second one does what it did before.
 
-    Signals are for the first thread: in others nothing changes.
+    Signals are for the first thread: in others nothing changes. One that is ignored stays so, as
+    SIGHUP under ``nohup``.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     before = {int(number): signal.getsignal(number) for number in numbers}
+    before = {number: was for number, was in before.items() if was is not signal.SIG_IGN}
 
     def handle(number: int, _: object) -> None:
         signal.signal(number, before[number])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from repro.errors import InputError
@@ -24,10 +25,27 @@ def root() -> Path:
     for folder in places:
         if (folder / "data").is_dir():
             return folder
-    raise InputError(
-        f"no data folder in {places[0]}; run from a checkout of the project, "
-        "or set REPRO_ROOT to one"
-    )
+    raise InputError(f"no data folder in {places[0]}; {to_a_checkout()}")
+
+
+def to_a_checkout() -> str:
+    """What helps where the project's files are not: an installed package sees no folder around."""
+    here = Path.cwd()
+    checkouts = (p for p in (here, *here.parents) if (p / "src" / "repro").is_dir())
+    return f"set REPRO_ROOT to a checkout of the project: REPRO_ROOT={next(checkouts, 'DIR')}"
+
+
+def new_folder(names: Iterable[Path]) -> Path:
+    """Make the first of these folders that is not there yet; two who ask at once get two."""
+    for folder in names:
+        try:
+            folder.mkdir(parents=True)
+            return folder
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise InputError(f"folder {str(folder)!r} cannot be made: {error.strerror}") from None
+    raise InputError("no name is left for a new folder")
 
 
 def locate(path: str) -> str:

@@ -46,7 +46,7 @@ class Result(Part):
         code: digest of each module that the number depends on.
         key: digest of code, inputs and the machine's identity; see `key_of`.
         commit: of the project, with ``-dirty`` where files differed; None outside a checkout.
-        when: in UTC.
+        when: in UTC. beside: another timing ran on the machine, too, as was asked for.
     """
 
     entry: ClassVar[str]
@@ -58,6 +58,7 @@ class Result(Part):
     commit: str | None
     when: AwareDatetime
     machine: Machine
+    beside: Literal[True] | None = None
 
     def inputs(self) -> dict[str, Any]:
         """Configuration and data that the number depends on."""

@@ -29,11 +29,16 @@ def test_what_a_network_prints_is_read_back(name, tmp_path):
         assert get(str(tmp_path / "mine.json")) == found
 
 
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    assert read_description(written(tmp_path, "\ufeff" + json.dumps(CONFIG))).resolution == 224
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
         ("{", "is not JSON"),
-        ("[" * 100_000, "is not JSON"),
+        ("[" * 100_000, "is nested too deeply"),
+        ('{"type": "effnet", "res": 224, "res": 96}', "mine.json: key 'res' stands twice"),
         ([1], "is no description: an object is needed whose type is 'anynet' or 'effnet'"),
         ({"type": "vit"}, "is no description"),
         (CONFIG | {"dephts": [1]}, "unknown key 'dephts'. Did you mean 'depths'?"),

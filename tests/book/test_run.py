@@ -1,5 +1,6 @@
 """Running a chapter: into a folder of its own, strictly, and compared with the stored one."""
 
+import json
 import os
 import signal
 import subprocess
@@ -156,6 +157,24 @@ def test_a_kernel_that_dies_is_reported_too(project, capfd):
     nbformat.write(notebook, path)
     assert run_chapter("tiny", [], out=project / "mine") == 1
     assert "error: tiny stopped: Kernel died" in capfd.readouterr().err
+
+
+def test_the_kernel_is_this_environments_and_draws(project, monkeypatch):
+    """Whatever else is installed under the kernel's name, and whatever a reader draws with."""
+    other = project / "jupyter" / "kernels" / "python3"
+    other.mkdir(parents=True)
+    spec = {"argv": ["/bin/false", "{connection_file}"], "display_name": "x", "language": "python"}
+    (other / "kernel.json").write_text(json.dumps(spec))
+    monkeypatch.setenv("JUPYTER_PATH", str(project / "jupyter"))
+    monkeypatch.setenv("MPLBACKEND", "nonsense")
+    path = project / "chapters" / "tiny.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    slow = "import matplotlib, time\nprint(1, flush=True)\ntime.sleep(0.5)\nprint(2)"
+    notebook.cells.append(new_code_cell(slow))
+    nbformat.write(notebook, path)
+    assert run_chapter("tiny", [], out=project / "mine") == 0
+    [output] = nbformat.read(project / "mine" / "tiny.ipynb", as_version=4).cells[-1].outputs
+    assert output.text == "1\n2\n"  # in one piece, however long it took
 
 
 PROGRAM = """

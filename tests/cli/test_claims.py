@@ -31,7 +31,11 @@ def test_a_summary_that_fits_on_a_screen(run, ledger):
     status, out, err = run("claims")
     assert (status, err) == (0, "")
     assert "1  First paper\n2  Second paper\n" in out
-    assert "not testable here            2  1\n" in out and "all claims" in out
+    rows = [line.split() for line in out.splitlines()]
+    zeros = ["0"] * 4
+    for words in ("nothing here 3", "all claims 3", "- a 2", "- b 1"):
+        *name, number = words.split()
+        assert [*name, *zeros, number, number] in rows
     assert "It costs" not in out and out.count("\n") < 24
 
 
@@ -41,17 +45,23 @@ def test_the_books_own_summary_fits_too(run):
 
 
 def test_own_findings_are_counted_apart(run):
-    from repro.claims import load
+    from repro.claims import EXPLORATORY, judge_all, load, totals
 
     _, out, _ = run("claims")
-    table, _, own = out.partition("all claims")
-    papers = {key: sum(c.paper == key for c in load().claims) for key in load().papers}
-    found = papers.pop("own")
-    assert ["verdict", *papers] in [line.split() for line in table.splitlines()]
-    assert list(map(int, own.splitlines()[0].split())) == list(papers.values())
-    assert f"This book's own findings, exploratory: {found}, of which {found} hold." in own
+    claims = load().claims
+    repeats = sum(bool(c.repeats) for c in claims)
+    own = sum(c.paper == "own" for c in claims)
+    rows = [line.split() for line in out.splitlines()]
+    assert next(row[-1] for row in rows if row[:2] == ["all", "claims"]) == str(
+        len(claims) - repeats - own
+    )
+    assert f"Not counted: {repeats} exact repeats" in out
+    hold = sum(j.verdict == EXPLORATORY for j in judge_all())
+    assert f"This book's own findings, exploratory: {own}, of which {hold} hold." in out
+    for basis, count in totals(judge_all()).items():
+        assert (basis in out) == bool(count)
     _, out, _ = run("claims", "--paper", "own")
-    assert out.count("HOLDS, EXPLORATORY") == found and "all claims" not in out
+    assert out.count("HOLDS, EXPLORATORY") == hold and "all claims" not in out
     assert out.splitlines()[-1].startswith("This book's own findings, exploratory")
 
 
@@ -62,8 +72,9 @@ def test_all_claims(run, ledger):
     places = [out.index(word) for word in order]
     assert places == sorted(places)
     assert "It costs ≥ 4." in out
-    assert out.splitlines()[-2].split() == ["not", "testable", "here", "3"]
-    assert out.splitlines()[-1].split() == ["all", "claims", "3"]
+    assert out.splitlines()[-2].split() == ["nothing", "here", *"00003", "3"]
+    assert out.splitlines()[-1].split() == ["all", "claims", *"00003", "3"]
+    assert "NOT TESTABLE HERE  one  (nothing here)" in out
 
 
 @pytest.mark.parametrize(
@@ -75,6 +86,8 @@ def test_all_claims(run, ledger):
         (["--table", "figure 1"], ["three"]),
         (["--paper", "1", "--verdict", "not testable here"], ["one", "two"]),
         (["--verdict", "reproduced"], []),
+        (["--basis", "theory"], []),
+        (["--basis", "nothing here", "--paper", "b"], ["three"]),
     ],
 )
 def test_claims_are_chosen(run, ledger, words, ids):
@@ -91,6 +104,7 @@ def test_claims_are_chosen(run, ledger, words, ids):
         (["--paper", ""], "unknown paper ''"),
         (["--table", "9"], "no claim stands in 'Table 9'"),
         (["--verdict", "not reproducd"], "Did you mean 'not reproduced'?"),
+        (["--basis", "our modal"], "unknown basis 'our modal'. Did you mean 'our model'?"),
     ],
 )
 def test_what_cannot_be_chosen_is_named(fails, ledger, words, said):
@@ -128,6 +142,21 @@ def test_a_judge_that_lacks_a_package_leaves_its_claim_untested(run, ledger, mon
     monkeypatch.setattr(repro.claims, "judge", judge)
     rows = json.loads(run("claims", "--json")[1])
     assert {row["why"] for row in rows} == {"needs scipy, which is not installed here"}
+    out = run("claims")[1]
+    assert "Could not be judged without scipy: 3." in out and "pip install '.[torch]'" in out
+
+
+def test_what_a_small_installation_cannot_judge_keeps_its_basis(monkeypatch):
+    from repro.claims import BASIS_OF, JUDGES, load
+    from repro.cli.claims import judged
+
+    def lacking(*_, **__):
+        raise ModuleNotFoundError("No module named 'numpy'", name="numpy")
+
+    claim = next(c for c in load().claims if c.judge == "nothing_better_than_b0")
+    monkeypatch.setitem(JUDGES, "nothing_better_than_b0", lacking)
+    found = judged(claim)
+    assert (found.verdict, found.basis) == ("not testable here", BASIS_OF["nothing_better_than_b0"])
 
 
 def test_claims_as_json(run, ledger):
@@ -136,7 +165,7 @@ def test_claims_as_json(run, ledger):
     rows = json.loads(out)
     assert [row["id"] for row in rows] == ["one", "two", "three"]
     keys = {"id", "paper", "where", "kind", "statement", "published", "computed", "tolerance"}
-    assert keys | {"verdict", "why"} <= set(rows[0])
+    assert keys | {"verdict", "why", "basis", "repeats"} <= set(rows[0])
     assert (rows[0]["published"], rows[0]["verdict"]) == ("4.0", "not testable here")
 
 

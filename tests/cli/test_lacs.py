@@ -4,6 +4,8 @@ import json
 
 import pytest
 
+from repro.paths import root
+
 
 def test_the_best_networks_of_a_budget(run):
     status, out, err = run("lacs", "EN-B0", "--like", "EN-B3", "--device", "V100", "--json")
@@ -15,6 +17,25 @@ def test_the_best_networks_of_a_budget(run):
         assert sum(row["shares"]) == pytest.approx(1)
         assert row["alike"]["width"][0] <= row["width"] <= row["alike"]["width"][1]
         assert row["regrets"]["r"] > row["regrets"]["dWr"]
+
+
+def flat(item, path=""):
+    """Every value of a JSON document, by its place."""
+    if not isinstance(item, dict | list):
+        return {path: item}
+    pairs = item.items() if isinstance(item, dict) else enumerate(item)
+    return {k: v for key, value in pairs for k, v in flat(value, f"{path}/{key}").items()}
+
+
+def test_the_recorded_answer(run):
+    """`repro lacs EN-B0 --like EN-B4 --device V100 --json` made the record."""
+    recorded = json.loads((root() / "data" / "searches" / "lacs-EN-B0-V100.json").read_text())
+    found = json.loads(run("lacs", "EN-B0", "--like", "EN-B4", "--device", "V100", "--json")[1])
+    values = flat(found)
+    assert values.keys() == flat(recorded).keys()
+    for place, value in flat(recorded).items():
+        wanted = pytest.approx(value, rel=1e-6, abs=1e-9) if isinstance(value, float) else value
+        assert values[place] == wanted, place
 
 
 def test_what_decides_is_said(run):

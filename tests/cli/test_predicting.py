@@ -140,8 +140,8 @@ def test_bad_input(fails, arguments, said):
 @pytest.mark.parametrize(
     "entry, said",
     [
-        ({"timm": 5}, "timm 5 is not a network's name"),
-        ({"timm": "resnet50", "scale": 2}, "unknown key 'scale'; allowed: timm, resolution"),
+        ({"timm": 5}, "timm 5 is not text"),
+        ({"timm": "resnet50", "scale": 2}, "unknown key 'scale'. Allowed: timm, resolution"),
         ({"timm": "resnet50", "resolution": "large"}, "is not a whole number"),
         ({"timm": "resnet50", "resolution": -5}, "resolution -5 is not allowed"),
         ({"base": "EN-B0", "resolution": 224}, "unknown key 'resolution'"),

@@ -3,13 +3,9 @@
 from dataclasses import replace
 
 from repro import reference
+from repro.claims import rooflines
 from repro.evidence import public
 from repro.prices import law
-
-
-def literal(**changes):
-    """Change keys of the claim."""
-    return lambda claim, patch: claim.model_copy(update=changes)
 
 
 def args(**changes):
@@ -68,12 +64,12 @@ def charged(beginning, **changes):
     return mutate
 
 
-def both(*mutations):
-    """One change after the other."""
+def on_a_roofline(name, change):
+    """Change what a function gives of those that judge rooflines."""
+    real = getattr(rooflines, name)
 
     def mutate(claim, patch):
-        for change in mutations:
-            claim = change(claim, patch)
+        patch.setattr(rooflines, name, lambda *given, **more: change(real(*given, **more)))
         return claim
 
     return mutate

@@ -142,11 +142,14 @@ def test_options_replace_a_sweep_s_own():
     [
         ("{", "is not YAML"),
         ("3", "is not a list of blocks"),
-        ("- bases: []", "block 1 cannot be used"),
+        ("- bases: [EN-B0]", "block 1: 'protocol' is missing"),
         ('[{"protocol": {}, "models": ["EN-B0"]}]', "block 1: unknown key 'models'"),
-        ('[{"protocol": {}}, {"protocol": {"batch": 0}}]', r"block 2: batch\S* 0"),
+        (
+            '[{"protocol": {}}, {"protocol": {"batch": 0}}]',
+            "block 2: protocol.batch 0 is not greater than 0",
+        ),
         ('[{"protocol": {}, "bases": ["EN-B9"]}]', "block 1: unknown network"),
-        ("[3]", "block 1 cannot be used"),
+        ("[3]", "block 1: 3 is not a block with protocol"),
     ],
 )
 def test_a_sweep_file_that_cannot_be_used(tmp_path, text, words):

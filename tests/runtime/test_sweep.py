@@ -1,6 +1,7 @@
 """Sweeps in real processes, stopped in every way that a user or a machine can think of."""
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -19,6 +20,7 @@ from repro.analysis.timing.sets import frame
 from repro.arch import Network, ResStage
 from repro.errors import InputError
 from repro.records import Protocol
+from repro.runtime.compare import differences
 from repro.runtime.crew import PRELOADED, Crew
 from repro.runtime.jobs import PeakJob, job
 from repro.runtime.sweep import Outcome, _Clock, sweep
@@ -224,6 +226,61 @@ def test_killed_and_interrupted_sweeps_are_continued_to_the_same_records(out):
     assert all(name in output for name in NAMES)
 
 
+@pytest.fixture
+def elsewhere(tmp_path, monkeypatch):
+    """Another process of this machine is timing until this file is closed."""
+    monkeypatch.setenv("REPRO_LOCK", str(tmp_path / "lock"))
+    with (tmp_path / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+
+
+def test_timings_started_together_take_turns(tmp_path, out):
+    """Three at once into one file: each network is measured once, beside nothing."""
+    lock = {**os.environ, "REPRO_LOCK": str(tmp_path / "lock")}
+    names_ = ["EN-B0", "RegNetX-200MF"]
+    together = [start(*names_, *TINY_OPTIONS, "--out", str(out), env=lock) for _ in range(3)]
+    ends = [finish(process) for process in together]
+    assert [status for status, _, _ in ends] == [0, 0, 0]
+    assert sum("2 were there already" in errors for _, _, errors in ends) == 2
+    assert names(out) == names_ and {record.beside for record in read(out)} == {None}
+    assert 1 <= sum(errors.count("waits for its end") for _, _, errors in ends) <= 2
+
+
+def test_a_timing_waits_for_another(out, elsewhere, monkeypatch):
+    asked = []
+
+    def pause(seconds):
+        asked.append(out.exists())
+        elsewhere.close()
+
+    monkeypatch.setattr("repro.runtime.sweep.time.sleep", pause)
+    with pytest.warns(UserWarning, match="another timing runs on this machine; this one waits"):
+        sweep(tiny_jobs(8), out)
+    assert asked == [False] and read(out)[0].beside is None
+
+
+def test_no_longer_than_its_minutes(out, elsewhere, capsys):
+    with pytest.warns(UserWarning, match="waits"), pytest.raises(InputError, match="all of the"):
+        sweep(tiny_jobs(8), out, minutes=0.005)
+    assert not out.exists()
+
+
+def test_beside_another_on_purpose(out, elsewhere):
+    (job_,) = tiny_jobs(8)
+    sweep([job_], out, beside=True)
+    (record,) = read(out)
+    assert record.beside is True
+    found = differences(record, record.model_copy(update={"beside": None}))
+    assert [d.why for d in found] == ["another timing ran on the same machine"]
+    assert record.key == record.model_copy(update={"beside": None}).key
+
+
+def test_nowhere_to_look_for_others(out, tmp_path, monkeypatch):
+    monkeypatch.setenv("REPRO_LOCK", str(tmp_path / "no folder" / "lock"))
+    assert len(sweep(tiny_jobs(8), out).records) == 1
+
+
 def test_ctrl_c_while_workers_start_is_one_line(out):
     """As a terminal sends it, to every process of the command."""
     process = start("EN-B0", *TINY_OPTIONS, "--out", str(out), start_new_session=True)
@@ -307,6 +364,14 @@ def test_a_dry_run_runs_nothing(out):
             "its device is cuda; cpu is not",
         ),
         (["EN-B0", "--threads", "9999"], f"threads 9999 .*; allowed: 1 to {psutil.cpu_count()}"),
+        (
+            ["EN-B0", "RegNetY-500MF", "--device", "cpu", "--batch", "99999999999"],
+            r"99,999,999,999 images of 224 x 224 at once needs some [\d,]+ GB of memory; ",
+        ),
+        (
+            ["EN-B0", "--resolution", "100000"],
+            "1 images of 100000 x 100000 at once needs",
+        ),
         (["EN-B0", "--out", "nowhere/a.jsonl"], "there is no folder 'nowhere'"),
         (["EN-B0", "--out", "tests"], "records file 'tests' cannot be read: Is a directory"),
         ([], "give a NAME"),
@@ -342,7 +407,7 @@ def test_a_file_that_may_not_be_written_is_refused_before_anything_runs(out, mon
 def test_a_busy_machine_is_one_line_of_warning(busy, warnings, monkeypatch, capsys):
     from repro.cli.app import main
 
-    def measured(tasks, out, group, minutes, started, done):
+    def measured(tasks, out, group, minutes, started, done, beside):
         started(len(tasks))
         return Outcome()
 

@@ -7,11 +7,11 @@ import pytest
 from made_up_records import MACHINE
 
 from repro.arch import blocks, get
-from repro.complexity import complexity
+from repro.complexity import complexity, placed
 from repro.errors import InputError
 from repro.records import Protocol, State, TimingRecord, stamp
 from repro.runtime.jobs import description_of, job
-from repro.search.blocktable import BlockTable, blocks_of, described, placed, to_time
+from repro.search.blocktable import BlockTable, blocks_of, described, to_time
 from repro.search.space import EFFICIENTNET
 
 CPU = MACHINE.model_copy(update={"device_name": "Made-up CPU"})
@@ -52,10 +52,11 @@ def made(small):
 def test_blocks_stand_where_the_network_has_them():
     net = get("EN-X-B0")
     found = list(placed(net))
-    assert [(one.block, n) for one, n in found] == list(blocks(net))
-    assert [one.size for one, _ in found[:5]] == [112, 56, 56, 56, 28]
-    assert found[0][0].network().resolution == 112
-    total = sum(n * complexity(one.network()).macs for one, n in found)
+    assert [(one.block, n) for _, one, n in found] == list(blocks(net))
+    assert [one.size for _, one, _ in found[:5]] == [112, 56, 56, 56, 28]
+    assert [number for number, _, _ in found[:5]] == [1, 2, 2, 3, 3]
+    assert found[0][1].network().resolution == 112
+    total = sum(n * complexity(one.network()).macs for _, one, n in found)
     stem, head = 9 * 3 * 32 * 112**2, (320 * 1280 * 49) + 1280 * 1000
     assert total + stem + head == complexity(net).macs
 
@@ -64,7 +65,7 @@ def test_a_space_has_every_block_of_its_networks():
     known = set(blocks_of(EFFICIENTNET))
     assert len(known) == 168  # 7 stages, first or later, 3 expansions, 2 kernels, with and without
     for code in EFFICIENTNET.sample(np.random.default_rng(1), 50):
-        assert {one for one, _ in placed(EFFICIENTNET.network(code))} <= known
+        assert {one for _, one, _ in placed(EFFICIENTNET.network(code))} <= known
 
 
 def test_whole_networks_stand_between_the_blocks(small):
@@ -93,7 +94,7 @@ def test_sums_are_exact_where_blocks_add_up(small, made):
 
 def test_a_piece_has_no_constant(made):
     table = BlockTable.of(made)
-    ((one, _), *_) = placed(get("EN-X-B0"))
+    ((_, one, _), *_) = placed(get("EN-X-B0"))
     piece = next(r for r in made if r.subject.description["stem"] == "none")
     net = described(piece.subject.description, "piece")
     assert table(net) == pytest.approx(law(net))

@@ -1,9 +1,10 @@
 """Budgets as people write them."""
 
+import numpy as np
 import pytest
 
 from repro.errors import InputError
-from repro.search.budgets import UNITS, read_budget
+from repro.search.budgets import UNITS, fits, read_budget
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,11 @@ def test_a_number_and_a_unit(text, limit, what):
 def test_values_are_shown_in_the_unit_that_was_asked_in():
     assert read_budget("5ms").shown(0.00471) == "4.71 ms"
     assert read_budget("2x").shown(1.25) == "1.25x"
+
+
+def test_a_limit_bears_rounding_and_no_more():
+    assert fits(0.1 + 0.2, 0.3) and not fits(0.300001, 0.3)
+    assert fits(np.array([1.0, 2.0]), 1.5).tolist() == [True, False]
 
 
 @pytest.mark.parametrize("text", ["", " ", "ms", "5", "-5ms", "5 5ms", "1e3ms", "nan ms", "٣ms"])

@@ -66,6 +66,15 @@ def test_the_base_itself_is_within_its_own_time():
     assert again == found
 
 
+@pytest.mark.parametrize("device", ["V100", "A100", "H100", "TPUv3", "rtx3090", "rtx4090"])
+def test_a_budget_of_what_the_base_costs_admits_the_base(own, device):
+    """Whatever the order in which its cost was added up."""
+    seconds = latency.on_device(device)(EFFICIENTNET.network(EFFICIENTNET.own))
+    for unit, times in (("s", 1), ("ms", 1e3), ("us", 1e6)):
+        found = problem(f"{times * seconds:.20f}{unit}", device, accuracy=own(f"{B0},23")).cheap()
+        assert found["networks"][1]["network"] == B0 and not found["binds"]
+
+
 def test_budgets_that_are_too_small_or_too_large():
     with pytest.raises(InputError) as error:
         problem("1us", "V100", evaluations=600).cheap()
@@ -133,7 +142,7 @@ def test_a_base_that_the_file_lacks_has_no_accuracy(own):
         ([f"{B0},nan"], "line 2: error 'nan' is no percentage"),
         ([f"{B0},120"], "line 2: error '120' is no percentage"),
         ([f"{B0},"], "line 2: error '' is no percentage"),
-        ([B0], "line 2: error '' is no percentage"),
+        ([B0], "line 2: 1 cells, the header has 2"),
         ([], "holds no network"),
     ],
 )

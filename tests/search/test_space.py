@@ -5,13 +5,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from repro import reference
 from repro.arch import blocks, get
-from repro.complexity import complexity
+from repro.complexity import complexity, placed
 from repro.counters import count
 from repro.errors import InputError
 from repro.models import build
 from repro.runtime.roofline import device_peaks, roofline
-from repro.search.space import ACCELERATOR, EFFICIENTNET, SPACES, Sums, space, stage_alone
+from repro.search.latency import priced
+from repro.search.space import ACCELERATOR, EFFICIENTNET, SPACES, Sums, space
+from repro.search.table import codes
 
 BOTH = pytest.mark.parametrize("where", SPACES.values(), ids=SPACES)
 V100 = device_peaks("V100")
@@ -54,6 +57,22 @@ def test_a_network_by_hand():
     assert [b.se_width for b, _ in blocks(net)][:2] == [0, 4]
 
 
+def test_choices_by_hand():
+    """Without squeeze-excite, one block in the last stage: what EN-B0 loses of its parameters."""
+    last = get("EN-B0").stages[-1]
+    inner, squeeze = 192 * last.expansion, 192 // 4
+    lost = 2 * inner * squeeze + inner + squeeze  # two 1x1 convs and their biases
+    other = EFFICIENTNET.network(EFFICIENTNET.parse(EFFICIENTNET.base[:-1] + "0"))
+    assert complexity(get("EN-B0")).params - complexity(other).params == lost
+
+
+def test_every_published_network_has_the_published_parameters():
+    """To the digits printed, which are four decimals of a million."""
+    for row in (*reference.b0_space(), *reference.b0_schedules()):
+        params = complexity(EFFICIENTNET.network(codes([row[:4]])[0])).params
+        assert reference.agrees_as_printed(float(row.mparams), params / 1e6, 4), row
+
+
 @BOTH
 @given(seed=st.integers(0, 2**32 - 1))
 def test_names_and_values_lead_back_to_the_point(where, seed):
@@ -93,9 +112,10 @@ def test_a_stage_is_decided_by_its_part_alone(where):
         for i, part in enumerate(where.parts[:-1]):
             mixed = other.copy()
             mixed[[where.places[name] for name in part]] = one[[where.places[n] for n in part]]
-            alone, again = (stage_alone(where.network(code), i) for code in (one, mixed))
-            assert list(blocks(alone)) == list(blocks(again))
-            assert alone.resolution == again.resolution
+            own, again = (
+                [p for p in placed(where.network(code)) if p[0] == i + 1] for code in (one, mixed)
+            )
+            assert own == again
 
 
 def test_what_does_not_add_up_is_refused():
@@ -106,7 +126,7 @@ def test_what_does_not_add_up_is_refused():
 
 def test_a_constant_is_charged_once():
     codes = ACCELERATOR.sample(np.random.default_rng(0), 5)
-    plain, dearer = (Sums(ACCELERATOR, lambda net, c=c: flops(net) + c)(codes) for c in (0, 1e9))
+    plain, dearer = (Sums(ACCELERATOR, priced("", 1, 1, c))(codes) for c in (0, 1e9))
     assert dearer - plain == pytest.approx(1e9)
 
 

@@ -7,25 +7,30 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import torch
 from PIL import Image
 from training_child import Child, metrics, pair, wait_for
 
 from repro.errors import InputError
+from repro.interrupt import handled
 from repro.stored import read
-from repro.training import checkpoint
+from repro.training import checkpoint, distributed
 from repro.training.distributed import World
 from repro.training.folder import RunFolder, open_folder
 from repro.training.plan import plan
 from repro.training.run import Options, Silent, Stopped
 from repro.training.run import run as carry_out
 from repro.training.sources import open_source
+from repro.training.spec import Launched, launched
 from repro.training.trainer import Diverged
 
 # Everything that draws random numbers or keeps a state of its own.
@@ -289,11 +294,150 @@ def test_submitit_asks_slurm(tmp_path, monkeypatch, capsys):
         assert line in text, text
 
 
-def test_a_preempted_job_is_queued_again_to_go_on(tmp_path):
-    from repro.training.launch import Task
+def begun(arguments, run, folder):
+    """A job of this machine after some updates: its command, number and processes."""
+    child = Child([*arguments, "--executor", "local", "--hours", "0.1"], folder)
+    started(run, 8)
+    (submitted,) = (run / "jobs").glob("*_submitted.pkl")
+    job = submitted.name.partition("_")[0]
+    return child, job, psutil.Process(int(job)).children()
 
-    again = Task(plan("proxy-EN", "digits"), tmp_path, Options()).checkpoint()
-    assert again.function.options.resume and again.function.path == tmp_path
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR2])
+def test_a_preempted_job_goes_on_by_itself(number, whole_pair, tmp_path):
+    run = tmp_path / "run"
+    child, _, tasks = begun([*TRAIN, "--ranks", "2", "--out", run], run, tmp_path)
+    tasks[number == signal.SIGTERM].send_signal(number)  # to one alone; SIGUSR2 to the leader
+    status, output = child.end()
+    assert status == 0 and "test error" in output, output
+    same_end(run, whole_pair[0])
+    assert RunFolder(run).record().interruptions == 1
+
+
+def test_a_killed_job_says_so_and_goes_on_when_started_again(whole, tmp_path):
+    run = tmp_path / "run"
+    child, job, (task,) = begun([*TRAIN, *EVERY_LOOK, "--out", run], run, tmp_path)
+    task.kill()
+    status, output = child.end()
+    (error,) = [line for line in output.splitlines() if line.startswith("error: ")]
+    assert (
+        status == 1
+        and f"job {job} was killed (process 0 of 1), from outside or for want of memory" in error
+    )
+    assert f"--resume --out {run} goes on; its log is {run}/jobs/{job}_0_log.err" in error
+    names = ("JOB_ID", "NTASKS", "JOB_NUM_NODES", "NODEID", "GLOBALID", "LOCALID")
+    lost = dict(zip((f"SUBMITIT_LOCAL_{n}" for n in names), (job, *"11000"), strict=True))
+    again = subprocess.run(  # as a cluster does that lost the machine
+        [sys.executable, "-m", "submitit.core._submit", run / "jobs"],
+        env={**os.environ, **lost, "SUBMITIT_EXECUTOR": "local"},
+        capture_output=True,
+        text=True,
+    )
+    assert again.returncode == 0, again.stderr
+    same_end(run, whole[0])
+    error = fails([*TRAIN, "--out", run, "--executor", "local"], tmp_path / "new")
+    assert "holds a finished run; --resume goes on with it" in error
+
+
+@pytest.mark.parametrize(("state", "wanted"), [("RUNNING", True), ("COMPLETING", False)])
+def test_a_cancelled_job_is_not_queued_again(state, wanted, tmp_path, monkeypatch):
+    """SIGTERM alone does not tell a preemption from the user's scancel; a stand-in for Slurm."""
+    from repro.training.launch import _is_wanted
+
+    (tmp_path / "squeue").write_text(f"#!/bin/sh\necho {state}\n")
+    (tmp_path / "squeue").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    assert _is_wanted(SimpleNamespace(cluster="slurm", job_id="4711")) == wanted
+    assert _is_wanted(SimpleNamespace(cluster="local", job_id="4711"))
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        (
+            {"WORLD_SIZE": "2"},
+            "WORLD_SIZE=2 in the environment, but no RANK, MASTER_ADDR, MASTER_P",
+        ),
+        ({"RANK": "1"}, "RANK=1 in the environment, but no WORLD_SIZE"),
+        ({"WORLD_SIZE": "two"}, "WORLD_SIZE='two' in the environment is no number"),
+        (
+            {"WORLD_SIZE": "2", "RANK": "2", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"},
+            "RANK=2 in the environment, but WORLD_SIZE=2",
+        ),
+    ],
+)
+def test_what_a_launcher_left_behind_is_named(variables, says, monkeypatch, capsys, tmp_path):
+    from repro.cli.app import main
+
+    monkeypatch.chdir(tmp_path)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert main(["train", "proxy-EN", "--resolution", "8", "--device", "cpu"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: {says}") and error.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
+def test_remains_of_one_process_are_none(monkeypatch):
+    for name, value in {"WORLD_SIZE": "1", "RANK": "0", "LOCAL_RANK": "3"}.items():
+        monkeypatch.setenv(name, value)
+    assert launched() == Launched(0, 1, 0, 1)
+
+
+def test_waiting_for_others_is_said(monkeypatch):
+    together = {"WORLD_SIZE": "2", "RANK": "0", "MASTER_ADDR": "there", "MASTER_PORT": "77"}
+    for name, value in together.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(distributed, "PATIENCE", 0.01)
+    monkeypatch.setattr(distributed.dist, "init_process_group", lambda *_, **__: time.sleep(0.5))
+    monkeypatch.setattr(distributed.dist, "get_rank", lambda: 0)
+    monkeypatch.setattr(distributed.dist, "get_world_size", lambda: 2)
+    monkeypatch.setattr(distributed.dist, "destroy_process_group", lambda: None)
+    with (
+        pytest.warns(match="process 0 of 2 waits for the others at there:77"),
+        distributed.connect("cpu"),
+    ):
+        pass
+
+
+def test_several_started_together_have_a_folder_each(tmp_path):
+    arguments = [a if a != "3" else "1" for a in TRAIN]
+    ends = [child.end() for child in [Child(arguments, tmp_path) for _ in range(3)]]
+    assert [status for status, _ in ends] == [0, 0, 0], ends[0][1]
+    made = sorted((tmp_path / "runs" / "train").iterdir())
+    assert [p.name for p in made] == ["proxy-EN-digits", "proxy-EN-digits-2", "proxy-EN-digits-3"]
+    assert all((folder / "record.jsonl").exists() for folder in made)
+
+
+def test_a_closed_terminal_saves(tmp_path):
+    child = Child([*TRAIN, "--out", tmp_path / "run"], tmp_path)
+    started(tmp_path / "run", 6)
+    os.kill(child.process.pid, signal.SIGHUP)
+    status, output = child.end()
+    (saved,) = checkpoint.existing(tmp_path / "run" / "checkpoints")
+    assert status == 128 + signal.SIGHUP
+    assert f"stopped after update {checkpoint.step_of(saved)};" in output
+
+
+def test_a_signal_that_is_ignored_stays_so():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    with handled(print, signal.SIGHUP):
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    signal.signal(signal.SIGHUP, before)
+
+
+def test_a_broken_plotting_set_up_costs_nothing(whole, tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(whole[0], run)
+    drawn = (run / "curve.svg").read_bytes()
+    (run / "curve.svg").unlink()
+    (tmp_path / "rc").write_text("text.usetex: True\nfont.size: 30\n")
+    again = [*TRAIN, "--out", run, "--resume"]
+    status, output = Child(again, tmp_path / "a", {"MATPLOTLIBRC": str(tmp_path / "rc")}).end()
+    assert status == 0 and "test error" in output and "warning" not in output
+    assert (run / "curve.svg").read_bytes() == drawn
+    status, output = Child(again, tmp_path / "b", {"MPLBACKEND": "nonsense"}).end()
+    assert status == 0 and "test error" in output and "warning: no curve.svg: " in output
 
 
 # ------------------------------------------------------------------------------ what goes wrong
@@ -429,6 +573,9 @@ def test_two_processes_refuse_together(tmp_path):
         (["--out", "/proc/run"], "folder '/proc/run' cannot be used"),
         (["--resolution", "0"], "resolution"),
         (["--skip-corrupt"], "--skip-corrupt is for images on disk; of digits all have to be"),
+        (["--seed", str(2**64)], "setting: seed 18446744073709551616: Input should be less than"),
+        (["--threads", "100000"], "threads 100000 are more than this machine has; allowed: 1 to"),
+        (["--resolution", "100000"], "proxy-EN with 16 images of 100000 x 100000 at once needs"),
     ],
 )
 def test_bad_input(arguments, says, tmp_path, monkeypatch, capsys):
@@ -442,6 +589,7 @@ def test_bad_input(arguments, says, tmp_path, monkeypatch, capsys):
     assert main(["train", "proxy-EN", "--resolution", "8", "--threads", "1", *arguments]) == 2
     error = [x for x in capsys.readouterr().err.splitlines() if x.startswith("error: ")]
     assert len(error) == 1 and says in error[0]
+    assert not list(tmp_path.glob("runs/train/*"))
 
 
 def test_a_mistake_takes_no_folder(tmp_path, capsys):
@@ -672,12 +820,23 @@ def test_module_import_is_light():
 
 
 def test_workers_are_shared_by_the_processes_of_a_machine(monkeypatch):
-    from repro.cli.training import _workers
+    from repro.cli import training
+    from repro.cli.app import main
 
+    asked = []
+    monkeypatch.setattr(training, "_train", lambda run, path, options, *_: asked.append(options))
+    monkeypatch.setattr(
+        training, "_submit", lambda run, path, options, *_, **__: asked.append(options)
+    )
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
-    assert _workers("here", 1) == 64 and _workers("slurm", 12) == 12
-    monkeypatch.setenv("LOCAL_WORLD_SIZE", "8")
-    assert _workers("here", 1) == 8
+    command = ["train", "proxy-EN", "--device", "cpu", "--out", "nowhere"]
+    main(command)
+    main([*command, "--executor", "slurm", "--cores", "12"])
+    together = {"WORLD_SIZE": "16", "RANK": "3", "MASTER_ADDR": "there", "MASTER_PORT": "77"}
+    for name, value in {**together, "LOCAL_WORLD_SIZE": "8"}.items():
+        monkeypatch.setenv(name, value)
+    main(command)
+    assert [options.workers for options in asked] == [64, 12, 8]
 
 
 def test_digits_are_learned(tmp_path):

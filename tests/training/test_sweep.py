@@ -3,6 +3,9 @@
 import os
 import re
 import signal
+import subprocess
+import sys
+import time
 
 import psutil
 import pytest
@@ -64,28 +67,48 @@ def test_blocks_that_differ_in_the_recipe_alone(tmp_path):
     assert {job.run.setting.recipe.lr for job in jobs if "block-2" in job.name} == {0.2}
 
 
+BASE = "- data: digits\n  bases: [proxy-EN]\n  "
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("- data: digits\n  base: [proxy-EN]", "block 1: unknown key 'base'. Did you mean 'bases'"),
-        ("- data: digits", "block 1: 'bases' is missing"),
+        ("- data: digits\n  base: [EN-B0]", "block 1: unknown key 'base'. Did you mean 'bases'"),
+        ("- data: digits", "line 1, block 1: 'bases' is missing"),
         ("- data: digits\n  bases: [proxy-E]", "'proxy-E'. Did you mean 'proxy-EN'?"),
-        ("- data: digits\n  bases: [proxy-EN]\n  epochs: none", "block 1: recipe: epochs"),
-        ("- data: digits\n  bases: [proxy-EN]\n  set: {rl: 1}", "no 'rl'"),
-        (
-            "- data: digits\n  bases: [proxy-EN]\n  set: {learning_rate: 1}",
-            "no 'learning_rate'; it has epochs, batch,",
-        ),
-        ("data: digits", "is not a list of blocks"),
-        ("- [", "is not YAML"),
+        ("- data: digits\n  bases: proxy-EN", 'line 2, block 1: bases "proxy-EN" is not a list'),
+        ("- data: [digits]\n  bases: [proxy-EN]", 'data ["digits"] is not text'),
+        (BASE + "strategies: dwgr\n  scales: [2]", 'line 3, block 1: strategies "dwgr" is not a l'),
+        (BASE + "strategies: [d]", "give both strategies and scales, or neither"),
+        (BASE + "unscaled: false", "unscaled false leaves nothing to train"),
+        (BASE + "seeds: [0, 1]\n  seeds: [2]", "line 4: key 'seeds' is written twice"),
+        (BASE + "set: {lr: 1, lr: 2}", "line 3: key 'lr' is written twice"),
+        (BASE + "seeds: []", "line 3, block 1: seeds [] is not a list with anything in it"),
+        (BASE + "seeds:\n  - 0\n  - 1.5", "line 5, block 1: seeds.1 1.5 is not a whole number"),
+        (BASE + "seeds:", "seeds null is not a list"),
+        (BASE + "epochs: none", 'block 1: epochs "none" is not a whole number'),
+        (BASE + "epochs:", "epochs null is not a whole number"),
+        (BASE + "epochs: '3'", 'epochs "3" is not a whole number'),
+        (BASE + "same_flops: 1", "same_flops 1 is not true or false"),
+        (BASE + "set: lr=0.2", 'set "lr=0.2" is not a mapping'),
+        (BASE + "set: {epochs: '3'}", 'set.epochs "3" is not a whole number'),
+        (BASE + "set: {dropout: 2001-01-01}", 'set.dropout "2001-01-01" is not a number'),
+        (BASE + "set: {rl: 1}", "unknown key 'rl'. Did you mean 'lr'"),
+        (BASE + "set: {learning_rate: 1}", "unknown key 'learning_rate'. Allowed: epochs, batch,"),
+        ("data: digits", 'is not a list of blocks but {"data": "digits"}'),
+        ("", "is not a list of blocks but null"),
+        ("[]", "is an empty list"),
+        ("- [", "is not YAML: line 2"),
+        (b"# \xe9\n", "line 1: byte 0xe9 is not UTF-8"),
     ],
 )
 def test_bad_files(tmp_path, text, says):
     path = tmp_path / "sweep.yaml"
-    path.write_text(text)
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError) as error:
         s.read(path)
     assert says in str(error.value) and "\n" not in str(error.value)
+    assert str(error.value).startswith(str(path))
 
 
 def test_a_missing_file(tmp_path, capsys):
@@ -98,7 +121,7 @@ def test_stored_sweeps_can_be_planned(name):
     jobs = s.read(root() / "data" / "sweeps" / name)
     seeds = {job.run.setting.seed for job in jobs}
     recipes = {job.run.setting.recipe for job in jobs}
-    if name.endswith("_rate.yaml"):  # chooses the learning rate, away from the seeds that count
+    if name == "balance.yaml" or name.endswith("_rate.yaml"):  # choose, away from what counts
         assert not seeds & {0, 1, 2}
         assert len({recipe.model_copy(update={"lr": 1.0}) for recipe in recipes}) == 1
         return
@@ -154,6 +177,48 @@ def test_sweep_stopped_and_gone_on_with(tmp_path, file):
     assert f"{sum(errors) / 2:.2f}" in row and row.split()[-2] == "2"
 
 
+def holds(out, pattern):
+    return lambda this: any(out.rglob(pattern))
+
+
+def server_starts(out):
+    return lambda this: any(
+        "forkserver" in word for child in this.children() for word in child.cmdline()
+    )
+
+
+@pytest.mark.parametrize(
+    ("moment", "number"),
+    [
+        (server_starts, signal.SIGINT),
+        (lambda out: holds(out, ".lock"), signal.SIGTERM),
+        (lambda out: holds(out, "metrics.jsonl"), signal.SIGINT),
+    ],
+)
+def test_stopped_at_any_moment(tmp_path, moment, number):
+    """Processes that are starting are not waited for, and nothing trains afterwards."""
+    path, out = tmp_path / "sweep.yaml", tmp_path / "out"
+    path.write_text(SMALL.replace("epochs: 1", "epochs: 2000"))
+    command = [sys.executable, "-m", "repro", "sweep", path, "--out", out, "--jobs", "2"]
+    pipe = subprocess.PIPE
+    child = subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+    this = psutil.Process(child.pid)
+    reached = moment(out)
+    wait_for(lambda: child.poll() is not None or reached(this))
+    assert child.poll() is None, child.communicate()
+    below, start = this.children(recursive=True), time.monotonic()
+    if number == signal.SIGINT:
+        os.killpg(child.pid, number)  # as a terminal sends it
+    else:
+        child.send_signal(number)
+    output = child.communicate(timeout=60)
+    assert time.monotonic() - start < 10  # two on a machine of its own; was a minute for each run
+    assert child.returncode == 130 and output[0] == ""
+    assert output[1].count("\n") <= 2 and "the same command goes on from there" in output[1]
+    ended = lambda p: not p.is_running() or p.status() == psutil.STATUS_ZOMBIE  # noqa: E731
+    wait_for(lambda: all(ended(p) for p in below), 2)
+
+
 def test_workers_end_with_their_sweep(tmp_path):
     """Killed, a sweep can save nothing itself; its runs do, and let go of their folders."""
     path, out = tmp_path / "sweep.yaml", tmp_path / "out"
@@ -174,6 +239,15 @@ def test_workers_end_with_their_sweep(tmp_path):
 
     wait_for(free)
     assert list((run / "checkpoints").glob("*.pt")) and not (run / "record.jsonl").exists()
+
+
+def test_no_run_no_records(tmp_path, file, capsys):
+    file.write_text(SMALL.replace("[0, 1]", "[0]") + "  unscaled: false\n")
+    out, (job,) = tmp_path / "out", s.read(file)
+    with open_folder(out / job.name):
+        assert main(["sweep", str(file), "--out", str(out), "--device", "cpu"]) == 1
+    told = capsys.readouterr().err
+    assert told.endswith("0 of 1 runs are complete; there are no records yet\n")
 
 
 def test_dry_run(file, tmp_path, capsys):

@@ -7,12 +7,12 @@ numbers: the stage lists that `repro.arch.network.to_config` makes, of residual 
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from repro.arch.network import MBStage, Network, ResStage, to_config
 from repro.errors import InputError, did_you_mean
+from repro.handwritten import file_bytes, read_json
 
 _STEMS: dict[str, Any] = {"simple_stem_in": "conv3", "res_stem_in": "conv7_pool"}
 _LISTS = {
@@ -31,12 +31,9 @@ def read_description(path: Path) -> Network:
     Raises:
         InputError: it cannot be read, is no description, or describes no possible network.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"description {str(path)!r} cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path} is not JSON: {error}") from None
+    found, twice = read_json(file_bytes(str(path), "description"), str(path))
+    for problem in twice.values():
+        raise InputError(f"{path}: {problem}")
     if isinstance(found, dict):
         found = found.get("config", found)
     if not isinstance(found, dict) or found.get("type") not in _LISTS:

@@ -26,7 +26,7 @@ from pydantic import (
 
 from repro.arch import get
 from repro.errors import InputError, did_you_mean
-from repro.paths import root
+from repro.paths import root, to_a_checkout
 
 Tier = Literal["smoke", "laptop", "gpu", "paper"]
 TIERS: tuple[str, ...] = get_args(Tier)
@@ -84,9 +84,7 @@ def chapters() -> tuple[str, ...]:
         InputError: the book is not there, as where the package alone is installed.
     """
     if not (root() / "_toc.yml").is_file():
-        raise InputError(
-            f"no chapters in {root()}; run from a checkout of the project, or set REPRO_ROOT to one"
-        )
+        raise InputError(f"no chapters in {root()}; {to_a_checkout()}")
     toc = yaml.safe_load((root() / "_toc.yml").read_text(encoding="utf-8"))
     files = [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
     return tuple(Path(f).name for f in files if (root() / f"{f}.ipynb").is_file())

@@ -5,19 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import webbrowser
+from itertools import count
 from pathlib import Path
 
 from repro.book.parameters import resolve, same_as
 from repro.errors import InputError
-from repro.paths import root
-
-
-def _free_folder(chapter: str) -> Path:
-    """``runs/<chapter>-<n>``, the first that does not exist."""
-    n = 1
-    while (folder := Path("runs") / f"{chapter}-{n}").exists():
-        n += 1
-    return folder
+from repro.paths import new_folder, root
 
 
 def _stem(chapter: str) -> str:
@@ -53,7 +46,7 @@ def run_chapter(
     source = root() / "chapters" / f"{chapter}.ipynb"
     if not source.is_file():
         raise InputError(f"chapter file {source} is not there")
-    folder = out or _free_folder(chapter)
+    folder = out or new_folder(Path("runs", f"{chapter}-{n}") for n in count(1))
     target = folder / f"{chapter}.ipynb"
     if folder.exists() and not folder.is_dir():
         raise InputError(f"--out {folder} is a file; a folder is needed")
@@ -72,10 +65,19 @@ def run_chapter(
 
     import nbformat
     import papermill
+    from jupyter_client.kernelspec import KernelSpecManager
+    from jupyter_client.manager import AsyncKernelManager
     from nbclient.exceptions import CellControlSignal, DeadKernelError
 
     from repro.book.rerun.notebook import set_parameters
 
+    class OwnKernel(AsyncKernelManager):
+        """This environment's, whatever others are installed under its name."""
+
+        def _kernel_spec_manager_default(self) -> KernelSpecManager:
+            return KernelSpecManager(kernel_dirs=[])
+
+    os.environ["MPLBACKEND"] = "agg"  # as the book draws; another one may not even be there
     notebook = nbformat.read(source, as_version=4)
     set_parameters(notebook, values)
     # Papermill saves after every cell: under this name until the whole chapter has run.
@@ -86,7 +88,9 @@ def run_chapter(
             str(partial),
             str(partial),
             cwd=str(source.parent),
-            kernel_name="python3",  # this environment's, whatever front end saved the notebook
+            kernel_name="python3",
+            kernel_manager_class=OwnKernel,
+            coalesce_streams=True,  # a busy machine would cut a cell's text in other pieces
             language="python",
             progress_bar=sys.stderr.isatty(),
             log_output=False,
@@ -96,7 +100,7 @@ def run_chapter(
         )
     except papermill.PapermillExecutionError as error:
         return _stopped(chapter, f"{error.ename}: {error.evalue}", partial)
-    except (DeadKernelError, CellControlSignal) as error:  # out of memory, for example
+    except (DeadKernelError, CellControlSignal, RuntimeError) as error:  # out of memory, or so
         return _stopped(chapter, str(error), partial)
     except KeyboardInterrupt:
         newline = "\n" * sys.stderr.isatty()

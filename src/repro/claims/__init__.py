@@ -9,7 +9,6 @@ A new kind of claim needs a judge: a function decorated with `judge_function`, i
 
 from repro.claims import (
     accelerators,
-    accuracy,
     arithmetic,
     counting,
     exploratory,
@@ -20,15 +19,18 @@ from repro.claims import (
     speedups,
     timing,
 )
-from repro.claims.claim import OWN, Claim, Tolerance
+from repro.claims.claim import BASES, OWN, Basis, Claim, Tolerance
 from repro.claims.judging import (
+    BASIS_OF,
     EXPLORATORY,
     JUDGES,
+    REJECTED,
     VERDICTS,
     Judgement,
     NotTestable,
     Point,
+    Verdict,
     judge,
     judge_function,
 )
-from repro.claims.ledger import Ledger, asked_of, judge_all, load
+from repro.claims.ledger import Ledger, asked_of, judge_all, load, totals

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from repro.reference import reference_file
 
 Kind = Literal["identity", "number", "trend", "exploratory"]
+Basis = Literal[
+    "our counts against the paper",
+    "the authors' code",
+    "the paper against itself",
+    "theory",
+    "our model",
+    "our measurement",
+    "public measurements",
+    "nothing here",
+]
+"""What a verdict rests on: every judge has one; what has no judge rests on nothing here."""
+BASES: tuple[Basis, ...] = get_args(Basis)
 OWN = "own"
 """The key under ``papers`` of what this book found itself, and no paper says."""
 
@@ -19,10 +31,14 @@ class _Strict(BaseModel):
 
 
 class Tolerance(_Strict):
-    """How far a computed value may lie from the published one, in the claim's unit, and why."""
+    """How far a computed value may lie from the published one, in the claim's unit, and why.
+
+    ``read``: read off a drawing, so that no digit is the paper's: at best within tolerance.
+    """
 
     abs: Annotated[Decimal, Field(gt=0)]
     why: Annotated[str, Field(min_length=1)]
+    read: bool = False
 
 
 def _in_data_reference(name: str) -> str:
@@ -51,6 +67,8 @@ class Claim(_Strict):
         judge, args: judging function and its arguments.
         not_testable: instead of a judge, why nothing here can decide it.
         note: the reason of a known deviation, or what a reader should know.
+        basis: what the verdict rests on, where it is not what the judge's verdicts rest on.
+        repeats: the claim of which this one is a repeat: same network, same printed numbers.
     """
 
     id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -68,6 +86,8 @@ class Claim(_Strict):
     args: dict[str, Any] = {}
     not_testable: str | None = None
     note: str = ""
+    basis: Basis | None = None
+    repeats: str = ""
 
     @model_validator(mode="after")
     def _check_judge(self) -> Claim:

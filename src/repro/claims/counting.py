@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from itertools import product
 from typing import Literal
 
 from repro import reference
-from repro.arch import Network, ResStage, get, scale
+from repro.arch import Network, get, scale
 from repro.arch.rounding import fit_groups
 from repro.claims.claim import Claim
 from repro.claims.judging import Point, Points, equals, holds, judge_function, rounds_to
@@ -38,7 +37,7 @@ def counted(
     return rounds_to(claim, label, name, published, count(net, quantity), unit)
 
 
-@judge_function
+@judge_function("our counts against the paper")
 def table_complexity(
     claim: Claim, table: Literal[5, 6, 7, 8, "Early Convolutions"], row: str | list[str]
 ) -> Points:
@@ -53,7 +52,7 @@ def table_complexity(
         yield from (counted(claim, name, q, getattr(printed, q), net) for q in UNITS)
 
 
-@judge_function
+@judge_function("our counts against the paper")
 def drawn_counts(
     claim: Claim,
     points: Literal["figure_points", "original_curve", "epoch_time_points", "runtime_points"],
@@ -77,27 +76,16 @@ def drawn_counts(
         yield counted(claim, label, quantity, getattr(p, quantity), net)
 
 
-@judge_function
-def runtime_acts_with_group_width(
-    claim: Claim, base: str, strategy: str, group_width: int, scales: list[float] | None = None
-) -> Points:
-    """Acts plotted in Figure 2 beside networks whose group width is held at a given value.
-
-    At the named scales; at every scale of the curve where none are named.
-    """
+@judge_function("our counts against the paper")
+def runtime_acts_without_group_width(claim: Claim, base: str, strategy: str) -> Points:
+    """Acts plotted in Figure 2 beside networks whose group width is left alone."""
     alone = group_width_left_alone(strategy)
     for p in select(reference.runtime_points(), base=base, strategy=strategy):
-        if scales is None or p.scale in scales:
-            net, stages = scale(get(base), alone, p.scale), []
-            for stage in net.stages:
-                assert isinstance(stage, ResStage)
-                width, g = fit_groups(stage.width, group_width, stage.bottleneck)
-                stages.append(replace(stage, width=width, group_width=g))
-            net = replace(net, stages=tuple(stages))
-            yield counted(claim, f"s={p.scale:g}", "macts", p.macts, net)
+        net = scale(get(base), alone, p.scale)
+        yield counted(claim, f"s={p.scale:g}", "macts", p.macts, net)
 
 
-@judge_function
+@judge_function("our counts against the paper")
 def single_count(
     claim: Claim, base: str, quantity: Quantity, strategy: str | None = None, s: float | None = None
 ) -> Points:
@@ -105,7 +93,7 @@ def single_count(
     return [counted(claim, base, quantity, claim.published[0], network(base, strategy, s))]
 
 
-@judge_function
+@judge_function("the authors' code")
 def authors_points(claim: Claim, figures: Literal["1, 4-8", "2"]) -> Points:
     """What is not drawn of every plotted network, as the authors' public code counts it."""
     rows: Sequence[reference.RuntimePoint | reference.FigurePoint]
@@ -119,7 +107,7 @@ def authors_points(claim: Claim, figures: Literal["1, 4-8", "2"]) -> Points:
                 yield counted(claim, label, q, getattr(p, q), net)
 
 
-@judge_function
+@judge_function("the authors' code")
 def authors_counts(claim: Claim, models: Literal["zoo_timings", "scaled_models"]) -> Points:
     """Every model of the authors' zoo, or that their scaling code was run on, to the unit."""
     for row in getattr(reference, models)():
@@ -136,17 +124,16 @@ def authors_counts(claim: Claim, models: Literal["zoo_timings", "scaled_models"]
             yield equals(label, cost, getattr(row, cost), getattr(ours, cost))
 
 
-@judge_function
-def fewer_blocks_in_last_stage(
-    claim: Claim, searched: str, base: str, strategy: str, s: float
-) -> Points:
-    """A searched network ends in fewer blocks than a scaled one of the same flops."""
-    ours, scaled = get(searched).stages[-1].depth, network(base, strategy, s).stages[-1].depth
-    label, text = f"{searched} against {base} {strategy} x{s:g}", f"{ours} against {scaled}"
-    yield holds(label, "fewer blocks in the last stage", text, ours < scaled)
+@judge_function("our counts against the paper")
+def fewer_blocks_in_last_stage(claim: Claim, searched: dict[str, tuple[str, str, float]]) -> Points:
+    """Searched networks end in fewer blocks than scaled ones of the same flops."""
+    for name, (base, strategy, s) in searched.items():
+        ours, scaled = get(name).stages[-1].depth, network(base, strategy, s).stages[-1].depth
+        label, text = f"{name} against {base} {strategy} x{s:g}", f"{ours} against {scaled}"
+        yield holds(label, "fewer blocks in the last stage", text, ours < scaled)
 
 
-@judge_function
+@judge_function("theory")
 def width_moves_at_most(claim: Claim, share: str, below: int) -> Points:
     """Rounding a width to whole groups moves it by at most a share of itself.
 

@@ -37,7 +37,7 @@ def _r(setting: public.Setting, quantity: Quantity) -> float:
     return correlation(counts, [log(row.seconds[setting]) for row in rows])
 
 
-@judge_function
+@judge_function("public measurements")
 def public_lead(claim: Claim, devices: Devices, leader: Quantity, over: Quantity) -> Points:
     """In every setting log time goes more closely with the log of one count than of another."""
     required = f"r of {in_words(leader)} above that of {in_words(over)}"
@@ -48,7 +48,7 @@ def public_lead(claim: Claim, devices: Devices, leader: Quantity, over: Quantity
         yield holds(label, required, f"{a:.3f} against {b:.3f}", a > b)
 
 
-@judge_function
+@judge_function("public measurements")
 def public_ratio(
     claim: Claim,
     device: str,
@@ -73,7 +73,7 @@ def _prices(devices: Devices, mode: law.Mode | None = None) -> list[law.Price]:
     return [p for p in found if p.setting in table or p.setting.startswith(v100)]
 
 
-@judge_function
+@judge_function("public measurements")
 def act_price(claim: Claim, devices: Devices, low: float, high: float) -> Points:
     """In every setting one act costs as much as so many flops."""
     prices = _prices(devices)
@@ -85,7 +85,7 @@ def act_price(claim: Claim, devices: Devices, low: float, high: float) -> Points
         yield holds(label, f"{low:g} to {high:g} flops an act", text, low <= value <= high)
 
 
-@judge_function
+@judge_function("public measurements")
 def price_error(
     claim: Claim, devices: Devices, mode: law.Mode, at_most: Annotated[float, Field(gt=0, lt=1)]
 ) -> Points:

@@ -35,7 +35,7 @@ def _factors(powers: theory.Powers) -> dict[str, Fraction | theory.Linear | None
     }
 
 
-@judge_function
+@judge_function("theory")
 def table_exponents(claim: Claim, table: Literal[1, 2, 3, 4], strategy: str) -> Points:
     """A row of Tables 1 to 4: every exponent derived, and measured on a real conv stage."""
     (row,) = select(reference.exponent_rows(), table=table, strategy=strategy)
@@ -56,7 +56,7 @@ def table_exponents(claim: Claim, table: Literal[1, 2, 3, 4], strategy: str) -> 
             yield _exponent(claim, f"{strategy}, {how}", cost, *sides)
 
 
-@judge_function
+@judge_function("theory")
 def family_exponents(claim: Claim) -> Points:
     """Table 4's general row: every exponent as a function of alpha."""
     (row,) = select(reference.exponent_rows(), table=4, strategy="alpha")
@@ -67,7 +67,7 @@ def family_exponents(claim: Claim) -> Points:
             yield equals("alpha", name, printed, str(ours))
 
 
-@judge_function
+@judge_function("theory")
 def theory_curves(claim: Claim) -> Points:
     """Figure 1, bottom left: relative acts at the right end of every curve."""
     for p in reference.theory_points():
@@ -83,7 +83,7 @@ def slope(base: str, strategy: str, quantity: Quantity, scales: list[float]) -> 
     return linear_regression([log(s) for s in scales], counts).slope
 
 
-@judge_function
+@judge_function("our counts against the paper")
 def slopes_between(
     claim: Claim,
     bases: list[str],
@@ -100,7 +100,7 @@ def slopes_between(
     ]
 
 
-@judge_function
+@judge_function("our counts against the paper")
 def slopes_in_order(
     claim: Claim, bases: list[str], strategies: list[str], quantity: Quantity, scales: list[float]
 ) -> Points:
@@ -108,11 +108,11 @@ def slopes_in_order(
     for base in bases:
         found = {name: slope(base, name, quantity, scales) for name in strategies}
         for a, b in pairwise(strategies):
-            text = f"{found[a]:.3f} < {found[b]:.3f}"
+            text = f"{found[a]:.3f} against {found[b]:.3f}"
             yield holds(base, f"{a} below {b}", text, found[a] < found[b], quantity)
 
 
-@judge_function
+@judge_function("theory")
 def uniform_scaling_by_two(
     claim: Claim, depth: float, width: float, resolution: float, within: float
 ) -> Points:

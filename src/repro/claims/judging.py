@@ -15,7 +15,7 @@ from typing import Literal, TypeVar, get_args
 
 from pydantic import ValidationError, validate_call
 
-from repro.claims.claim import Claim, Kind
+from repro.claims.claim import Basis, Claim, Kind
 from repro.errors import InputError, did_you_mean
 
 Verdict = Literal[
@@ -25,10 +25,13 @@ Verdict = Literal[
     "not reproduced",
     "not testable here",
     "holds, exploratory",
+    "rejected",
 ]
 VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 EXPLORATORY: Verdict = "holds, exploratory"
 """The verdict on what this book found itself, where it holds: no test confirms it."""
+REJECTED: Verdict = "rejected"
+"""The verdict on what this book supposed, where it does not hold: no paper said it."""
 Match = Literal["yes", "within tolerance", "no"]
 Number = int | float | Fraction
 
@@ -95,7 +98,7 @@ class Judgement:
 
     ``published`` and ``computed`` show all values of a small set and the farthest of a large one;
     ``n`` is the number of values judged, ``points`` are all of them. ``machine`` is empty unless
-    the values were measured.
+    the values were measured. ``basis``: what the verdict rests on.
     """
 
     id: str
@@ -112,6 +115,8 @@ class Judgement:
     n: int
     points: tuple[Point, ...]
     machine: str = ""
+    basis: Basis = "nothing here"
+    repeats: str = ""
 
 
 def rounds_to(
@@ -120,7 +125,7 @@ def rounds_to(
     """Compare a value with a printed one, by the printed digits and the claim's tolerance.
 
     The comparison is exact: a computed value that lies on the edge between two printed ones
-    rounds to either.
+    rounds to either. A tolerance narrower than the digits stands in their place.
     """
     exponent = published.as_tuple().exponent
     if not isinstance(exponent, int):
@@ -128,9 +133,11 @@ def rounds_to(
     decimals = max(0, -exponent)
     half_unit = Fraction(10) ** exponent / 2
     difference = Fraction(computed) - Fraction(published)
-    near = claim.tolerance and abs(difference) <= Fraction(claim.tolerance.abs)
-    match: Match = "within tolerance" if near else "no"
-    match = "yes" if abs(difference) <= half_unit else match
+    match: Match = "yes" if abs(difference) <= half_unit else "no"
+    if allowed := claim.tolerance:
+        near = abs(difference) <= Fraction(allowed.abs)
+        exact = match == "yes" and not allowed.read
+        match = "no" if not near else "yes" if exact else "within tolerance"
     text, off = f"{float(computed):.{decimals + 3}f}", float(abs(difference) / half_unit)
     shown = str(published), text, unit
     return Point(label, in_words(quantity), *shown, match, off, float(difference))
@@ -163,6 +170,23 @@ def at_least(
 ) -> Point:
     """A condition of a trend: a value reaches a bound."""
     return holds(label, f"{what}at least {bound:g}{unit}", f"{found:{spec}}", found >= bound)
+
+
+def beyond_chance(found: Sequence[tuple[Point, float, float]]) -> list[Point]:
+    """Conditions on what was measured once, each with its margin and what chance alone moves.
+
+    Raises:
+        NotTestable: none fails, and a margin is within chance.
+    """
+    close = [
+        f"{p.published}: {p.computed}, ± {chance:.2f} by chance"
+        for p, margin, chance in found
+        if margin < chance
+    ]
+    points = [p for p, margin, chance in found if margin >= chance]
+    if close and all(p.match == "yes" for p in points):
+        raise NotTestable(f"Undecided, within the noise of runs: {'; '.join(close)}.")
+    return points
 
 
 Found = TypeVar("Found")
@@ -205,14 +229,21 @@ Points = Iterable[Point]
 JudgeFunction = Callable[..., Points]
 JUDGES: dict[str, JudgeFunction] = {}
 """Judging functions by name. The first argument is the claim, the others come from ``args``."""
+BASIS_OF: dict[str, Basis] = {}
+"""What the verdicts of a judge rest on."""
 
 
-def judge_function(function: JudgeFunction) -> JudgeFunction:
+def judge_function(basis: Basis) -> Callable[[JudgeFunction], JudgeFunction]:
     """Register a judging function under its own name; its arguments are validated when called."""
-    if function.__name__ in JUDGES:
-        raise ValueError(f"two judges are called {function.__name__!r}")
-    JUDGES[function.__name__] = validate_call(function)
-    return function
+
+    def register(function: JudgeFunction) -> JudgeFunction:
+        name = function.__name__
+        if name in JUDGES:
+            raise ValueError(f"two judges are called {name!r}")
+        JUDGES[name], BASIS_OF[name] = validate_call(function), basis
+        return function
+
+    return register
 
 
 def check_judge(claim: Claim) -> None:
@@ -240,7 +271,7 @@ def verdict_of(kind: Kind, points: Sequence[Point]) -> Verdict:
     """The verdict on a set of points: as good as its worst one."""
     matches = {point.match for point in points}
     if "no" in matches:
-        return "not reproduced"
+        return REJECTED if kind == "exploratory" else "not reproduced"
     if kind in HOLDING:
         return HOLDING[kind]
     return "reproduced within tolerance" if "within tolerance" in matches else "reproduced"
@@ -273,6 +304,9 @@ def _why(claim: Claim, points: Sequence[Point], worst: Point) -> str:
         text = f"{every if off == n else f'{off} of {n}'} off{farthest}" if n > 1 else "off"
     elif claim.kind in HOLDING:
         text = f"{every} conditions hold" if n > 1 else "holds"
+    elif claim.tolerance and claim.tolerance.read:
+        text = f"{every} values as near" if n > 1 else "as near"
+        text += f" as a drawing can be read{farthest}"
     elif near:
         text = f"{near} of {n} not" if n > 1 else "not"
         text += f" to the last printed digit{farthest}"
@@ -324,7 +358,8 @@ def judge(claim: Claim) -> Judgement:
         worst = max(points, key=lambda p: (p.match == "no", p.distance))
         published, computed = _shown(claim.kind, points, worst)
         verdict, why = verdict_of(claim.kind, points), _why(claim, points, worst)
-    same = {k: getattr(claim, k) for k in ("id", "group", "paper", "where", "kind", "statement")}
+    keys = ("id", "group", "paper", "where", "kind", "statement", "repeats")
+    same = {k: getattr(claim, k) for k in keys}
     return Judgement(
         **same,
         published=published,
@@ -335,4 +370,5 @@ def judge(claim: Claim) -> Judgement:
         n=len(points),
         points=points,
         machine=_machines(points),
+        basis=claim.basis or BASIS_OF.get(claim.judge or "", "nothing here"),
     )

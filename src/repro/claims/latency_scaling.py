@@ -21,7 +21,7 @@ def _bases(scaling: str) -> reference.XBases:
     return row
 
 
-@judge_function
+@judge_function("the paper against itself")
 def bases_double_work(claim: Claim, low: float, high: float) -> Points:
     """depth * width^2 * resolution^2 of every row of Table 2 lies between two bounds."""
     return [
@@ -30,7 +30,7 @@ def bases_double_work(claim: Claim, low: float, high: float) -> Points:
     ]
 
 
-@judge_function
+@judge_function("the authors' code")
 def builder_depth_grows_fastest(
     claim: Claim, families: list[str], levels: list[str], times: float
 ) -> Points:
@@ -45,7 +45,7 @@ def builder_depth_grows_fastest(
                 yield at_least(f"{family}-{level}", times, found, ".2f", unit=unit)
 
 
-@judge_function
+@judge_function("the authors' code")
 def builder_deeper(claim: Claim, family: str, than: str, levels: list[str]) -> Points:
     """In the builder's coefficients one family is deeper than another at every level."""
     for level in levels:
@@ -54,7 +54,7 @@ def builder_deeper(claim: Claim, family: str, than: str, levels: list[str]) -> P
         yield holds(f"{family}-{level}", required, f"{a:g}", a > b, "depth")
 
 
-@judge_function
+@judge_function("the authors' code")
 def levels_of_family(
     claim: Claim, scaling: str, family: str, quantity: Literal["depth", "resolution"]
 ) -> Points:
@@ -66,7 +66,7 @@ def levels_of_family(
         yield equals(f"{family}-{row.level}", quantity, getattr(row, quantity), ours)
 
 
-@judge_function
+@judge_function("the paper against itself")
 def levels_from_bases(claim: Claim, scaling: str, within: float) -> Points:
     """Table 2's bases, raised to each level's nominal work, give Table 6 to a share of itself."""
     base = _bases(scaling)
@@ -80,7 +80,7 @@ def levels_from_bases(claim: Claim, scaling: str, within: float) -> Points:
             yield holds(f"{scaling} {row.level}", required, str(ours), ok, quantity)
 
 
-@judge_function
+@judge_function("the paper against itself")
 def searches_agree(claim: Claim, within: float) -> Points:
     """Table 5: the X-B7 of the two searches differ by no more than a share."""
     a, b = reference.x_searches()
@@ -91,7 +91,7 @@ def searches_agree(claim: Claim, within: float) -> Points:
         yield holds("X-B7", f"within {within:.0%}", text, more <= within, quantity)
 
 
-@judge_function
+@judge_function("the paper against itself")
 def search_in_table6(claim: Claim, searched_at: str, scaling: str) -> Points:
     """The X-B7 of a search of Table 5 is the B7 of a row of Table 6."""
     (search,) = select(reference.x_searches(), searched_at=searched_at)
@@ -101,7 +101,7 @@ def search_in_table6(claim: Claim, searched_at: str, scaling: str) -> Points:
     yield equals(label, "resolution", search.x_b7_resolution, level.resolution)
 
 
-@judge_function
+@judge_function("the paper against itself")
 def same_device_deeper(claim: Claim, level: str) -> Points:
     """The device whose networks Table 2 makes deeper has the deeper ones in Table 6."""
     names = ("LACS GPU", "LACS TPU")
@@ -111,7 +111,7 @@ def same_device_deeper(claim: Claim, level: str) -> Points:
     return [equals(level, "deeper by Table 2 and by Table 6", deeper, in_table6)]
 
 
-@judge_function
+@judge_function("the paper against itself")
 def changed_by_lacs(
     claim: Claim, level: str, quantity: Literal["depth", "resolution"], low: float, high: float
 ) -> Points:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
-from repro.claims.claim import Claim
-from repro.claims.judging import Judgement, check_judge, in_words, judge
+from repro.claims.claim import BASES, OWN, Basis, Claim
+from repro.claims.judging import Judgement, Verdict, check_judge, in_words, judge
 from repro.errors import InputError, did_you_mean
+from repro.handwritten import LOADER, file_bytes, read_yaml
 from repro.paths import root
 from repro.records import Device
 
@@ -26,17 +27,8 @@ class Ledger:
     claims: tuple[Claim, ...]
 
 
-class _Loader(yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader):  # type: ignore[misc]
-    """Keeps the digits of decimal numbers, and refuses a key that is written twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise yaml.MarkedYAMLError(
-                    problem=f"key {key!r} is written twice", problem_mark=node.start_mark
-                )
-        return super().construct_mapping(node, deep)  # type: ignore[no-any-return]
+class _Loader(LOADER):  # type: ignore[misc]
+    """Keeps the digits of decimal numbers."""
 
 
 _Loader.add_constructor(
@@ -57,6 +49,8 @@ def _shown(argument: object) -> object:
     """What stands for an argument in a text: words for a name, its key for a mapping of one."""
     if isinstance(argument, dict) and len(argument) == 1:
         (argument,) = argument
+    if isinstance(argument, list):
+        return " and ".join(str(_shown(value)) for value in argument)
     return in_words(argument) if isinstance(argument, str) else argument
 
 
@@ -96,13 +90,7 @@ def load(path: Path | None = None) -> Ledger:
     """
     path = path or root() / "data" / "claims.yaml"
     where = path.name
-    try:
-        document = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        text = " ".join(str(error).split())
-        raise InputError(f"{where} is not readable as YAML: {text}") from None
+    document, _ = read_yaml(file_bytes(str(path), "ledger"), where, _Loader)
     if not isinstance(document, dict) or set(document) != {"papers", "groups"}:
         raise InputError(f"{where}: the top level needs the keys papers and groups, and no others")
     papers, claims = document["papers"], []
@@ -121,6 +109,13 @@ def load(path: Path | None = None) -> Ledger:
     ids = [claim.id for claim in claims]
     if twice := sorted({i for i in ids if ids.count(i) > 1}):
         raise InputError(f"{where}: claim {twice[0]!r} occurs twice")
+    first = {claim.id for claim in claims if not claim.repeats}
+    for claim in claims:
+        if claim.repeats and claim.repeats not in first:
+            near = did_you_mean(claim.repeats, first)
+            raise InputError(
+                f"{where}: claim {claim.id!r}: no claim {claim.repeats!r} to repeat.{near}"
+            )
     return Ledger(papers, tuple(claims))
 
 
@@ -138,3 +133,12 @@ def asked_of(device: Device) -> list[Claim]:
 def judge_all(path: Path | None = None) -> list[Judgement]:
     """Judge every claim of a ledger, of the project's own when left out, in its order."""
     return [judge(claim) for claim in load(path).claims]
+
+
+def totals(judged: Iterable[Judgement]) -> dict[Basis, Counter[Verdict]]:
+    """How many of the papers' claims have each verdict, by what it rests on.
+
+    Exact repeats and this book's own findings are not counted.
+    """
+    counted = [j for j in judged if j.paper != OWN and not j.repeats]
+    return {basis: Counter(j.verdict for j in counted if j.basis == basis) for basis in BASES}

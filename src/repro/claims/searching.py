@@ -25,7 +25,7 @@ FORMS = ("quadratic", "norm", "product")
 Positive = Annotated[float, Field(gt=0)]
 
 
-@judge_function
+@judge_function("our model")
 def nothing_better_than_b0(
     claim: Claim, devices: list[str], evaluations: int, errors: Positive
 ) -> Points:
@@ -55,7 +55,7 @@ def nothing_better_than_b0(
         yield holds(f"{device}'s roofline", required, f"{gain:+.2f} by {name}", gain <= most)
 
 
-@judge_function
+@judge_function("our model")
 def errs_no_more(
     claim: Claim, base: str, device: str, levels: list[str], rule: str, than: str, surfaces: int
 ) -> Points:
@@ -80,7 +80,7 @@ def errs_no_more(
         yield holds(f"{base} at the time of {level}, {device}", required, found, ok)
 
 
-@judge_function
+@judge_function("our model")
 def flops_share(
     claim: Claim, below: dict[str, list[str]], above: dict[str, list[str]], low: float, high: float
 ) -> Points:

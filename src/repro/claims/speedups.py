@@ -46,7 +46,7 @@ def _on_all(
     return on_each(rates(protocol), of_machine, missing, RECORD_GPU)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_gain(
     claim: Claim,
     pairs: list[Pair],
@@ -67,7 +67,7 @@ def recorded_gain(
     return _on_all(pairs, protocol, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_order(claim: Claim, pairs: list[Pair], protocol: dict[str, Any]) -> Points:
     """In every pair the first network handles more images per second."""
 

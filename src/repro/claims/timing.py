@@ -116,7 +116,7 @@ def _enough(
             yield f"{label}, {len(part)} networks", part
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_pearson(
     claim: Claim,
     way: Way,
@@ -156,7 +156,7 @@ def recorded_pearson(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_lead(
     claim: Claim,
     way: Way,
@@ -188,7 +188,7 @@ def _pick(networks: Timings, wanted: Sequence[Net]) -> list[Timed]:
     return [networks[key] for key in keys]
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_rising(
     claim: Claim, way: Way, rising: list[list[Net]], what: Literal["seconds", "memory"] = "seconds"
 ) -> Points:
@@ -201,12 +201,12 @@ def recorded_rising(
             raise NotTestable(what)
         for a, b in chain.from_iterable(map(pairwise, rows)):
             x, y = unit * getattr(a, what), unit * getattr(b, what)
-            yield holds(a.label, f"below {b.label}", f"{x:.4g} < {y:.4g} {name}", x < y)
+            yield holds(a.label, f"below {b.label}", f"{x:.4g} against {y:.4g} {name}", x < y)
 
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_speedup(
     claim: Claim, way: Way, slow: Net, fast: Net, bound: Annotated[float, Field(gt=1)]
 ) -> Points:
@@ -219,7 +219,7 @@ def recorded_speedup(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_growth(
     claim: Claim, way: Way, bases: list[str], rising: list[str], reach: Reach
 ) -> Points:
@@ -234,17 +234,17 @@ def recorded_growth(
             parts = {s: [n for n in known if n.strategy in (None, s)] for s in rising}
             slopes = {s: exponent(part, "seconds") for s, part in parts.items()}
             for a, b in pairwise(rising):
-                text = f"{slopes[a]:.3f} < {slopes[b]:.3f}"
+                text = f"{slopes[a]:.3f} against {slopes[b]:.3f}"
                 yield holds(base, f"{a} below {b}", text, slopes[a] < slopes[b])
             for s, part in parts.items():
                 flops = exponent(part, "gflops")
-                text = f"{slopes[s]:.3f} < {flops:.3f}"
+                text = f"{slopes[s]:.3f} against {flops:.3f}"
                 yield holds(f"{base} {s}", "time below flops", text, slopes[s] < flops)
 
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_inference(
     claim: Claim,
     way: Way,
@@ -271,7 +271,7 @@ def recorded_inference(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_peak_share(
     claim: Claim,
     way: Way,
@@ -308,7 +308,7 @@ def recorded_peak_share(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_fastest(
     claim: Claim,
     way: Way,
@@ -329,7 +329,7 @@ def recorded_fastest(
     return _on_each(way, judged)
 
 
-@judge_function
+@judge_function("our measurement")
 def recorded_ranks(
     claim: Claim,
     way: Way,

@@ -7,9 +7,6 @@ from typing import Annotated, Any
 
 import typer
 
-JSON_KEYS = ("strategy", "scale", "flops", "params", "acts", "ms", "ms_error", "top1_error", "tied")
-"""Fixed words; others follow."""
-
 
 def advise(
     name: Annotated[
@@ -59,8 +56,7 @@ def advise(
     value = known[0] if known else None
     rows = _with_progress(advice.advise, base, charges, limit, value, batch)
     if as_json:
-        objects = [row._asdict() for row in rows]
-        print(json_lines({key: row[key] for key in (*JSON_KEYS, *row)} for row in objects))
+        print(json_lines(row._asdict() for row in rows))
         return
     print(_text(base, charges, limit, known, rows, advice))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -16,7 +17,7 @@ from repro.errors import InputError, did_you_mean
 from repro.text import aligned
 
 if TYPE_CHECKING:
-    from repro.claims import Claim, Judgement
+    from repro.claims import Claim, Judgement, Verdict
 
 
 def claims(
@@ -31,13 +32,20 @@ def claims(
     verdict: Annotated[
         str | None, typer.Option(metavar="V", help="With one verdict, such as 'not reproduced'.")
     ] = None,
+    basis: Annotated[
+        str | None,
+        typer.Option(metavar="B", help="Resting on this: 'our measurement', ..."),
+    ] = None,
     every: Annotated[bool, typer.Option("--all", help="List every claim.")] = False,
+    history: Annotated[
+        bool, typer.Option("--history", help="Which threshold stood before which record, from git.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON in place of text.")] = False,
 ) -> None:
     """Print the papers' claims and how they fare here.
 
-    A claim is judged by exact counts, or by records of what was measured. Without options
-    it is a summary; any choice, or --all, lists claims with what was computed and why.
+    Without options it is a summary, by what verdicts rest on: counts, arithmetic, models or
+    measurements. Any choice, or --all, lists claims with what was computed and why.
 
     \b
     Examples:
@@ -46,13 +54,17 @@ def claims(
       repro claims --paper 1 --table 6
       repro claims --all --json
     """
-    from repro.claims import VERDICTS, load
+    from repro.claims import BASES, VERDICTS, load
 
+    if history:
+        print(history_text())
+        return
     ledger = load()
     key = None if paper is None else _paper(paper, list(ledger.papers))
-    if verdict is not None and verdict not in VERDICTS:
-        near = did_you_mean(verdict, VERDICTS)
-        raise InputError(f"unknown verdict {verdict!r}.{near} Verdicts: {', '.join(VERDICTS)}")
+    for what, given, allowed in (("verdict", verdict, VERDICTS), ("basis", basis, BASES)):
+        if given is not None and given not in allowed:
+            near = did_you_mean(given, allowed)
+            raise InputError(f"unknown {what} {given!r}.{near} Allowed: {', '.join(allowed)}")
     chosen = [
         claim
         for claim in ledger.claims
@@ -60,11 +72,13 @@ def claims(
     ]
     if table is not None and not chosen:
         raise InputError(f"no claim stands in {_place(table)!r}; allowed: 5, 'Figure 2', ...")
-    found = [j for claim in chosen if (j := judged(claim)) and verdict in (None, j.verdict)]
+    found = [
+        j for j in map(judged, chosen) if verdict in (None, j.verdict) and basis in (None, j.basis)
+    ]
     if as_json:
         rows = [{k: v for k, v in asdict(j).items() if k != "points"} for j in found]
         print(json_lines(rows))
-    elif every or paper or table or verdict:
+    elif every or paper or table or verdict or basis:
         print(list_text(ledger.papers, found))
     else:
         print(summary_text(ledger.papers, found))
@@ -72,13 +86,15 @@ def claims(
 
 def judged(claim: Claim) -> Judgement:
     """A claim's judgement; where a package is missing that it needs, it is not testable."""
-    from repro.claims import judge
+    from repro.claims import BASIS_OF, judge
 
     try:
         return judge(claim)
     except ModuleNotFoundError as error:
-        why = f"needs {error.name}, which is not installed here"
-        return judge(claim.model_copy(update={"judge": None, "not_testable": why}))
+        basis = claim.basis or BASIS_OF.get(claim.judge or "")
+        why = f"needs {error.name}, {ABSENT}"
+        changed = {"judge": None, "not_testable": why, "basis": basis}
+        return judge(claim.model_copy(update=changed))
 
 
 def _paper(text: str, keys: list[str]) -> str:
@@ -111,15 +127,29 @@ def stands_in(where: str, text: str) -> bool:
     )
 
 
-def _counts(judged: Sequence[Judgement], keys: Sequence[str], every: bool) -> str:
-    """A table of how many claims have each verdict, a column for each paper or one for all."""
-    from repro.claims import EXPLORATORY, VERDICTS
+ABSENT = "which is not installed here"
+HEADS = ("reproduced", "tolerance", "trend", "not", "untestable")
+"""Of columns: the papers' verdicts in short, in the order of `repro.claims.VERDICTS`."""
 
-    columns = [[j.verdict for j in judged if every or j.paper == key] for key in keys]
-    of_papers = [v for v in VERDICTS if v != EXPLORATORY]
-    rows = [(v, *(str(column.count(v)) for column in columns)) for v in of_papers]
-    rows = [row for row in rows if not every or row[1] != "0"]
-    return aligned(("<verdict", *keys), [*rows, ("all claims", *(str(len(c)) for c in columns))])
+
+def _counts(judged: Sequence[Judgement], papers: Sequence[str] = ()) -> str:
+    """How many claims of the papers have each verdict, by what it rests on, and by paper."""
+    from repro.claims import VERDICTS, totals
+
+    parts: list[tuple[str, Counter[Verdict]]] = [row for row in totals(judged).items() if row[1]]
+    for name, key in (("all claims", ""), *((f"- {key}", key) for key in papers)):
+        part = totals(j for j in judged if key in ("", j.paper))
+        parts.append((name, sum(part.values(), Counter())))
+    verdicts = VERDICTS[: len(HEADS)]
+    rows = [(name, *(str(count[v]) for v in verdicts), str(count.total())) for name, count in parts]
+    table = aligned(("<verdicts by what they rest on", *HEADS, "all"), rows)
+    repeats = sum(bool(j.repeats) for j in judged)
+    table += f"\nNot counted: {repeats} exact repeats of other claims." * bool(repeats)
+    if lacks := [j.why.split()[1].rstrip(",") for j in judged if j.why.endswith(ABSENT)]:
+        names = " and ".join(sorted(set(lacks)))
+        table += f"\nCould not be judged without {names}: {len(lacks)}. To judge all of them:"
+        table += " pip install '.[torch]'"
+    return table
 
 
 def _own(judged: Sequence[Judgement]) -> list[str]:
@@ -132,7 +162,7 @@ def _own(judged: Sequence[Judgement]) -> list[str]:
 
 
 def summary_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
-    """How many claims of each paper have each verdict; fits on a screen."""
+    """How many claims have each verdict, by what it rests on; fits on a screen."""
     from repro.claims import OWN
 
     named = {j.paper for j in judged}
@@ -141,8 +171,8 @@ def summary_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
         for n, (key, title) in enumerate(papers.items(), 1)
         if key in named
     ]
-    table = _counts(judged, [key for key in papers if key in named - {OWN}], every=False)
-    more = "The claims themselves: repro claims --all, or chosen by --paper, --table, --verdict."
+    table = _counts(judged, [key for key in papers if key in named - {OWN}])
+    more = "The claims themselves: repro claims --all, or by --paper, --table, --verdict, --basis."
     return "\n".join([*lines, "", table, "", *_own(judged), more])
 
 
@@ -164,7 +194,8 @@ def list_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
                 word = "asked" if claim.paper == OWN else "published"
                 values = f"{word} {claim.published}" if claim.published else ""
                 values += f", computed {claim.computed}" if claim.computed else ""
-                lines.append(f"{claim.verdict.upper()}  {claim.id}")
+                rests = f"repeats {claim.repeats}" if claim.repeats else claim.basis
+                lines.append(f"{claim.verdict.upper()}  {claim.id}  ({rests})")
                 lines += [
                     fill(text, 96, initial_indent="    ", subsequent_indent="    ")
                     for text in (f"{claim.where}: {claim.statement}", values, claim.why)
@@ -174,5 +205,18 @@ def list_text(papers: Mapping[str, str], judged: Sequence[Judgement]) -> str:
     own = _own(judged)
     of_papers = [j for j in judged if j.paper != OWN]
     if of_papers or not own:
-        lines.append(_counts(of_papers, ["claims"], every=True))
+        lines.append(_counts(of_papers))
     return "\n".join([*lines, *own])
+
+
+def history_text() -> str:
+    """Each claim that records decide: since when its threshold stands, and since when they do."""
+    from repro.claims.history import history
+
+    try:
+        rows = [(h.claim, str(h.since), str(h.record or ""), h.order) for h in history()]
+    except InputError as without:
+        return str(without)
+    heads = ("<claim", "<threshold since", "<first record", "<the threshold was there")
+    more = "A threshold is what data/claims.yaml gives a judge; notes say what changed in its code."
+    return f"{aligned(heads, rows)}\n\n{more}"

@@ -5,30 +5,18 @@ A row is a plain dict with the same keys wherever it comes from, ready for JSON.
 
 from __future__ import annotations
 
-import json
 import math
 import re
 import sys
 from collections.abc import Callable, Iterable
 from itertools import product
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from repro.arch import NAMES, PAPER, Network, get, parse_strategy, scale, to_config
 from repro.cli.text import Row
 from repro.complexity import complexity
-from repro.errors import InputError, did_you_mean
+from repro.errors import InputError
 
-GRID_KEYS: dict[str, tuple[Any, str]] = {
-    "base": (str, "a network's name in quotes"),
-    "scale_type": (str | None, "a strategy in quotes, or null"),
-    "scale": (int | float | None, "a number, or null"),
-}
-
-TIMM_KEYS: dict[str, tuple[Any, str]] = {
-    "timm": (str, "a network's name in quotes"),
-    "resolution": (int | None, "a whole number, or null"),
-}
 Made = TypeVar("Made")
 
 NOTES = {
@@ -202,80 +190,19 @@ def each_entry(
     Raises:
         InputError: the file or one of its rows cannot be used; names the file and the row.
     """
+    from repro.handwritten import GridRow, TimmRow, entries, file_bytes
+
     where = "standard input" if source == "-" else source
-    made = []
-    for number, entry in enumerate(_load(source, where), 1):
+    made, kinds = [], [GridRow, TimmRow] if also_timm else [GridRow]
+    for place, row in entries(file_bytes(source, "grid file"), where, *kinds, unit="row"):
         try:
-            if also_timm and isinstance(entry, dict) and "timm" in entry:
-                name, size = _read_entry(entry, TIMM_KEYS)
-                made.append(make(f"timm/{name}", None, None, size))
+            if isinstance(row, TimmRow):
+                made.append(make(f"timm/{row.timm}", None, None, row.resolution))
                 continue
-            base, strategy, factor = _read_entry(entry, GRID_KEYS)
+            strategy = row.scale_type
             if paper_names and strategy is not None:
                 strategy = as_in_paper(strategy)
-            made.append(make(base, strategy, factor, None))
+            made.append(make(row.base, strategy, row.scale, None))
         except InputError as error:
-            raise InputError(f"{where}, row {number}: {error}") from None
+            raise InputError(f"{place}: {error}") from None
     return made
-
-
-_TWICE = object()
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[Any, Any]:
-    """A JSON object; a key that stands twice is remembered rather than overwritten silently."""
-    entry: dict[Any, Any] = dict(pairs)
-    if len(entry) < len(pairs):
-        keys = [key for key, _ in pairs]
-        entry[_TWICE] = next(key for key in keys if keys.count(key) > 1)
-    return entry
-
-
-def _load(source: str, where: str) -> list[Any]:
-    """The entries of a grid file, not yet looked at."""
-    try:
-        stdin = sys.stdin.buffer.read() if source == "-" and sys.stdin else b""
-        data = stdin if source == "-" else Path(source).read_bytes()
-    except (OSError, ValueError) as error:  # ValueError: a path with a null character
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"grid file {where!r} cannot be read: {reason}") from None
-    try:
-        entries = json.loads(data, object_pairs_hook=_object)
-    except RecursionError:
-        raise InputError(f"{where} is not a grid: nested too deeply") from None
-    except ValueError as error:  # also covers text that is not UTF-8
-        raise InputError(f"{where} is not JSON: {error}") from None
-    if not isinstance(entries, list):
-        raise InputError(
-            f"{where} is not a JSON list but {_shown(entries)}; "
-            'allowed: [{"base": "EN-B0", "scale_type": "dWr", "scale": 4}, ...]'
-        )
-    if not entries:
-        raise InputError(f"{where} is an empty list; at least one row is needed")
-    return entries
-
-
-def _shown(value: Any) -> str:
-    """A JSON value as it stands in the file, cut short."""
-    text = json.dumps(value, skipkeys=True)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _read_entry(entry: Any, allowed: dict[str, tuple[Any, str]]) -> tuple[Any, ...]:
-    """The values of one entry of a grid, in the order of the allowed keys, types checked."""
-    keys = list(allowed)
-    if not isinstance(entry, dict):
-        raise InputError(f"{_shown(entry)} is not an object with {', '.join(keys)}")
-    if _TWICE in entry:
-        raise InputError(f"key {entry[_TWICE]!r} stands twice")
-    for key in entry:
-        if key not in keys:
-            near = did_you_mean(key, keys)
-            raise InputError(f"unknown key {key!r}; allowed: {', '.join(keys)}.{near}")
-    if keys[0] not in entry:
-        raise InputError(f"{_shown(entry)} has no {keys[0]}")
-    for key, (kind, meant) in allowed.items():
-        value = entry.get(key)
-        if isinstance(value, bool) or not isinstance(value, kind):
-            raise InputError(f"{key} {_shown(value)} is not {meant}")
-    return tuple(map(entry.get, keys))

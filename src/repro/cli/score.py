@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 from repro.cli.text import json_lines
@@ -28,18 +27,13 @@ def score_rows(path: str, device: str = "all") -> list[dict[str, Any]]:
     Raises:
         InputError: a file, column, row or device that cannot be used; names file and line.
     """
-    from threadpoolctl import threadpool_limits
-
     from repro.search.table import table
     from repro.search.throughput import DEVICES, throughput
 
     devices = DEVICES if device == "all" else (_device(device, DEVICES),)
     points = read_points(path)
-    with threadpool_limits(
-        1
-    ):  # on a busy machine the threads of small products wait for each other
-        top1 = table().top1(points).tolist()
-        times = {name: throughput(name).ms(points).tolist() for name in devices}
+    top1 = table().top1(points).tolist()
+    times = {name: throughput(name).ms(points).tolist() for name in devices}
     # to more digits than are known, and to fewer than depend on a row's place in the file
     return [
         {
@@ -63,40 +57,16 @@ def read_points(path: str) -> Any:
 
     Zeros that a spreadsheet dropped from the front of se are put back: no other column has any.
     """
-    from repro.search.table import codes
-
-    try:
-        text = Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path with a null character
-        reason = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"score file {path!r} cannot be read: {reason}") from None
-    reader = csv.reader(text.splitlines())
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        for name in COLUMNS:
-            if header.count(name) != 1:
-                many = "two columns" if name in header else "no column"
-                raise InputError(f"{path}: {many} {name}; {', '.join(COLUMNS)} are needed, once")
-        places = [header.index(name) for name in COLUMNS]
-        found = []
-        for cells in reader:
-            if not cells:
-                continue  # an empty line
-            where = f"{path}, line {reader.line_num}"
-            if len(cells) != len(header):
-                raise InputError(f"{where}: {len(cells)} cells, the header has {len(header)}")
-            *row, se = (cells[place].strip() for place in places)
-            try:
-                found.append(codes([(*row, se.zfill(7) if se else se)]))
-            except InputError as error:
-                raise InputError(f"{where}: {error}") from None
-    except csv.Error as error:
-        raise InputError(f"{path}, line {reader.line_num}: {error}") from None
-    if not found:
-        raise InputError(f"{path} holds no network; a row after its header is needed")
     import numpy as np
 
-    return np.concatenate(found)
+    from repro.search.rows import read_rows
+    from repro.search.table import codes
+
+    def read(row: Sequence[str]) -> Any:
+        *others, se = row
+        return codes([(*others, se and se.zfill(7))])
+
+    return np.concatenate(read_rows(path, "score", COLUMNS, read))
 
 
 def score_text(rows: list[dict[str, Any]]) -> str:

@@ -107,14 +107,12 @@ def search(
 
 def _searched(problem: Any, shared: Path | None) -> dict[str, Any]:
     """Search with a progress bar, which a search of two seconds never shows."""
-    from threadpoolctl import threadpool_limits
     from tqdm import tqdm
 
     bar = tqdm(total=problem.evaluations, unit="network", delay=2, disable=None, file=sys.stderr)
     with bar:
         if shared is None:
-            with threadpool_limits(1):  # see `repro.cli.score`
-                return dict(problem.cheap(bar.update))
+            return dict(problem.cheap(bar.update))
         try:
             return dict(problem.shared(shared, lambda made: bar.update(made - bar.n)))
         except KeyboardInterrupt:

@@ -92,12 +92,16 @@ def time(
     peaks: Annotated[bool, _flag("--peaks", "First measure the device's peak rates.")] = False,
     traps: Annotated[bool, _flag("--traps", "First, for minutes, the traps of timing.")] = False,
     traffic: Annotated[bool, _flag("--traffic", "Count memory traffic (ncu), not time.")] = False,
+    beside: Annotated[
+        bool, _flag("--beside", "Do not wait for another timing on this machine; records say so.")
+    ] = False,
     dry_run: Annotated[bool, _flag("--dry-run", "Print what would be timed, how long.")] = False,
 ) -> int:
     """Time networks: warm-up until times settle, then samples in turns; medians, quartiles.
 
     With --out the records are kept, and a sweep that was stopped, by Ctrl-C or otherwise,
-    goes on where it was when the same command is given again.
+    goes on where it was when the same command is given again. A second timing on a machine
+    waits for the first.
 
     Strategies have the authors' meaning, in which a bare w leaves group width alone; the
     paper's w is w1_g1 here, its dwr dwgr; --paper-names reads them so. Named sweeps: smoke, laptop,
@@ -137,7 +141,7 @@ def time(
     if dry_run:
         print(plan_text(tasks))
         return 0
-    return measure(tasks, out, group, minutes)
+    return measure(tasks, out, group, minutes, beside)
 
 
 def compare(
@@ -247,13 +251,20 @@ def busy() -> str | None:
     )
 
 
-def measure(tasks: list[Any], out: Path | None, group: int, minutes: float | None) -> int:
+def measure(
+    tasks: list[Any], out: Path | None, group: int, minutes: float | None, beside: bool = False
+) -> int:
     """Measure with a progress bar, then print what came out."""
     from tqdm import tqdm
 
+    from repro.runtime.estimates import check_memory
+    from repro.runtime.jobs import Job
     from repro.runtime.picture import summary
     from repro.runtime.sweep import sweep
 
+    for task in tasks:
+        if isinstance(task, Job) and task.protocol.batch != "max":
+            check_memory(task.net, task.protocol, task.protocol.batch)
     bar = tqdm(unit="network", disable=None, file=sys.stderr)
 
     def started(total: int) -> None:
@@ -269,7 +280,7 @@ def measure(tasks: list[Any], out: Path | None, group: int, minutes: float | Non
             print(f"measured: {task.name}", file=sys.stderr, flush=True)
 
     try:
-        outcome = sweep(tasks, out, group, minutes, started, done)
+        outcome = sweep(tasks, out, group, minutes, started, done, beside=beside)
     except KeyboardInterrupt:
         bar.close()
         kept = "nothing was measured yet" if out else "nothing was kept"

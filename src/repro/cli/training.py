@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from itertools import count
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -92,8 +92,8 @@ def train(
     is small-data; otherwise it is fast-scaling, the first paper's. efficientnet-x has the
     flags of the second paper's program.
 
-    A run can be stopped by Ctrl-C or SIGTERM, or killed; the same command with --resume goes
-    on, and on a CPU ends bit-identical. Test images are looked at once, at the end.
+    A run can be stopped by Ctrl-C, SIGTERM or SIGHUP, or killed; the same command with
+    --resume goes on, and on a CPU ends bit-identical. Test images are looked at once.
 
     \b
     Examples:
@@ -104,8 +104,10 @@ def train(
       repro train EN-B0 --data imagenet --root /data/imagenet --executor slurm --ranks 8
     """
     from repro.cli.rows import as_in_paper, read_scale
+    from repro.training.folder import new_place
     from repro.training.names import IN_MEMORY
     from repro.training.plan import Options, plan
+    from repro.training.spec import Launched, launched
 
     device = device or _device(executor)
     if resume and out is None:
@@ -119,16 +121,20 @@ def train(
     if paper_names and strategy:
         strategy = as_in_paper(strategy)
     run = plan(name, data, strategy, None if scale is None else read_scale(scale), **given)
-    path = out or _new_folder(f"{run.net.name.replace(' ', '-')}-{data}")
-    if resume and not (path / "run.json").exists():
-        _say(f"note: {path} holds no run; this one starts at its beginning")
+    us = launched() if executor == "here" else Launched()
+    if resume and out and not (out / "run.json").exists():
+        _say(f"note: {out} holds no run; this one starts at its beginning")
     _note_reading([run])
-    workers = _workers(executor, cores) if workers is None else workers
+    if workers is None:  # a share of the machine, or a job's cores
+        here = max(1, (os.cpu_count() or 1) // us.local_ranks)
+        workers = here if executor == "here" else cores
     options = Options(root, download, workers, skip_corrupt, resume, device, threads, save_every)
-    if executor == "here":
-        return _train(run, path, options, as_json)
     sizes = {"nodes": nodes, "cpus_per_task": cores, "slurm_partition": partition}
-    return _submit(run, path, options, as_json, executor, ranks=ranks, hours=hours, **sizes)
+    place = out or Path("runs", "train", f"{run.net.name.replace(' ', '-')}-{data}")
+    with nullcontext(place) if out or us.rank else new_place(place) as path:
+        if executor == "here":
+            return _train(run, path, options, as_json, us)
+        return _submit(run, path, options, as_json, executor, ranks=ranks, hours=hours, **sizes)
 
 
 def sweep(
@@ -214,7 +220,8 @@ def sweep(
     if old := [name for name, record in complete.items() if records.changed_code(record)]:
         which = f"{len(old)} of these records were made by earlier code, {old[0]} among them"
         _say(f"warning: {which}; a fresh --out makes all anew")
-    _say(f"{len(complete)} of {len(planned)} runs are complete; records are in {kept}")
+    where = f"records are in {kept}" if kept.exists() else "there are no records yet"
+    _say(f"{len(complete)} of {len(planned)} runs are complete; {where}")
     return int(len(complete) < len(planned))
 
 
@@ -225,13 +232,12 @@ def _say(text: str) -> None:
 def _note_reading(runs: list[Any]) -> None:
     """One line where a strategy leaves group width alone and the paper's of that name does not."""
     from repro.cli.rows import note_reading
-    from repro.training.plan import find
 
     leads = os.environ.get("RANK", "0") == "0"
-    asked = {(r.base, r.strategy.grammar, r.scale): None for r in runs if r.strategy and leads}
-    for base, grammar, scale in asked:
+    asked = {(r.base, r.strategy.grammar, r.scale): r.net for r in runs if r.strategy and leads}
+    for (base, grammar, scale), net in asked.items():  # a scaled network's convs are grouped alike
         bare = "".join(part.removesuffix("1") for part in grammar.split("_"))  # w1_r1: wr
-        if note_reading([base], [(bare, scale)], find):
+        if note_reading([base], [(bare, scale)], lambda _, net=net: net):
             return
 
 
@@ -292,30 +298,15 @@ def _amp(device: str, executor: str) -> str:
     return "fp16" if here and torch.cuda.get_device_capability() < (8,) else "bf16"
 
 
-def _workers(executor: str, cores: int) -> int:
-    """How many decode images for each process: they share the machine, or have a job's cores."""
-    if executor != "here":
-        return cores
-    return max(1, (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1")))
-
-
-def _new_folder(name: str) -> Path:
-    """runs/train/NAME, or with the next free number behind it."""
-    numbered = (Path("runs", "train", name + f"-{n}" * (n > 1)) for n in count(1))
-    return next(folder for folder in numbered if not folder.exists())
-
-
-def _train(run: Any, path: Path, options: Any, as_json: bool) -> int:
+def _train(run: Any, path: Path, options: Any, as_json: bool, us: Any) -> int:
     import torch
     import torch.distributed as dist
 
-    from repro.training.run import Stopped
     from repro.training.run import run as carry_out
     from repro.training.trainer import Diverged
     from repro.training.watch import Terminal
 
-    rank, size = os.environ.get("RANK", "0"), os.environ.get("WORLD_SIZE", "1")
-    leads, complete = rank == "0", (path / "record.jsonl").exists()
+    leads, complete = us.rank == 0, (path / "record.jsonl").exists()
     watch = Terminal(_plan_text(run, path, options.device))
 
     def fails(problem: object) -> int:
@@ -327,23 +318,32 @@ def _train(run: Any, path: Path, options: Any, as_json: bool) -> int:
         result = carry_out(run, path, options, watch)
     except Diverged as error:  # all processes see it
         return fails(error) if leads else 1
-    except torch.OutOfMemoryError:
-        advice = "--accumulate 2 computes each update in two parts, --amp and --batch save as well"
-        return fails(f"out of GPU memory; {advice}")
-    except RuntimeError as error:
-        if size == "1" or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
+    except (RuntimeError, MemoryError) as error:
+        gpu = isinstance(error, torch.OutOfMemoryError)
+        if gpu or isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error):
+            advice = "--accumulate 2 computes each update in two parts, --amp and --batch save too"
+            return fails(f"out of {'GPU ' * gpu}memory; {advice}")
+        if us.ranks == 1 or not (isinstance(error, dist.DistError) or "gloo" in str(error)):
             raise
-        return fails(f"process {rank} of {size} lost another one, whose own message says why")
+        which = f"process {us.rank} of {us.ranks}"
+        return fails(f"{which} lost another one, whose own message says why")
     finally:
         watch.close()
+    if leads and complete:
+        _say("this run was complete before; nothing was trained")
+    return _end(result, path, as_json, leads)
+
+
+def _end(result: Any, path: Path, as_json: bool, leads: bool = True) -> int:
+    """Exit status of a run, which has its record or was stopped; the leading process says it."""
+    from repro.training.run import Stopped
+
     if isinstance(result, Stopped):
         if leads:
             again = f"the same command goes on from there with --resume --out {path}"
             _say(f"stopped after update {result.step}; {again}")
         return 128 + result.signal
     if leads:
-        if complete:
-            _say("this run was complete before; nothing was trained")
         _show(result, path, as_json)
     return 0
 
@@ -367,7 +367,10 @@ def _show(record: Any, path: Path, as_json: bool) -> None:
     from repro.training.folder import RunFolder
 
     metrics = RunFolder(path).metrics()
-    save_curves(metrics, path / "curve.svg")
+    try:
+        save_curves(metrics, path / "curve.svg")
+    except Exception as error:  # whatever a reader's plotting is set to; the result is there
+        _say(f"warning: no curve.svg: {' '.join(str(error).split())}")
     if as_json:
         print(record.model_dump_json())
         return
@@ -382,19 +385,15 @@ def _show(record: Any, path: Path, as_json: bool) -> None:
 
 
 def _submit(run: Any, path: Path, options: Any, as_json: bool, executor: str, **sizes: Any) -> int:
-    from repro.training.launch import Task, submit
-    from repro.training.run import Stopped
+    from repro.training.launch import JobFailed, Task, result_of, submit
 
     job = submit(Task(run, path.resolve(), options), executor, **sizes)
     _say(f"job {job.job_id}; its logs are in {path / 'jobs'}")
     if executor == "slurm":
         return 0
     try:
-        result = job.results()[0]
-    except Exception as error:  # submitit has several kinds, and puts a traceback in the text
-        *_, last = ["", *filter(str.strip, str(error).splitlines())]
-        raise InputError(f"the job failed: {last}") from None
-    if isinstance(result, Stopped):
-        return 128 + result.signal
-    _show(result, path, as_json)
-    return 0
+        result = result_of(job)
+    except JobFailed as error:
+        _say(f"error: {error}")
+        return 1
+    return _end(result, path, as_json)

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from functools import cache
+from statistics import fmean
 from typing import Literal
 
 from repro import reference
@@ -72,6 +73,17 @@ def count(net: Network, quantity: str) -> Fraction:
 def in_print_units(net: Network) -> dict[str, float]:
     """Flops in 10^9, params and acts in 10^6, unrounded."""
     return {cost: float(count(net, column)) for cost, column in PRINTED.items()}
+
+
+@cache
+def run_noise() -> float:
+    """Standard deviation of one run's top-1 error, in points, from the ± of Tables 5 to 8.
+
+    The paper does not say what ± is. This is the larger reading, the standard error of a mean of
+    three; by the smaller one, the deviation of the three, it is less by a factor of sqrt(3).
+    """
+    spreads = {row.model: float(row.spread_2x or 0) for row in reference.table_rows()}
+    return (3 * fmean(spread**2 for spread in spreads.values())) ** 0.5
 
 
 def network_of_row(table: int | str, row: str) -> Network:

@@ -11,9 +11,10 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, Literal, NamedTuple
 
-from repro.arch import Network, blocks
-from repro.complexity import complexity, out_size
+from repro.arch import Network
+from repro.complexity import complexity, placed
 from repro.errors import InputError
+from repro.runtime.roofline import parts
 
 Kind = Literal["dense", "grouped", "depthwise", "attention", "transformer"]
 NOTICED = 0.02
@@ -46,45 +47,16 @@ def counts_of(net: Network) -> Counts:
     """Counts of a description at its own resolution."""
     total = complexity(net)
     acts = total.acts - total.pool_acts
-    size, width = net.resolution, net.stem_width
-    writes = kernels = depthwise = grouped = 0
-    if not net.is_piece:
-        size = out_size(size, 2)
-        writes, kernels = 2 * width * size**2, 3
-    if net.stem == "conv7_pool":
-        size = out_size(size, 2)
-        writes, kernels = writes + width * size**2, kernels + 1
-    for b, repeats in blocks(net):
-        passes = ops = 0
-        if b.space_to_depth:
-            size = out_size(size, 2)
-            passes, ops = 2 * b.space_to_depth * size**2, 3
-        if b.space_to_batch > 1:
-            passes, ops = passes + b.in_width * size**2, ops + 1
-        inner, size = size**2, out_size(size, b.stride)
-        mid, out = b.mid_width * size**2, b.out_width * size**2
-        if b.expand:
-            passes, ops = passes + 2 * b.mid_width * inner, ops + 3
-        passes, ops = passes + 2 * mid, ops + 3
-        if b.se_width:  # pooled, squeezed, excited; then the product
-            passes, ops = passes + mid + 2 * b.mid_width + b.se_width, ops + 6
-        if b.skip == "projection":
-            passes, ops = passes + out, ops + 2
-        last = 1 + (not b.linear) + (b.skip != "none")
-        passes, ops = passes + last * out, ops + 1 + last
-        if b.space_to_batch > 1:
-            passes, ops = passes + out, ops + 1
-        writes, kernels = writes + repeats * passes, kernels + repeats * ops
-        if b.groups == b.mid_width > 1:
-            depthwise += repeats * mid
-        elif b.groups > 1:
-            grouped += repeats * mid
-        width = b.out_width
-    if not net.is_piece:
-        if net.head_width:
-            width = net.head_width
-            writes, kernels = writes + 2 * width * size**2, kernels + 3
-        writes, kernels = writes + width, kernels + 2
+    layers = [(times, layer) for times, part in parts(net) for layer in part]
+    writes = sum(times * layer.passed for times, layer in layers)
+    kernels = sum(times * layer.operations for times, layer in layers)
+    depthwise = grouped = 0
+    for _, one, repeats in placed(net):
+        mid, groups = one.block.mid_width, one.block.groups
+        if groups > 1:
+            put_out = repeats * mid * one.size_out**2
+            depthwise += put_out * (groups == mid)
+            grouped += put_out * (groups != mid)
     kind = _kind(acts, depthwise, grouped)
     return Counts(total.flops, acts, writes, kernels, kind)
 

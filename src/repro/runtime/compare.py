@@ -26,6 +26,7 @@ CONDITIONS: tuple[tuple[str, str], ...] = (
     ("batch", "small batches leave a device idle"),
     ("subject.resolution", "work grows with the square of the resolution"),
     ("protocol.dtype", "other arithmetic units, and half the bytes"),
+    ("beside", "another timing ran on the same machine"),
     ("under_load.load", "other programs were running"),
     ("under_load.cpu_clock_mhz", "time goes with the processor's clock"),
     ("under_load.sm_clock_mhz", "time goes with the clock where arithmetic is the limit"),

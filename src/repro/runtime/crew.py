@@ -10,6 +10,8 @@ import atexit
 import contextlib
 import gc
 import importlib
+import os
+import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -63,11 +65,11 @@ class Crew:
     def begin(self) -> None:
         """Start the process that all share on a GPU; its imports take seconds."""
         if self.shared is None:
+            self.shared = self.hire("cuda")
+            thread = ThreadPoolExecutor(1)
             with kept_from_children():
-                self.shared = Worker("cuda")
-                thread = ThreadPoolExecutor(1)
                 self.settled = thread.submit(self.shared.call, "run", __name__, "settle")
-                thread.shutdown(wait=False)
+            thread.shutdown(wait=False)
 
     def worker(self, device: Device) -> Worker:
         """A process of its own on a CPU, the one that all share on a GPU."""
@@ -76,15 +78,28 @@ class Crew:
             assert self.shared and self.settled
             self.settled.result()
             return self.shared
-        with kept_from_children():
-            forkserver.set_forkserver_preload(list(PRELOADED))
-            forkserver.ensure_running()
-        # The first waits for the server's imports, and Ctrl-C should not wait with it. Later ones
-        # take milliseconds, in which an interrupted handshake would have the server complain.
-        with kept_from_children() if self.serving else contextlib.nullcontext():
-            self.workers.append(Worker(device))
-        self.serving = True
+        self.workers.append(self.hire(device))
         return self.workers[-1]
+
+    def hire(self, device: Device) -> Worker:
+        """A new process, which Ctrl-C does not reach."""
+        if device == "cuda":
+            with kept_from_children():
+                return Worker(device)
+        try:
+            with kept_from_children():
+                forkserver.set_forkserver_preload(list(PRELOADED))
+                forkserver.ensure_running()
+            # The first waits for the server's imports, and Ctrl-C should not wait with it. Later
+            # ones take milliseconds, in which the server would complain of a broken handshake.
+            with kept_from_children() if self.serving else contextlib.nullcontext():
+                worker = Worker(device)
+        except KeyboardInterrupt:  # so would one that imports yet, and it holds what we print to
+            if server := getattr(forkserver, "_forkserver")._forkserver_pid:  # noqa: B009
+                os.kill(server, signal.SIGKILL)
+            raise
+        self.serving = True
+        return worker
 
     def dismiss(self, everyone: bool = False) -> None:
         """End the processes of the last group, or all."""

@@ -27,6 +27,17 @@ def memory_per_image(net: Network | TimmNetwork, protocol: Protocol) -> float:
     return BYTES[protocol.dtype] * _acts(net) * kept
 
 
+def check_memory(net: Network | TimmNetwork, protocol: Protocol, batch: int) -> None:
+    """Raise `InputError` for a batch that needs several times a CPU's memory; less is tried."""
+    need, there = batch * memory_per_image(net, protocol), psutil.virtual_memory().total
+    if protocol.device == "cpu" and need > 4 * there:  # as rough as the guess
+        size = f"{net.resolution} x {net.resolution}"
+        raise InputError(
+            f"{net.name} with {batch:,} images of {size} at once needs some {need / 1e9:,.0f} GB "
+            f"of memory; this machine has {there / 1e9:,.0f} GB"
+        )
+
+
 def guess_batch(item: Job, memory_bytes: float) -> int:
     """The batch that should fill a memory: on a CPU the batch itself, on a GPU a first try."""
     limit = item.protocol.memory_gb * 1e9 if item.protocol.memory_gb else memory_bytes

@@ -22,15 +22,16 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import product
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import psutil
-import yaml
+from pydantic import model_validator
 
 from repro.arch import PAPER, Network, Strategy, alpha_strategy, get, parse_strategy, scale
 from repro.arch.strategy import COMPOUND
 from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
+from repro.handwritten import Listed, Number, Strict, entries, file_bytes
 from repro.paths import root
 from repro.records import (
     PeakRecord,
@@ -222,7 +223,23 @@ def short_strategy(text: str) -> Strategy:
 # ---------------------------------------------------------------------------- sweep files
 
 
-GRID = ("bases", "strategies", "scales")
+class Block(Strict):
+    """A protocol, and what is measured under it."""
+
+    protocol: Protocol
+    peaks: bool = False
+    traffic: bool = False
+    bases: Listed[str] = ()
+    strategies: Listed[str] = ()
+    scales: Listed[Number] = ()
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if bool(self.strategies) != bool(self.scales):
+            raise ValueError("give both strategies and scales, or neither")
+        if self.scales and not self.bases:
+            raise ValueError("'bases' is missing")
+        return self
 
 
 def sweep_folder() -> Path:
@@ -242,44 +259,42 @@ def named_sweep(name: str, changes: dict[str, Any] | None = None) -> list[Task]:
     """
     path = Path(name) if Path(name).suffix else sweep_folder() / f"{name}.yaml"
     try:
-        blocks = yaml.safe_load(path.read_bytes())
-    except OSError as error:
+        data = file_bytes(str(path), "sweep")
+    except InputError as error:
         names = sorted(p.stem for p in sweep_folder().glob("*.yaml"))
-        raise InputError(
-            f"sweep {name!r} cannot be read: {error.strerror}. Named sweeps: {', '.join(names)}."
-            f"{did_you_mean(name, names)}"
-        ) from None
-    except (yaml.YAMLError, ValueError) as error:
-        raise InputError(f"sweep {name!r} is not YAML: {' '.join(str(error).split())}") from None
-    if not isinstance(blocks, list):
-        raise InputError(f"sweep {name!r} is not a list of blocks")
+        near = did_you_mean(name, names)
+        raise InputError(f"{error}. Named sweeps: {', '.join(names)}.{near}") from None
     jobs: list[Task] = []
-    for number, block in enumerate(blocks, 1):
-        where = f"sweep {name!r}, block {number}"
+    for where, block in entries(data, str(path), Block):
         try:
-            values = {**block["protocol"], **(changes or {})}
-            device = block["protocol"].get("device", values.get("device"))
-            if values.get("device") != device:
+            values = {**block.protocol.model_dump(exclude_unset=True), **(changes or {})}
+            device = block.protocol.device if "device" in block.protocol.model_fields_set else None
+            if device and values["device"] != device:
                 raise InputError(f"its device is {device}; {values['device']} is not allowed")
-            protocol = resolved(checked(Protocol, values, where))
-            if block.get("peaks"):
-                jobs.append(PeakJob(protocol))
-            if unknown := set(block) - {"protocol", "peaks", "traffic", *GRID}:
-                raise InputError(f"unknown key {min(unknown)!r}")
-            bases, strategies, scales = (block.get(key, ()) for key in GRID)
-            mine = [job(base, protocol=protocol) for base in bases]
-            mine += [job(*way, protocol) for way in product(bases, strategies, scales)]
-            jobs += map(traffic, mine) if block.get("traffic") else mine
+            protocol = resolved(checked(Protocol, values, "protocol"))
+            jobs += [PeakJob(protocol)] * block.peaks
+            mine = [job(base, protocol=protocol) for base in block.bases]
+            mine += [
+                job(*w, protocol) for w in product(block.bases, block.strategies, block.scales)
+            ]
+            jobs += map(traffic, mine) if block.traffic else mine
         except InputError as error:
-            raise InputError(f"{where}: {str(error).removeprefix(f'{where}: ')}") from None
-        except (TypeError, ValueError, KeyError, AttributeError) as error:
-            raise InputError(f"{where} cannot be used: {error!r}") from None
+            raise InputError(f"{where}: {error}") from None
     return jobs
 
 
 def traffic(timing: Job) -> TrafficJob:
     """The same network under the same protocol, to have its memory traffic counted."""
     return TrafficJob(timing.net, timing.subject, timing.protocol)
+
+
+def check_threads(threads: int | None) -> None:
+    """Raise `InputError` for more threads than the machine has processors."""
+    processors = psutil.cpu_count() or 1
+    if (threads or 1) > processors:
+        raise InputError(
+            f"threads {threads} are more than this machine has; allowed: 1 to {processors}"
+        )
 
 
 def resolved(protocol: Protocol) -> Protocol:
@@ -290,14 +305,10 @@ def resolved(protocol: Protocol) -> Protocol:
     Raises:
         InputError: more threads than the machine has processors.
     """
-    processors = psutil.cpu_count() or 1
-    if (protocol.threads or 1) > processors:
-        raise InputError(
-            f"threads {protocol.threads} are more than this machine has; allowed: 1 to {processors}"
-        )
+    check_threads(protocol.threads)
     if protocol.device != "cpu":
         return protocol
-    cores = psutil.cpu_count(logical=False) or processors
+    cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     kept = "keep" if can_keep() else "system"
     filled = {"threads": protocol.threads or cores, "allocator": protocol.allocator or kept}
     return protocol.model_copy(update=filled)

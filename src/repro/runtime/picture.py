@@ -93,11 +93,13 @@ def save_curves(metrics: Sequence[dict[str, Any]], path: Path) -> None:
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(8, 3), layout="constrained")
-    curves = learning_curves(metrics)
-    for axes, (name, curve) in zip(figure.subplots(1, 2), curves.items(), strict=True):
-        axes.plot([x for x, _ in curve], [y for _, y in curve], color="#0173b2", marker=".")
-        axes.set(xlabel="epoch", ylabel=name)
-        axes.spines[["top", "right"]].set_visible(False)
-    with mpl.rc_context({"svg.hashsalt": "repro", "svg.fonttype": "none"}):
+    with mpl.rc_context():
+        mpl.rcdefaults()  # a reader's own settings may ask for LaTeX
+        mpl.rcParams.update({"svg.hashsalt": "repro", "svg.fonttype": "none"})
+        figure = Figure(figsize=(8, 3), layout="constrained")
+        curves = learning_curves(metrics)
+        for axes, (name, curve) in zip(figure.subplots(1, 2), curves.items(), strict=True):
+            axes.plot([x for x, _ in curve], [y for _, y in curve], color="#0173b2", marker=".")
+            axes.set(xlabel="epoch", ylabel=name)
+            axes.spines[["top", "right"]].set_visible(False)
         figure.savefig(path, format="svg", metadata={"Date": None})

@@ -30,8 +30,8 @@ from typing import Any, Literal, NamedTuple
 
 import yaml
 
-from repro.arch import Network, blocks
-from repro.complexity import out_size
+from repro.arch import Network
+from repro.complexity import out_size, placed
 from repro.errors import InputError, did_you_mean
 from repro.paths import root
 from repro.records import Dtype, Mode
@@ -48,6 +48,7 @@ class Layer(NamedTuple):
         norm, act: whether batch norm and an activation follow.
         extra: elements that squeeze-excite and the addition move, by fusion level.
         operations: forward operations: this layer and what follows it, each counted once.
+        passed: elements that what follows writes, where each is a pass of its own.
     """
 
     macs: int
@@ -58,11 +59,12 @@ class Layer(NamedTuple):
     act: bool = False
     extra: tuple[int, int] = (0, 0)  # fusion "all", otherwise
     operations: int = 1
+    passed: int = 0
 
 
 def _copy(elements: int) -> Layer:
     """A reordering of a map in memory: space-to-batch and its inverse."""
-    return Layer(0, 0, elements, elements)
+    return Layer(0, 0, elements, elements, passed=elements)
 
 
 def layers(net: Network) -> Iterator[Layer]:
@@ -87,27 +89,29 @@ def parts(net: Network) -> Iterator[tuple[int, list[Layer]]]:
         more: int = 0,
     ) -> Layer:
         weights = kernel * kernel * width_in // groups * width_out
+        written = width_out * size_out**2
+        product = (extra[1] - extra[0]) // 2  # as much as a pass that reads and writes it moves
         return Layer(
             macs=weights * size_out**2,
             weights=weights,
             read=width_in * size_in**2,
-            written=width_out * size_out**2,
+            written=written,
             norm=True,
             act=act,
             extra=extra,
             operations=2 + act + more,
+            passed=(1 + act) * written + product,
         )
 
     size, width = net.resolution, net.stem_width
     if not net.is_piece:
         inner, size = size, out_size(size, 2)
-        pooled = width * (size**2 + out_size(size, 2) ** 2) if net.stem == "conv7_pool" else 0
+        pooled = width * out_size(size, 2) ** 2 if net.stem == "conv7_pool" else 0
         kernel = 3 if net.stem == "conv3" else 7
-        extra, more = (pooled, pooled), int(pooled > 0)
-        yield 1, [conv(net.in_channels, width, inner, size, kernel, extra=extra, more=more)]
-        if pooled:
-            size = out_size(size, 2)
-    for b, repeats in blocks(net):
+        moved, more = pooled and width * size**2 + pooled, int(pooled > 0)
+        stem = conv(net.in_channels, width, inner, size, kernel, extra=(moved, moved), more=more)
+        yield 1, [stem._replace(passed=stem.passed + pooled)]
+    for _, (b, size, _), repeats in placed(net):
         part = []
         if b.space_to_depth:
             inner, size = size, out_size(size, 2)
@@ -125,7 +129,8 @@ def parts(net: Network) -> Iterator[tuple[int, list[Layer]]]:
         )
         if b.se_width:
             weights, vectors = 2 * b.mid_width * b.se_width, b.mid_width + b.se_width
-            part.append(Layer(weights, weights, vectors, vectors, operations=4))
+            passed = vectors + b.mid_width  # pooled, squeezed, excited
+            part.append(Layer(weights, weights, vectors, vectors, operations=4, passed=passed))
         if b.skip == "projection":
             part.append(conv(b.in_width, b.out_width, inner, size, act=False))
         # The addition: read the shortcut; and, unless fused, read and write the branch.
@@ -144,7 +149,8 @@ def parts(net: Network) -> Iterator[tuple[int, list[Layer]]]:
         width = net.head_width
     features = width * size**2
     weights, extra = width * net.num_classes, (features, features)
-    yield 1, [*head, Layer(weights, weights, width, net.num_classes, extra=extra, operations=2)]
+    head.append(Layer(weights, weights, width, net.num_classes, False, False, extra, 2, width))
+    yield 1, head
 
 
 def kernel_count(net: Network) -> int:

@@ -8,19 +8,24 @@ Peak rates, memory traffic and traps are measured alone, and so are compiled net
 
 Within a time limit no group is begun that would end later, by `repro.runtime.estimates` and by how
 much longer the groups before took than that says; a shorter one behind it still is.
+
+Two timings at once would measure each other: a second one on a machine waits for the first.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
+import tempfile
 import time
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from repro.errors import InputError
 from repro.fingerprint import code_of
@@ -61,6 +66,7 @@ def sweep(
     done: Callable[[Task, Result | str], None] = lambda job, result: None,
     begun: Callable[[Sequence[Task], float], None] = lambda members, seconds: None,
     recording: bool = False,
+    beside: bool = False,
 ) -> Outcome:
     """Measure every job that is not in the file yet.
 
@@ -73,12 +79,17 @@ def sweep(
             the seconds that are left.
         recording: one machine for itself: the file may hold no other's records, and what the
             machine cannot do is left out.
+        beside: do not wait for another timing on this machine; records say that there was one.
 
     Raises:
         InputError: the device cannot do what a job asks, or the file cannot be continued.
     """
-    clock, have, outcome = _Clock(minutes), _existing(out), Outcome()
-    with Crew() as crew:
+    clock, outcome = _Clock(minutes), Outcome()
+    _check_place(out)
+    with contextlib.ExitStack() as stack:
+        disturbed = stack.enter_context(_alone(clock, beside))
+        have = _existing(out)
+        crew = stack.enter_context(Crew())
         if callable(jobs):
             crew.begin()
             jobs = jobs()
@@ -99,6 +110,8 @@ def sweep(
                 measured = crew.measure(members)
             for job, result in measured:
                 if isinstance(result, Result):
+                    if disturbed:
+                        result = result.model_copy(update={"beside": True})
                     if out:
                         append(out, result)
                     have[result.key] = result
@@ -144,18 +157,59 @@ def _check_own(out: Path | None, records: Iterable[Result], machine: Machine) ->
             )
 
 
-def _existing(out: Path | None) -> dict[str, Any]:
-    """Records of a file by key; torn lines are warned about, foreign ones refused."""
+@contextlib.contextmanager
+def _alone(clock: _Clock, beside: bool) -> Iterator[bool]:
+    """While no other timing runs on this machine; yields whether one does nevertheless.
+
+    All users share a file, and hold it as long as their process lives. ``REPRO_LOCK`` names
+    another one, such as one for each GPU.
+
+    Raises:
+        InputError: the time limit ended before the other timing did.
+    """
+    path = Path(os.environ.get("REPRO_LOCK") or Path(tempfile.gettempdir(), "repro-timing.lock"))
+    with contextlib.ExitStack() as stack:
+        file = None
+        with contextlib.suppress(OSError):  # where there is no place for a file, nobody is noticed
+            if not path.exists():
+                path.touch(0o644)
+            file = stack.enter_context(path.open())  # another user's can be read alone
+        if (taken := _taken(file)) and not beside:
+            words = "another timing runs on this machine; this one waits for its end"
+            warnings.warn(f"{words} (--beside does not)", stacklevel=4)
+            while taken := _taken(file):
+                if clock.left() <= 0:
+                    raise InputError("another timing took all of the minutes on this machine")
+                time.sleep(0.1)
+        yield taken
+
+
+def _taken(file: IO[str] | None) -> bool:
+    """Whether another process holds a file; otherwise this one does now."""
+    try:
+        if file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _check_place(out: Path | None) -> None:
+    """Refuse a records file that cannot be written, before anything is waited for."""
     if out is None:
-        return {}
+        return
     if not out.parent.is_dir():
         raise InputError(f"records file {str(out)!r}: there is no folder {str(out.parent)!r}")
     if not os.access(out if out.exists() else out.parent, os.W_OK):
         raise InputError(f"records file {str(out)!r} cannot be written")
-    if not out.exists():
-        return {}
-    if not (out.is_file() or out.is_dir()):  # a folder is refused below
+    if out.exists() and not (out.is_file() or out.is_dir()):  # a folder is refused when it is read
         raise InputError(f"records file {str(out)!r} cannot be continued: it is not a file")
+
+
+def _existing(out: Path | None) -> dict[str, Any]:
+    """Records of a file by key; torn lines are warned about, foreign ones refused."""
+    if out is None or not out.exists():
+        return {}
     records, problems = scan(out)
     report(problems)
     return {record.key: record for record in records.values()}

@@ -110,10 +110,19 @@ def counted(name: str, resolution: int | None = None) -> tuple[Counts, int, Any]
         raise InputError(f"{name} cannot be run on images of {size} x {size}: {reason}") from None
 
 
-def create(name: str, device: str) -> Any:
-    """The module, with timm's random weights."""
+def create(name: str, device: str, **arguments: Any) -> Any:
+    """The module, with timm's random weights; on the meta device with none.
+
+    arguments: of its constructor, where not timm's own.
+    """
     import timm
     import torch
 
-    with torch.device(device):
-        return timm.create_model(name.removeprefix(PREFIX))
+    short = name.removeprefix(PREFIX)
+    if device != "meta":
+        with torch.device(device):
+            return timm.create_model(short, **arguments)
+    from repro.counters import Unfilled
+
+    with torch.device(device), Unfilled():
+        return timm.create_model(short, **arguments)

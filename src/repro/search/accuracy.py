@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations_with_replacement
-from typing import Literal, NamedTuple
+from typing import Generic, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,25 +33,26 @@ Form = Literal["quadratic", "norm", "product", "additive"]
 FORMS: tuple[Form, ...] = ("quadratic", "norm", "product", "additive")
 """The first two fit best and are shown together; the simpler two dissent."""
 BASE = "EN-B0"
+Of = TypeVar("Of", float, Array)
 
 
-class Factors(NamedTuple):
-    """A network's depth, width and resolution over those of its base."""
+class Factors(NamedTuple, Generic[Of]):
+    """Depth, width and resolution over those of a base: of a network, or of many as arrays."""
 
-    depth: float
-    width: float
-    resolution: float
+    depth: Of
+    width: Of
+    resolution: Of
 
 
 class Point(NamedTuple):
     """A published top-1 error in percent, of a scaled EN-B0, and the curve that it is drawn on."""
 
     curve: str
-    factors: Factors
+    factors: Factors[float]
     error: float
 
 
-def built(net: Network, base: Network) -> Factors:
+def built(net: Network, base: Network) -> Factors[float]:
     """Factors of a network as built: blocks, geometric mean of the stages' widths, pixels a side.
 
     Raises:
@@ -81,7 +82,7 @@ def points() -> tuple[Point, ...]:
         for p in reference.original_curve()
     ]
     base = get(BASE)
-    found: dict[tuple[Factors, float], Point] = {}
+    found: dict[tuple[Factors[float], float], Point] = {}
     for curve, net, error in drawn:
         factors, value = built(net, base), float(error)
         own = "base" if factors == (1, 1, 1) else curve
@@ -100,7 +101,7 @@ def printed_spread() -> float:
 
 
 def _logs(form: Form, weights: Array, logs: Array) -> Array:
-    """Logarithm of the error by a form's weights, from logarithms of factors (n, 3)."""
+    """Logarithm of the error by a form's weights, from logarithms of factors (..., 3)."""
     if form == "quadratic":
         return np.asarray(_terms(logs) @ weights)
     floor = np.exp(weights[0])
@@ -108,13 +109,14 @@ def _logs(form: Form, weights: Array, logs: Array) -> Array:
         return np.asarray(np.log(floor + np.exp(weights[1] - logs @ np.exp(weights[2:]))))
     parts = weights[1:4] - logs * np.exp(weights[4:7])  # logarithms of a_i x_i^-p_i
     q = np.exp(weights[7]) if form == "norm" else 1.0
-    return np.asarray(np.log(floor + np.exp(np.logaddexp.reduce(q * parts, axis=1) / q)))
+    return np.asarray(np.log(floor + np.exp(np.logaddexp.reduce(q * parts, axis=-1) / q)))
 
 
 def _terms(logs: Array) -> Array:
-    """1, logarithms, and their products in pairs: (n, 3) give (n, 10)."""
-    pairs = [logs[:, i] * logs[:, j] for i, j in combinations_with_replacement(range(3), 2)]
-    return np.column_stack([np.ones(len(logs)), logs, *pairs])
+    """1, logarithms, and their products in pairs: (..., 3) give (..., 10)."""
+    one, two = np.array([*combinations_with_replacement(range(3), 2)]).T
+    ones = np.ones_like(logs[..., :1])
+    return np.concatenate([ones, logs, logs[..., one] * logs[..., two]], axis=-1)
 
 
 STARTS: dict[Form, list[list[float]]] = {
@@ -164,8 +166,6 @@ class Surface:
         residual: root mean square of what the fit leaves, in percentage points.
         held_out: the same for whole curves that the fit has not seen, one left out at a time; B0,
             which is on all of them, stays.
-        worst: the largest of these errors.
-        one_out: as `held_out`, for single networks left out.
     """
 
     form: Form
@@ -173,10 +173,9 @@ class Surface:
     points: tuple[Point, ...]
     residual: float
     held_out: float
-    worst: float
-    one_out: float
 
     @classmethod
+    @cache
     def fit(cls, form: Form = "quadratic") -> Surface:
         """The fit of one form to all published points of EN-B0; made once.
 
@@ -186,14 +185,24 @@ class Surface:
         if form not in FORMS:
             near = did_you_mean(str(form), FORMS)
             raise InputError(f"unknown form {form!r}.{near} Forms: {', '.join(FORMS)}")
-        return _surface(form)
+        of = points()
+        logs, errors = _arrays(of)
+        weights = _fitted(form, logs, errors)
+        curves = np.array([p.curve for p in of])
+        unseen = []
+        for curve in dict.fromkeys(curves.tolist()):
+            if curve != "base":
+                out = curves == curve
+                others = _fitted(form, logs[~out], errors[~out], weights)
+                unseen.append(np.exp(_logs(form, others, logs[out])) - errors[out])
+        left = rms(np.exp(_logs(form, weights, logs)) - errors)
+        return cls(form, tuple(weights.tolist()), of, left, rms(np.concatenate(unseen)))
 
     def inside(
         self, depth: ArrayLike, width: ArrayLike, resolution: ArrayLike
     ) -> NDArray[np.bool_]:
         """Whether factors lie in the convex hull, in logarithms, of the published networks'."""
-        logs, shape = _log_factors(depth, width, resolution)
-        return np.asarray(_hull().find_simplex(logs, tol=1e-9) >= 0).reshape(shape)
+        return np.asarray(_known(_log_factors(depth, width, resolution)))
 
     def error(
         self,
@@ -210,27 +219,21 @@ class Surface:
         Raises:
             InputError: factors outside of the hull, or not finite and positive.
         """
-        logs, shape = _log_factors(depth, width, resolution)
-        if not extrapolate:
-            outside = _hull().find_simplex(logs, tol=1e-9) < 0
-            if outside.any():
-                d, w, r = np.exp(logs[np.argmax(outside)])
-                raise InputError(
-                    f"depth x {d:.3g}, width x {w:.3g}, resolution x {r:.3g} is outside of what "
-                    "was published of EN-B0; extrapolate=True answers nevertheless"
-                )
-        return np.exp(_logs(self.form, np.array(self.weights), logs)).reshape(shape)
-
-    def of(self, net: Network, extrapolate: bool = False) -> float:
-        """Top-1 error of a scaled EN-B0, or as far as the surface can tell of its relatives."""
-        return float(self.error(*built(net, get(BASE)), extrapolate=extrapolate))
+        logs = _log_factors(depth, width, resolution)
+        if not extrapolate and not (known := _known(logs)).all():
+            d, w, r = np.exp(logs[~known][0])
+            raise InputError(
+                f"depth x {d:.3g}, width x {w:.3g}, resolution x {r:.3g} is outside of what "
+                "was published of EN-B0; extrapolate=True answers nevertheless"
+            )
+        return np.exp(_logs(self.form, np.array(self.weights), logs))
 
     def bootstrap(self, seed: int, n: int) -> tuple[Surface, ...]:
         """Surfaces that other trainings of other curves could have given.
 
         What is independent is drawn anew: each curve's weight in the fit, exponentially (the
         Bayesian bootstrap: no curve is ever wholly absent, and so no direction undetermined), and
-        each point's error, with the printed spread. Held-out errors stay those of this fit.
+        each point's error, with the printed spread. All but the weights stays that of this fit.
         """
         draw = np.random.default_rng(seed)
         logs, errors = _arrays(self.points)
@@ -240,21 +243,17 @@ class Surface:
             weights = draw.exponential(size=len(names))[curve]
             trained = errors + draw.normal(0, printed_spread(), len(errors))
             fit = _fitted(self.form, logs, trained, start, weights)
-            drawn = (
-                p._replace(error=e) for p, e in zip(self.points, trained.tolist(), strict=True)
-            )
-            found.append(replace(self, weights=tuple(fit.tolist()), points=tuple(drawn)))
+            found.append(replace(self, weights=tuple(fit.tolist())))
         return tuple(found)
 
 
-def _log_factors(*factors: ArrayLike) -> tuple[Array, tuple[int, ...]]:
-    """Logarithms of broadcast factors as (n, 3), and the shape they had."""
-    values = np.broadcast_arrays(*(np.asarray(f, dtype=float) for f in factors))
-    flat = np.stack([v.ravel() for v in values], axis=1)
-    bad = ~(np.isfinite(flat) & (flat > 0))
+def _log_factors(*factors: ArrayLike) -> Array:
+    """Logarithms of broadcast factors, along the last axis."""
+    values = np.stack(np.broadcast_arrays(*factors), axis=-1).astype(float)
+    bad = ~(np.isfinite(values) & (values > 0))
     if bad.any():
-        raise InputError(f"factor {flat[bad][0]:g} is not allowed; finite positive ones are")
-    return np.log(flat), values[0].shape
+        raise InputError(f"factor {values[bad][0]:g} is not allowed; finite positive ones are")
+    return np.asarray(np.log(values))
 
 
 def _arrays(of: Sequence[Point]) -> tuple[Array, Array]:
@@ -267,31 +266,9 @@ def _hull() -> Delaunay:
     return Delaunay(np.unique(_arrays(points())[0], axis=0))
 
 
-@cache
-def _surface(form: Form) -> Surface:
-    logs, errors = _arrays(points())
-    weights = _fitted(form, logs, errors)
-
-    def unseen(groups: Sequence[object]) -> Array:
-        """What fits leave of a group that they have not seen, for each group but the base."""
-        away = []
-        for group in dict.fromkeys(groups):
-            if group != "base":
-                out = np.array([g == group for g in groups])
-                others = _fitted(form, logs[~out], errors[~out], weights)
-                away.append(np.exp(_logs(form, others, logs[out])) - errors[out])
-        return np.concatenate(away)
-
-    curves = unseen([p.curve for p in points()])
-    return Surface(
-        form,
-        tuple(weights.tolist()),
-        points(),
-        residual=rms(np.exp(_logs(form, weights, logs)) - errors),
-        held_out=rms(curves),
-        worst=float(abs(curves).max()),
-        one_out=rms(unseen([p.factors for p in points()])),
-    )
+def _known(logs: Array) -> NDArray[np.bool_]:
+    """Whether logarithms of factors lie in the hull of the published networks'."""
+    return np.asarray(_hull().find_simplex(logs, tol=1e-9) >= 0)
 
 
 def rms(values: Array) -> float:

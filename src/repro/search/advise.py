@@ -12,6 +12,7 @@ error is worth. What no comparison depends on, the level, is `ScaleLaw.level` le
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from itertools import count
 from math import exp, hypot, inf, log
 from typing import Literal, NamedTuple, Protocol
@@ -23,13 +24,13 @@ from repro.complexity import complexity
 from repro.errors import InputError, did_you_mean
 from repro.evidence.printed import family
 from repro.prices.counts import Counts, counts_of
-from repro.prices.law import milliseconds, published, unlike
-from repro.search.budgets import KEPT, STATE, Budget
+from repro.prices.law import UNITS, Price, milliseconds, published, unlike
+from repro.runtime.roofline import device_peaks, known_devices
+from repro.search.budgets import KEPT, STATE, Budget, fits
+from repro.search.latency import BATCH, Additive, roofline
 from repro.search.scale_law import ScaleLaw
 
 STRATEGIES = ("w", "dWr", "2/3", "dw", "dwr", "EfficientNet", "LACS-GPU", "d", "r")
-BATCH = 128
-"""Images at once on the roofline of a GPU or TPU, as the second paper times; on a CPU one."""
 MEMORY_BATCH = 32
 LARGEST = 1000.0
 """Scale up to which a strategy's network is sought."""
@@ -100,26 +101,46 @@ def find_base(name: str) -> Base:
     return Described(get(name))
 
 
-class Charges(NamedTuple):
-    """What a device asks for.
+@dataclass(frozen=True)
+class Charges:
+    """What a device asks for: by prices fitted to it, or else by its roofline.
 
     Attributes:
         name: of the device. source: of what is known about it, as prose says it.
-        ms: milliseconds of an image. flops_ms: the part of it that flops are charged for.
-        error: median relative error of ``ms`` on families not seen; None: nobody measured it.
-        unlike: why a network is unlike those that were timed, in a few words.
+        batch: images at once on the roofline; one on a CPU.
     """
 
     name: str
     source: str
-    ms: Callable[[Grown], float]
-    flops_ms: Callable[[Grown], float]
-    error: Callable[[Grown], float | None]
-    unlike: Callable[[Grown], str | None]
+    price: Price | None = None
+    roof: Additive | None = None
+    batch: int = 1
+
+    def ms(self, net: Grown) -> float:
+        """Milliseconds of an image."""
+        return milliseconds(self.price, net.priced) if self.price else self._least(net)[0]
 
     def phi(self, net: Grown) -> float:
         """The share of the time that flops are charged for."""
-        return self.flops_ms(net) / self.ms(net)
+        if self.price:
+            flop = self.price.ms["flops"].value / UNITS["flops"]
+            return flop * net.priced.flops / self.ms(net)
+        whole, flops = self._least(net)
+        return flops / whole
+
+    def _least(self, net: Grown) -> tuple[float, float]:
+        if self.roof is None or net.net is None:
+            raise InputError(f"the roofline of {self.name} needs a description; take fitted prices")
+        whole, flops = self.roof.charged(net.net)
+        return 1e3 * whole / self.batch, 1e3 * flops / self.batch
+
+    def error(self, net: Grown) -> float | None:
+        """Median relative error of `ms` on families not seen; None: nobody measured it."""
+        return self.price.error(net.priced.kind) if self.price else None
+
+    def unlike(self, net: Grown) -> str | None:
+        """Why a network is unlike those that were timed, in a few words."""
+        return unlike(self.price, net.priced, self.ms(net)) if self.price else None
 
 
 def device(name: str, mode: Mode = "infer", compiled: bool = False) -> Charges:
@@ -130,26 +151,18 @@ def device(name: str, mode: Mode = "infer", compiled: bool = False) -> Charges:
     Raises:
         InputError: an unknown device (the nearest is suggested), or no prices in this mode.
     """
-    from repro.runtime.roofline import known_devices
-
-    fits = [p for p in published() if p.device == name]
-    if fits:
-        right = [p for p in fits if p.mode == mode]
+    priced, rooflines = devices()
+    if name in priced:
+        right = [p for p in published() if (p.device, p.mode) == (name, mode)]
         if not right:
             raise InputError(f"device {name!r} has no prices for mode {mode!r}; allowed: infer")
         price = min(right, key=lambda p: (p.compiled != compiled, p.errors["all"]))
-        flop = price.ms["flops"].value / 1e9
-        return Charges(
-            name,
-            f"prices from {price.networks} networks, {price.setting}",
-            lambda g: milliseconds(price, g.priced),
-            lambda g: flop * g.priced.flops,
-            lambda g: price.error(g.priced.kind),
-            lambda g: unlike(price, g.priced, milliseconds(price, g.priced)),
-        )
-    if name in known_devices():
-        return _roofline(name, mode)
-    priced, rooflines = devices()
+        return Charges(name, f"prices from {price.networks} networks, {price.setting}", price)
+    if name in rooflines:
+        batch = 1 if name == "CPU" else BATCH
+        roof, images = roofline(name, batch, mode=mode), f"{batch} image{'s' * (batch > 1)}"
+        source = f"roofline, {device_peaks(name).fastest}, the least that {images} at once can take"
+        return Charges(name, source, roof=roof, batch=batch)
     raise InputError(
         f"unknown device {name!r}.{did_you_mean(name, [*rooflines, *priced])} Fitted prices: "
         f"{', '.join(priced)}; rooflines: {', '.join(rooflines)}"
@@ -158,38 +171,11 @@ def device(name: str, mode: Mode = "infer", compiled: bool = False) -> Charges:
 
 def devices() -> tuple[list[str], list[str]]:
     """What `device` knows: those with fitted prices, and those with a roofline."""
-    from repro.runtime.roofline import known_devices
-
     return list(dict.fromkeys(p.device for p in published())), list(known_devices())
 
 
-def _roofline(name: str, mode: Mode) -> Charges:
-    from repro.runtime.roofline import device_peaks, layer_cost, parts
-
-    peaks = device_peaks(name)
-    kind, batch = peaks.fastest, 1 if name == "CPU" else BATCH
-    rate, bandwidth = peaks.of(kind), peaks.bandwidth
-
-    def bill(grown: Grown) -> tuple[float, float]:
-        """Milliseconds of an image where arithmetic is the limit, and where memory is."""
-        if grown.net is None:
-            raise InputError(f"the roofline of {name} needs a description; take fitted prices")
-        limits = [0.0, 0.0]
-        for times, part in parts(grown.net):
-            for layer in part:
-                work, moved = layer_cost(layer, batch, kind, mode, "all")
-                compute, memory = work / rate, moved / bandwidth
-                limits[compute < memory] += times * max(compute, memory)
-        return 1e3 * limits[0] / batch, 1e3 * limits[1] / batch
-
-    source = f"roofline, {kind}, the least that {batch} image{'s' * (batch > 1)} at once can take"
-    return Charges(
-        name, source, lambda g: sum(bill(g)), lambda g: bill(g)[0], lambda g: None, lambda g: None
-    )
-
-
 class Advice(NamedTuple):
-    """A strategy's largest network within a budget.
+    """A strategy's largest network within a budget; the first nine are fixed words of `--json`.
 
     Attributes:
         scale: as `repro.arch.scale` takes it. memory: bytes, see `Grown.memory`.
@@ -203,17 +189,17 @@ class Advice(NamedTuple):
 
     strategy: str
     scale: float
-    resolution: int
     flops: int
     params: int
     acts: int
-    memory: float
     ms: float
     ms_error: float | None
     top1_error: float | None
+    tied: bool
+    resolution: int
+    memory: float
     gap: float
     band: float
-    tied: bool
     warning: str | None
     extrapolated: bool
 
@@ -251,37 +237,57 @@ def advise(
         InputError: the base itself needs more, no strategy reaches the budget, or an error that the
             law knows nothing of. Strategies that do not reach it are left out.
     """
-    own, cost = base.base, _cost(charges, budget, batch)
+    own, cost, law = base.base, _cost(charges, budget, batch), ScaleLaw.known()
     start = charges.ms(own)
-    limit = budget.limit * start if budget.what == "times" else budget.limit
-    unit = budget.limit / limit
-    if cost(own) > limit:
+    limit = budget.limit * (start if budget.what == "times" else 1.0)
+    if not fits(cost(own), limit):
         raise InputError(
             f"budget {budget.text!r} is too small: {base.name} itself needs "
-            f"{budget.shown(cost(own) * unit)}"
+            f"{budget.shown(cost(own) * budget.limit / limit)}"
         )
-    timed = budget.what in ("time", "times")
-    law, found = ScaleLaw.known(), []
     levels = [error] if error is not None else list(law.base_errors.values())
+    found: dict[str, tuple[float, Grown, list[float]]] = {}
     for name in strategies:
-        reached = _largest(base, paper_strategy(name), cost, limit)
+        if reached := _largest(base, paper_strategy(name), cost, limit):
+            ratio = max(1.0, reached[1].flops / own.flops)
+            found[name] = *reached, [law.error(level, name, ratio) for level in levels]
         progress()
-        if reached is None:
-            continue
-        factor, grown = reached
-        ratio, ms = max(1.0, grown.flops / own.flops), charges.ms(grown)
-        errors = [law.error(level, name, ratio) for level in levels]
-        off = charges.error(grown) if timed else None
-        slope = log(ratio) / log(ms / start) if ms > start else 0.0
-        reducible = sum(errors) / len(errors) - law.floor
-        worth = reducible * law.exponents[name] * slope * (off or 0.0)
-        found.append(_Found(name, factor, grown, errors, hypot(law.between, worth)))
     if not found:
         raise InputError(
             f"budget {budget.text!r} is more than any strategy takes at {LARGEST:,.0f} times the "
             f"flops of {base.name}"
         )
-    return _ranked(found, charges, error is not None, batch, law.reach * own.flops)
+    *_, standard = found.get("dWr") or next(iter(found.values()))
+    rows = []
+    for name, (factor, grown, errors) in found.items():
+        gaps = [one - other for one, other in zip(errors, standard, strict=True)]
+        ms, off = charges.ms(grown), charges.error(grown)
+        worth = 0.0  # what an error of the time is, in points of top-1
+        if off and ms > start and budget.what in ("time", "times"):
+            reducible = sum(errors) / len(errors) - law.floor
+            slope = log(max(1.0, grown.flops / own.flops)) / log(ms / start)
+            worth = reducible * law.exponents[name] * slope * off
+        row = Advice(
+            strategy=name,
+            scale=factor,
+            resolution=grown.resolution,
+            flops=grown.flops,
+            params=grown.params,
+            acts=grown.acts,
+            memory=grown.memory(batch),
+            ms=ms,
+            ms_error=off,
+            top1_error=errors[0] if error is not None else None,
+            gap=sum(gaps) / len(gaps),
+            band=hypot(law.between, worth, (max(gaps) - min(gaps)) / 2),
+            tied=True,
+            warning=charges.unlike(grown),
+            extrapolated=grown.flops > law.reach * own.flops,
+        )
+        rows.append(row)
+    best = min(rows, key=lambda row: row.gap)
+    rows = [row._replace(tied=row.gap - row.band <= best.gap + best.band) for row in rows]
+    return sorted(rows, key=lambda r: (not r.tied, r.memory if r.tied else r.gap, r.params))
 
 
 def _cost(charges: Charges, budget: Budget, batch: int) -> Callable[[Grown], float]:
@@ -324,45 +330,3 @@ def _largest(
         elif low[1] > own and high[1] == inf:
             at = min(high[0], 1.02 * low[0] * log(limit / own) / log(low[1] / own))
     return None if log(LARGEST) - low[0] < fine else best
-
-
-class _Found(NamedTuple):
-    strategy: str
-    scale: float
-    grown: Grown
-    errors: list[float]
-    band: float
-
-
-def _ranked(
-    found: list[_Found], charges: Charges, known: bool, batch: int, far: float
-) -> list[Advice]:
-    """Errors compared: with dWr, where it is there, and with the best."""
-    reference_errors = next((f for f in found if f.strategy == "dWr"), found[0]).errors
-    rows = []
-    for name, factor, grown, errors, band in found:
-        gaps = [one - other for one, other in zip(errors, reference_errors, strict=True)]
-        gap = sum(gaps) / len(gaps)
-        row = Advice(
-            strategy=name,
-            scale=factor,
-            resolution=grown.resolution,
-            flops=grown.flops,
-            params=grown.params,
-            acts=grown.acts,
-            memory=grown.memory(batch),
-            ms=charges.ms(grown),
-            ms_error=charges.error(grown),
-            top1_error=errors[0] if known else None,
-            gap=gap,
-            band=hypot(band, (max(gaps) - min(gaps)) / 2),
-            tied=True,
-            warning=charges.unlike(grown),
-            extrapolated=grown.flops > far,
-        )
-        rows.append(row)
-    best = min(rows, key=lambda row: row.gap)
-    end = best.gap + best.band
-    rows = [row._replace(tied=row.gap - row.band <= end) for row in rows]
-    size = {True: lambda r: (r.memory, r.params), False: lambda r: (r.gap, r.params)}
-    return sorted(rows, key=lambda row: (not row.tied, *size[row.tied](row)))

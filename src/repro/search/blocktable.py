@@ -10,18 +10,16 @@ such sums are.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from repro.arch import Block, BlockStage, MBStage, Network, ResStage, XStage, blocks
-from repro.arch.network import Rules
-from repro.arch.pieces import alone
-from repro.complexity import out_size
+from repro.arch import Block, BlockStage, MBStage, Network, ResStage, XStage
+from repro.complexity import Placed, placed
 from repro.errors import InputError
 from repro.records import Protocol, TimingRecord
 from repro.search.space import Space
@@ -32,39 +30,6 @@ WHOLE = 12
 KINDS: Mapping[str, Any] = {k.__name__: k for k in (ResStage, MBStage, XStage, BlockStage)}
 
 
-class Placed(NamedTuple):
-    """A block on a map of ``size`` pixels a side, padded and normalised by the rules of a paper."""
-
-    block: Block
-    size: int
-    rules: Rules
-
-    @property
-    def name(self) -> str:
-        """Its geometry, written as `repro.arch.pieces` does; hidden width after h."""
-        b = self.block
-        squeeze = f"-se{b.se_width}" * bool(b.se_width) + f"-{b.activation}"
-        reshaped = f"-s2d{b.space_to_depth}" * bool(b.space_to_depth)
-        kind = "FusedMBConv" if b.groups == 1 else "MBConv"
-        widths = f"c{b.in_width}-h{b.mid_width}-o{b.out_width}"
-        return f"{kind}-{widths}-k{b.kernel}-s{b.stride}{squeeze}{reshaped}@{self.size}"
-
-    def network(self) -> Network:
-        """The block alone."""
-        piece = alone(self.block, self.size)
-        return replace(piece, name=self.name, rules=self.rules, activation=self.block.activation)
-
-
-def placed(net: Network) -> Iterator[tuple[Placed, int]]:
-    """A network's blocks where they stand, each with how often it runs."""
-    size = net.resolution
-    for _ in range({"none": 0, "conv3": 1, "conv7_pool": 2}[net.stem]):
-        size = out_size(size, 2)
-    for block, repeats in blocks(net):
-        yield Placed(block, size, net.rules), repeats
-        size = out_size(size, block.stride * (2 if block.space_to_depth else 1))
-
-
 def blocks_of(space: Space) -> tuple[Placed, ...]:
     """Every block that a network of a space can have, each once."""
     base = space.decode(space.parse(space.base))
@@ -73,7 +38,7 @@ def blocks_of(space: Space) -> tuple[Placed, ...]:
         values = [space.choices[space.places[name]].values for name in part]
         for chosen in product(*values):
             net = space.build({**base, **dict(zip(part, chosen, strict=True))})
-            found.update((one, None) for one, _ in placed(net))
+            found.update((one, None) for _, one, _ in placed(net))
     return tuple(found)
 
 
@@ -143,7 +108,7 @@ class BlockTable:
         seconds: dict[Placed, float] = {}
         for r in timed:
             if nets[r.key].is_piece:
-                ((one, _),) = placed(nets[r.key])
+                ((_, one, _),) = placed(nets[r.key])
                 seconds[one] = r.quartiles[1]
         table = cls(chosen, timed[0].protocol, seconds, 0.0, {})
         whole = [r for r in timed if not nets[r.key].is_piece]
@@ -160,7 +125,7 @@ class BlockTable:
             InputError: a block that was not measured; names it.
         """
         total = 0.0 if net.is_piece else self.constant
-        for one, repeats in placed(net):
+        for _, one, repeats in placed(net):
             if one not in self.seconds:
                 raise InputError(
                     f"block {one.name} of {net.name} is not in the block table of {self.machine}"

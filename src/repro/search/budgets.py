@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from repro.errors import InputError, did_you_mean
 
@@ -30,6 +30,15 @@ _WRITTEN = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+) ?([A-Za-z]+)")
 KEPT, STATE = 4.5, 12
 """Training keeps about so many times the acts, and so many bytes a parameter: weights, gradients
 and momentum in single precision; as `repro.runtime.estimates` has it."""
+
+
+ROUNDING = 1e-9
+"""A cost that exceeds a limit by no more of it keeps to it: sums in another order differ so."""
+
+
+def fits(cost: Any, limit: float) -> Any:
+    """Whether a cost keeps to a limit, or which of an array do."""
+    return cost <= limit * (1 + ROUNDING)
 
 
 class Budget(NamedTuple):

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple, cast
+from functools import cache
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,20 +22,12 @@ from repro.arch import Network
 from repro.arch.scaling import scale_by
 from repro.arch.strategy import Multipliers
 from repro.errors import InputError
-from repro.runtime.roofline import parts
-from repro.search.accuracy import built
-from repro.search.latency import Additive, Array, Latency, Layers
+from repro.runtime.roofline import Layer, parts
+from repro.search.accuracy import Array, Factors, built
+from repro.search.latency import Additive, Latency
 
 Rule = Literal["nearest", "up", "none"]
 """How blocks, channels and pixels are rounded; "none" is for explanations."""
-
-
-class Triplets(NamedTuple):
-    """`Factors` of many networks, each (n,)."""
-
-    depth: Array
-    width: Array
-    resolution: Array
 
 
 class Scaler:
@@ -55,9 +48,8 @@ class Scaler:
             doubled = (scale_by(base, Multipliers(1, 2, 2, 1)), base.at(2 * base.resolution))
             grown = (_two_deep(net)[0] for net in doubled)
             self._powers = [np.log2(_ratio(counts, self.start)) for counts in grown]
-        self._wide: dict[float, tuple[Array, float]] = {}
-        self._tall: dict[float, tuple[Array, float]] = {}
-        self._seen: dict[Network, Array] = {}
+        self._wide, self._tall = cache(self._widened), cache(self._enlarged)
+        self._counted = cache(lambda net: _two_deep(net)[0])
 
     def network(self, depth: float, width: float, resolution: float) -> Network:
         """The description for these factors; `InputError` where nothing is rounded."""
@@ -73,7 +65,7 @@ class Scaler:
         """
         asked = np.broadcast_arrays(*(np.asarray(x, float) for x in (depth, width, resolution)))
         d, w, r = (x.ravel() for x in asked)
-        for name, values in zip(Triplets._fields, (d, w, r), strict=True):
+        for name, values in zip(Factors._fields, (d, w, r), strict=True):
             if not (np.isfinite(values).all() and (values >= 1).all()):
                 raise InputError(f"{name} {values.min():g} is not allowed; factors are 1 or more")
         some_w, at_w = np.unique(w, return_inverse=True)
@@ -83,14 +75,14 @@ class Scaler:
             wide, built_w = self.start[:, None] * _raised(some_w, by_width), some_w
             tall, built_r = _raised(some_r, by_resolution), some_r
         else:
-            wide, built_w = _stacked(map(self._widened, some_w.tolist()))
-            tall, built_r = _stacked(map(self._enlarged, some_r.tolist()))
+            wide, built_w = _stacked(map(self._wide, some_w.tolist()))
+            tall, built_r = _stacked(map(self._tall, some_r.tolist()))
         pairs, row = np.unique(at_w * len(some_r) + at_r, return_inverse=True)
         by_w, by_r = np.divmod(pairs, len(some_r))
         depths = self._deepened(d)
-        made = Triplets(depths.sum(1) / self.depths.sum(), built_w[at_w], built_r[at_r])
-        layers = Layers(wide[:, by_w] * tall[:, by_r])
-        return Candidates(self, Triplets(d, w, r), made, depths, row, layers)
+        made = Factors(depths.sum(1) / self.depths.sum(), built_w[at_w], built_r[at_r])
+        counts = wide[:, by_w] * tall[:, by_r]
+        return Candidates(self, Factors(d, w, r), made, depths, row, counts)
 
     def _deepened(self, factors: Array) -> Array:
         exact = factors[:, None] * self.depths
@@ -100,25 +92,17 @@ class Scaler:
 
     def _widened(self, factor: float) -> tuple[Array, float]:
         """Counts of the base so widened, each stage two blocks deep; and its width as built."""
-        if factor not in self._wide:
-            net = self.network(1, factor, 1)
-            self._wide[factor] = self._counted(net), built(net, self.base).width
-        return self._wide[factor]
+        net = self.network(1, factor, 1)
+        return self._counts(net), built(net, self.base).width
 
     def _enlarged(self, factor: float) -> tuple[Array, float]:
         """What a resolution multiplies each of the base's counts by; and it, over the base's."""
-        if factor not in self._tall:
-            net = self.network(1, 1, factor)
-            ratio = _ratio(self._counted(net), self.start)
-            self._tall[factor] = ratio, net.resolution / self.base.resolution
-        return self._tall[factor]
+        net = self.network(1, 1, factor)
+        return _ratio(self._counts(net), self.start), net.resolution / self.base.resolution
 
-    def _counted(self, net: Network) -> Array:
+    def _counts(self, net: Network) -> Array:
         """Counts of a network two blocks deep; many factors round to one network."""
-        key = replace(net, name=self.base.name)
-        if key not in self._seen:
-            self._seen[key] = _two_deep(net)[0]
-        return self._seen[key]
+        return self._counted(replace(net, name=self.base.name))
 
 
 def _two_deep(net: Network) -> tuple[Array, NDArray[np.intp]]:
@@ -131,7 +115,9 @@ def _two_deep(net: Network) -> tuple[Array, NDArray[np.intp]]:
     # stem, first and second block of each stage, head
     belongs = [n // 2 if n % 2 == 0 and 0 < n <= 2 * len(stages) else 0 for n in range(len(found))]
     of_layers = np.repeat(belongs, [len(part) for part in found])
-    return Layers.of(layer for part in found for layer in part).counts, of_layers
+    layers = [x for part in found for x in part]
+    rows = [(x.macs, x.weights, x.read, x.written, x.norm, x.act, *x.extra) for x in layers]
+    return np.array(rows, float).T, of_layers
 
 
 def _ratio(counts: Array, start: Array) -> Array:
@@ -155,16 +141,17 @@ class Candidates:
 
     Attributes:
         asked: factors as given, each (n,). built: as rounding makes them.
-        depths: blocks (n, stages). row: of ``layers``, for each network (n,).
-        layers: of networks two blocks deep in each stage, one for each width and resolution.
+        depths: blocks (n, stages). row: of ``counts``, for each network (n,).
+        counts: (8, rows, layers), as a `Layer` has them, ``extra`` in two places; of networks two
+            blocks deep in each stage, one for each width and resolution.
     """
 
     scaler: Scaler
-    asked: Triplets
-    built: Triplets
+    asked: Factors[Array]
+    built: Factors[Array]
     depths: Array
     row: NDArray[np.intp]
-    layers: Layers
+    counts: Array
 
     def __len__(self) -> int:
         return len(self.row)
@@ -172,7 +159,7 @@ class Candidates:
     def __getitem__(self, chosen: Any) -> Candidates:
         """Some of them: by a mask, a slice or places; one by its place."""
         some = np.atleast_1d(np.arange(len(self))[chosen])
-        asked, made = (Triplets(*(x[some] for x in f)) for f in (self.asked, self.built))
+        asked, made = (Factors(*(x[some] for x in f)) for f in (self.asked, self.built))
         return replace(self, asked=asked, built=made, depths=self.depths[some], row=self.row[some])
 
     def network(self, place: int = 0) -> Network:
@@ -189,7 +176,11 @@ class Candidates:
             return np.array(each), np.full(len(self), np.nan)
         once = self.scaler.stages[:, None] == np.arange(self.depths.shape[1] + 1)
         runs = np.column_stack([np.ones(len(self)), self.depths - 1])
-        by_flops, rest = (((x @ once)[self.row] * runs).sum(1) for x in latency.bill(self.layers))
+        counts: Any = self.counts
+        macs, weights, read, written, norm, act, less, more = counts
+        bill = latency.bill(Layer(macs, weights, read, written, norm, act, (less, more)))
+        sums = (np.broadcast_to(x, macs.shape) @ once for x in bill)
+        by_flops, rest = ((x[self.row] * runs).sum(1) for x in sums)
         return by_flops + rest + latency.constant, by_flops
 
     def cost(self, latency: Latency) -> Array:

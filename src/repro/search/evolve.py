@@ -15,8 +15,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from repro.search import scaling
+from repro.search.budgets import fits
 from repro.search.space import Codes, Floats, Space
 
 POPULATION = 200
@@ -34,7 +36,7 @@ def within(budget: float) -> Fitness:
     """What is reached, within the budget; beyond it, the nearer the fitter, and never as fit."""
 
     def fitness(reached: Floats, cost: Floats) -> Floats:
-        return np.where(cost <= budget, reached, np.minimum(reached.min(), 0) - cost / budget)
+        return np.where(fits(cost, budget), reached, np.minimum(reached.min(), 0) - cost / budget)
 
     return fitness
 
@@ -96,19 +98,14 @@ class Found:
         return first[np.argsort(self.cost[first], kind="stable")]
 
 
-class _Seen:
-    """Lets each point through once."""
-
-    def __init__(self) -> None:
-        self.rows: set[bytes] = set()
-
-    def new(self, codes: Codes, most: int) -> Codes:
-        fresh: list[int] = []
-        for place, row in enumerate(codes):
-            if (key := row.tobytes()) not in self.rows and len(fresh) < most:
-                self.rows.add(key)
-                fresh.append(place)
-        return codes[fresh]
+def _new(codes: Codes, seen: set[bytes], most: int) -> Codes:
+    """Points that were not seen, each once and no more than so many; now they are seen."""
+    fresh: list[int] = []
+    for place, row in enumerate(codes):
+        if (key := row.tobytes()) not in seen and len(fresh) < most:
+            seen.add(key)
+            fresh.append(place)
+    return codes[fresh]
 
 
 def _children(space: Space, rng: np.random.Generator, pool: Codes, fit: Floats) -> Codes:
@@ -119,6 +116,7 @@ def _children(space: Space, rng: np.random.Generator, pool: Codes, fit: Floats) 
     return space.mutate(rng, space.cross(rng, pool[one], pool[other]))
 
 
+@threadpool_limits.wrap(limits=1)  # threads of small products wait for each other
 def evolve(
     space: Space,
     score: Score,
@@ -141,16 +139,16 @@ def evolve(
         found = Found(space, codes, *score(codes))
         progress(len(codes))
         return found
-    rng, seen = np.random.default_rng(seed), _Seen()
-    base = space.parse(space.base)[None]
-    codes = np.concatenate([base, space.sample(rng, 2 * POPULATION)])
+    rng, seen = np.random.default_rng(seed), set[bytes]()
+    codes = np.concatenate([space.own[None], space.sample(rng, 2 * POPULATION)])
     pool, values, parts, made = codes[:0], np.empty((0, 2)), [], 0
     while made < evaluations:
         if made:
             codes = _children(space, rng, pool, fitness(*values.T))
-        fresh = seen.new(codes, min(POPULATION, evaluations - made))
+        fresh = _new(codes, seen, min(POPULATION, evaluations - made))
         if not len(fresh):  # a small space, nearly used up
-            fresh = seen.new(space.sample(rng, 10 * POPULATION), evaluations - made)
+            more = space.sample(rng, 10 * POPULATION)
+            fresh = _new(more, seen, evaluations - made)
         if not len(fresh):
             break
         scored = np.column_stack(score(fresh))

@@ -10,18 +10,14 @@ charged at once as arrays, and the bill says how much of it the flops ask for: `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from repro.arch import Network
 from repro.errors import InputError, did_you_mean
 from repro.prices.law import UNITS, published
-from repro.prices.law import Mode as PriceMode
 from repro.records import Dtype, Mode, Protocol
 from repro.runtime.roofline import (
     BYTES,
@@ -35,67 +31,41 @@ from repro.runtime.roofline import (
 )
 from repro.search.budgets import KEPT, STATE
 
-Array = NDArray[np.float64]
 Latency = Callable[[Network], float]
 """Seconds of a network for one batch, or what a plain budget counts."""
 Quantity = Literal["flops", "acts", "params", "memory"]
-QUANTITIES: tuple[Quantity, ...] = ("flops", "acts", "params", "memory")
 BATCH = 128
 """Images at once, as the second paper times."""
 
 
-@dataclass(frozen=True)
-class Layers:
-    """Layers of one network or of many, as one array.
+Bill = Callable[[Layer], tuple[Any, Any]]
+"""Of a layer, or of a `Layer` of arrays: what its flops ask for, and what everything else does."""
 
-    Attributes:
-        counts: (8, layers) or (8, networks, layers); along the first axis what a `Layer` has,
-            ``extra`` taking two places.
-    """
 
-    counts: Array
+def _biases(x: Layer) -> Any:
+    """Layers without batch norm have some."""
+    return x.written * (x.weights > 0) * (1 - x.norm)
 
-    @classmethod
-    def of(cls, layers: Iterable[Layer]) -> Layers:
-        """Of one network."""
-        rows = [(x.macs, x.weights, x.read, x.written, x.norm, x.act, *x.extra) for x in layers]
-        return cls(np.array(rows, float).T)
 
-    @property
-    def layer(self) -> Layer:
-        """The same as a `Layer` of arrays, as `repro.runtime.roofline.layer_cost` takes it."""
-        macs, weights, read, written, norm, act, *extra = self.counts
-        some: Any = (macs, weights, read, written, norm, act, tuple(extra))
-        return Layer(*some)
+def _flops(x: Layer) -> Any:
+    return x.macs + _biases(x)
 
-    @property
-    def flops(self) -> Array:
-        """As the first paper counts them: layers without batch norm add biases."""
-        return np.asarray(self.counts[0] + self._biases)
 
-    @property
-    def params(self) -> Array:
-        """Weights, and biases, or a scale and a shift for each channel."""
-        macs, weights, _, written, norm, *_ = self.counts
-        pixels = np.ones_like(macs)
-        np.divide(macs, weights, where=weights > 0, out=pixels)
-        return np.asarray(weights + self._biases + 2 * norm * written / pixels)
+def _params(x: Layer) -> Any:
+    """Weights, and biases, or a scale and a shift for each channel."""
+    pixels = (x.macs + (x.weights == 0)) / (x.weights + (x.weights == 0))
+    return x.weights + _biases(x) + 2 * x.norm * x.written / pixels
 
-    @property
-    def outputs(self) -> Array:
-        """Of layers with weights: convs and the classifier."""
-        return np.asarray(self.counts[3] * (self.counts[1] > 0))
 
-    @property
-    def acts(self) -> Array:
-        """As the first paper counts them: outputs, those of a max-pool after a conv too."""
-        _, _, _, written, norm, _, fused, _ = self.counts
-        return np.asarray(self.outputs + np.maximum(fused - written, 0) * norm)
+def _outputs(x: Layer) -> Any:
+    """Of layers with weights: convs and the classifier."""
+    return x.written * (x.weights > 0)
 
-    @property
-    def _biases(self) -> Array:
-        _, weights, _, written, norm, *_ = self.counts
-        return np.asarray(written * (weights > 0) * (1 - norm))
+
+def _acts(x: Layer) -> Any:
+    """As the first paper counts them: outputs, those of a max-pool after a conv too."""
+    pooled = x.extra[0] - x.written
+    return _outputs(x) + pooled * (pooled > 0) * x.norm
 
 
 @dataclass(frozen=True)
@@ -103,23 +73,23 @@ class Additive:
     """A cost that adds up over layers.
 
     Attributes:
-        name: as tables show it. unit: "s", or what a plain budget counts.
-        bill: of layers, what their flops ask for and what everything else does, each like them.
-        constant: charged once.
+        name: as tables show it.
+        constant: charged once for a network, and not for a piece of one.
     """
 
     name: str
-    unit: str
-    bill: Callable[[Layers], tuple[Array, Array]]
+    bill: Bill
     constant: float = 0.0
 
     def charged(self, net: Network) -> tuple[float, float]:
         """The whole cost of a network, and the part of it that its flops ask for."""
-        found = list(parts(net))
-        times = np.repeat([float(n) for n, _ in found], [len(part) for _, part in found])
-        by_flops, rest = self.bill(Layers.of(layer for _, part in found for layer in part))
-        flops = float(by_flops @ times)
-        return flops + float(rest @ times) + self.constant, flops
+        whole, by_flops = 0.0 if net.is_piece else self.constant, 0.0
+        for times, part in parts(net):
+            for layer in part:
+                flops, rest = self.bill(layer)
+                by_flops += times * flops
+                whole += times * (flops + rest)
+        return whole, by_flops
 
     def __call__(self, net: Network) -> float:
         return self.charged(net)[0]
@@ -154,46 +124,49 @@ def roofline(
     kind = dtype or peaks.fastest
     rate, bandwidth = peaks.of(kind), peaks.bandwidth
 
-    def bill(layers: Layers) -> tuple[Array, Array]:
-        work, moved = layer_cost(layers.layer, batch, kind, mode, fusion)
-        compute, memory = np.asarray(work / rate), np.asarray(moved / bandwidth)
-        bound = compute >= memory
-        return compute * bound, memory * ~bound
+    def bill(layer: Layer) -> tuple[Any, Any]:
+        work, moved = layer_cost(layer, batch, kind, mode, fusion)
+        compute, memory = work / rate, moved / bandwidth
+        return compute * (compute >= memory), memory * (compute < memory)
 
-    return Additive(peaks.name, "s", bill)
+    return Additive(peaks.name, bill)
 
 
 def priced(name: str, flop: float, act: float, constant: float = 0.0, batch: int = 1) -> Additive:
     """Seconds of a batch by prices: of a flop, of an act (pooling apart), and of an image."""
-
-    def bill(layers: Layers) -> tuple[Array, Array]:
-        return batch * flop * layers.flops, batch * act * layers.outputs
-
-    return Additive(name, "s", bill, batch * constant)
+    flop, act = batch * flop, batch * act
+    return Additive(name, lambda x: (flop * _flops(x), act * _outputs(x)), batch * constant)
 
 
-def fitted(
-    device: str, batch: int = BATCH, mode: PriceMode = "infer", compiled: bool = False
-) -> Additive:
-    """Seconds of a batch by the two prices fitted to what others have timed.
+def fitted(device: str, batch: int = BATCH) -> Additive:
+    """Seconds of a batch by the two prices fitted to what others have timed at inference.
 
     Args:
         device: or a setting by its full name, as in `repro.prices.published`. Of several settings
-            the one of least held-out error; compiled, or not, where there is no other.
+            the one of least held-out error; an eager one where there is any.
 
     Raises:
-        InputError: nothing is fitted for it.
+        InputError: nothing is fitted for it; names all devices that anything is known of.
     """
     prices = published("two prices")
     fits = [p for p in prices if device == p.setting] or [
-        p for p in prices if (device, mode) == (p.device, p.mode)
+        p for p in prices if (device, "infer") == (p.device, p.mode)
     ]
     if not fits:
-        known = dict.fromkeys(p.device for p in prices)
-        raise InputError(f"unknown device {device!r}.{did_you_mean(device, known)}")
-    best = min(fits, key=lambda p: (p.compiled != compiled, p.errors["all"]))
+        names = dict.fromkeys(p.device for p in prices)
+        near = did_you_mean(device, [*names, *known_devices()])
+        raise InputError(
+            f"unknown device {device!r}.{near} Rooflines: {', '.join(known_devices())}; "
+            f"fitted prices: {', '.join(names)}"
+        )
+    best = min(fits, key=lambda p: (p.compiled, p.errors["all"]))
     ms = {name: 1e-3 * best.ms[name].value / UNITS[name] for name in best.ms}
     return priced(best.setting, ms["flops"], ms["acts"], ms["constant"], batch)
+
+
+def on_device(name: str, batch: int = BATCH) -> Additive:
+    """Seconds of a batch on a device: by its roofline, or else by the prices `fitted` to it."""
+    return (roofline if name in known_devices() else fitted)(name, batch)
 
 
 def budget(what: Quantity, batch: int = 1, dtype: Dtype = "fp32") -> Additive:
@@ -202,38 +175,17 @@ def budget(what: Quantity, batch: int = 1, dtype: Dtype = "fp32") -> Additive:
     Raises:
         InputError: another quantity.
     """
-    zero = np.zeros(())
-    bills: dict[str, Callable[[Layers], tuple[Array, Array]]] = {
-        "flops": lambda layers: (layers.flops, zero * layers.flops),
-        "acts": lambda layers: (zero * layers.acts, layers.acts),
-        "params": lambda layers: (zero * layers.params, layers.params),
-        "memory": lambda layers: (
-            zero * layers.acts,
-            STATE * layers.params + KEPT * BYTES[dtype] * batch * layers.acts,
-        ),
+    kept = KEPT * BYTES[dtype] * batch
+    bills: dict[str, Bill] = {
+        "flops": lambda x: (_flops(x), 0.0),
+        "acts": lambda x: (0.0, _acts(x)),
+        "params": lambda x: (0.0, _params(x)),
+        "memory": lambda x: (0.0, STATE * _params(x) + kept * _acts(x)),
     }
     if what not in bills:
-        known = ", ".join(QUANTITIES)
-        raise InputError(f"unknown budget {what!r}.{did_you_mean(what, bills)} Allowed: {known}")
-    return Additive(what, "bytes" if what == "memory" else what, bills[what])
-
-
-def on_device(name: str, batch: int = BATCH) -> Additive:
-    """Seconds of a batch on a device: by its roofline, or by the prices fitted to it.
-
-    Raises:
-        InputError: neither is known; the message names all.
-    """
-    if name in known_devices():
-        return roofline(name, batch)
-    priced_ones = dict.fromkeys(p.device for p in published("two prices"))
-    if name in priced_ones:
-        return fitted(name, batch)
-    near = did_you_mean(name, [*priced_ones, *known_devices()])
-    raise InputError(
-        f"unknown device {name!r}.{near} Rooflines: {', '.join(known_devices())}; "
-        f"fitted prices: {', '.join(priced_ones)}"
-    )
+        near = did_you_mean(what, bills)
+        raise InputError(f"unknown budget {what!r}.{near} Allowed: {', '.join(bills)}")
+    return Additive(what, bills[what])
 
 
 def measured(protocol: Protocol, out: Path | None = None) -> Latency:

@@ -5,8 +5,8 @@ Problem(EFFICIENTNET, read_budget("1x"), "V100").cheap()
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -19,10 +19,12 @@ from repro.complexity import complexity
 from repro.errors import InputError
 from repro.records import Device, Protocol
 from repro.search import latency
-from repro.search.budgets import Budget
+from repro.search.budgets import Budget, fits
 from repro.search.evolve import Fitness, Found, evolve, reward, within
 from repro.search.latency import Additive
+from repro.search.rows import read_rows
 from repro.search.space import EFFICIENTNET, Codes, Floats, Space, Sums
+from repro.search.table import table
 
 TABLE = "table"
 HERE = ("cpu", "cuda")
@@ -64,11 +66,6 @@ class Problem:
             )
 
     @cached_property
-    def base(self) -> Codes:
-        """The space's own network, as one row."""
-        return self.space.parse(self.space.base)
-
-    @cached_property
     def time(self) -> Additive | None:
         """Seconds of a batch on the device, by its roofline or by prices fitted to it."""
         return None if self.device is None else latency.on_device(self.device, self.batch)
@@ -83,7 +80,7 @@ class Problem:
     @cached_property
     def limit(self) -> float:
         """The budget in the units of the cost."""
-        own = self.cost(self.space.network(self.base)) if self.budget.what == "times" else 1.0
+        own = self.cost(self.space.network(self.space.own)) if self.budget.what == "times" else 1.0
         return self.budget.limit * own
 
     @property
@@ -97,15 +94,11 @@ class Problem:
 
     def top1(self, codes: Codes) -> Floats:
         """By the table."""
-        from repro.search.table import table
-
         return table().top1(codes)
 
     @property
     def top1_error(self) -> float | None:
         """How far a predicted top-1 is off on average, in points; None for a reader's own."""
-        from repro.search.table import table
-
         return None if self.listed else table().held_out.mae
 
     def cheap(self, progress: Callable[[int], None] = lambda made: None) -> dict[str, Any]:
@@ -114,15 +107,12 @@ class Problem:
         if self.listed:
             codes, reached = self.listed
             return self.answer(Found(self.space, codes, reached, charge(codes)))
-        found = evolve(
-            self.space,
-            lambda codes: (self.top1(codes), charge(codes)),
-            self.fitness,
-            self.evaluations,
-            self.seed,
-            progress,
-        )
-        return self.answer(found)
+
+        def score(codes: Codes) -> tuple[Floats, Floats]:
+            return self.top1(codes), charge(codes)
+
+        rules = (self.fitness, self.evaluations, self.seed)
+        return self.answer(evolve(self.space, score, *rules, progress))
 
     def shared(
         self, path: Path, progress: Callable[[int], None] = lambda n: None
@@ -153,8 +143,7 @@ class Problem:
             return {"top1": top1, "cost": seconds(net)}
 
         def worth(results: Results) -> float:
-            top1, cost = np.array([results["top1"]]), np.array([results["cost"]])
-            return float(self.fitness(top1, cost)[0])
+            return float(self.fitness(np.array([results["top1"]]), np.array([results["cost"]]))[0])
 
         about = {
             "machine": machine(device).device_name,
@@ -185,13 +174,13 @@ class Problem:
         """
         best = int(found.best(self.fitness)[0])
         hard = self.rule == "hard"
-        if hard and found.cost[best] > self.limit:
+        if hard and not fits(found.cost[best], self.limit):
             raise InputError(
                 f"budget {self.budget.text!r} is too small: of {len(found.cost):,} networks none "
                 f"needs less than {self.shown(float(found.cost.min()))}"
             )
-        at_base = np.flatnonzero((found.codes == self.base).all(axis=1))
-        rows = [self._row(self.base, found, int(at_base[0]) if len(at_base) else None)]
+        at_base = np.flatnonzero((found.codes == self.space.own).all(axis=1))
+        rows = [self._row(self.space.own, found, int(at_base[0]) if len(at_base) else None)]
         near = found.reached >= found.reached[best] - (self.top1_error or 0.0)
         measured = self.device in HERE
         return {
@@ -207,8 +196,8 @@ class Problem:
             "seed": self.seed,
             "evaluations": len(found.cost),
             "networks": [*rows, self._row(found.codes[best], found, best)],
-            "tied": int((near & (found.cost <= self.limit)).sum()) - 1 if hard else None,
-            "binds": bool(found.cost.max() > self.limit),
+            "tied": int((near & fits(found.cost, self.limit)).sum()) - 1 if hard else None,
+            "binds": not fits(found.cost.max(), self.limit),
             "phi": None if measured else self.cost.phi(self.space.network(found.codes[best])),
         }
 
@@ -236,32 +225,22 @@ def read_accuracies(path: str, space: Space) -> tuple[Codes, Floats]:
     """A reader's own: points of a CSV file with columns network and error, and their top-1.
 
     Raises:
-        InputError: no such file, other columns, a network of another space, one that stands twice,
-            or an error outside of 0 to 100; names file and line.
+        InputError: see `read_rows`; a network of another space, one that stands twice, or an error
+            outside of 0 to 100.
     """
-    try:
-        reader = csv.DictReader(Path(path).read_text(encoding="utf-8-sig").splitlines())
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else error
-        raise InputError(f"accuracy file {path!r} cannot be read: {why}") from None
-    if missing := {"network", "error"} - set(reader.fieldnames or ()):
-        raise InputError(f"{path}: no column {', '.join(sorted(missing))}; network, error needed")
-    points: dict[str, tuple[Codes, float]] = {}
-    for row in reader:
-        where = f"{path}, line {reader.line_num}"
-        name, written = row["network"] or "", row["error"] or ""
-        try:
-            code, wrong = space.parse(name), float(written)
-        except InputError as problem:
-            raise InputError(f"{where}: {problem}") from None
-        except ValueError:
-            wrong = float("nan")
+    seen: set[str] = set()
+
+    def read(row: Sequence[str]) -> tuple[Codes, float]:
+        (name, written), wrong = row, float("nan")
+        code = space.parse(name)
+        with suppress(ValueError):
+            wrong = float(written)
         if not 0 <= wrong <= 100:
-            raise InputError(f"{where}: error {written!r} is no percentage between 0 and 100")
-        if name in points:
-            raise InputError(f"{where}: {name} stands twice")
-        points[name] = code, 100 - wrong
-    if not points:
-        raise InputError(f"{path} holds no network")
-    codes, reached = zip(*points.values(), strict=True)
+            raise InputError(f"error {written!r} is no percentage between 0 and 100")
+        if name in seen:
+            raise InputError(f"{name} stands twice")
+        seen.add(name)
+        return code, 100 - wrong
+
+    codes, reached = zip(*read_rows(path, "accuracy", ("network", "error"), read), strict=True)
     return np.array(codes), np.array(reached)

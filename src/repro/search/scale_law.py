@@ -28,6 +28,7 @@ from repro.paths import root, write_whole
 if TYPE_CHECKING:
     from repro.search.accuracy import Array
 
+FILE = "scale_law.json"
 BETWEEN = ("dwr", "dw", "2/3")
 """Nobody trained LACS under this recipe; its shares of the log-flops lie among those of these."""
 
@@ -58,14 +59,16 @@ class ScaleLaw:
     between: float
 
     @classmethod
+    @cache
     def fit(cls) -> ScaleLaw:
         """The fit to all published points of scaled networks, of four bases; made once."""
-        return _scale_law()
+        return _fitted()
 
     @classmethod
+    @cache
     def known(cls) -> ScaleLaw:
         """The same, as it stands in ``data/scale_law.json``."""
-        return _stored()
+        return cls(**json.loads((root() / "data" / FILE).read_text(encoding="utf-8")))
 
     def error(self, base_error: float, strategy: str, ratio: float) -> float:
         """Top-1 error in percent of a base of known error, at the flops' real ratio, 1 or more.
@@ -88,14 +91,6 @@ class ScaleLaw:
         return float(self.floor + reducible)
 
 
-FILE = "scale_law.json"
-
-
-@cache
-def _stored() -> ScaleLaw:
-    return ScaleLaw(**json.loads((root() / "data" / FILE).read_text(encoding="utf-8")))
-
-
 class _Scaled(NamedTuple):
     base: str
     strategy: str
@@ -116,8 +111,7 @@ def _scaled_points() -> Iterator[_Scaled]:
             yield _Scaled(p.base, p.strategy, more / less, bases[p[:3]], error)
 
 
-@cache
-def _scale_law() -> ScaleLaw:
+def _fitted() -> ScaleLaw:
     import numpy as np
     from scipy.optimize import least_squares
 
@@ -142,10 +136,8 @@ def _scale_law() -> ScaleLaw:
         unseen[base] = away(fit([p for p in scaled if p.base != base]), mine)
         line = np.column_stack([np.ones(len(mine)), np.log([p.ratio for p in mine])])
         own.append(unseen[base] - line @ np.linalg.lstsq(line, unseen[base], rcond=None)[0])
-    floor, exponents = (
-        float(weights[0]),
-        dict(zip(names, np.exp(weights[1:]).tolist(), strict=True)),
-    )
+    floor = float(weights[0])
+    exponents = dict(zip(names, np.exp(weights[1:]).tolist(), strict=True))
     exponents["EfficientNet"] = _of_original_curve(floor)
     corners = np.array([paper_strategy(name).shares for name in BETWEEN])
     parts = np.linalg.solve(corners.T, COMPOUND["LACS-GPU"].shares)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,11 +21,11 @@ from numpy.typing import ArrayLike, NDArray
 from repro.arch import Network, Strategy, XStage, get
 from repro.arch.efficientnet_x import Coefficients
 from repro.errors import InputError
-from repro.search.accuracy import BASE, Factors, Surface
+from repro.search.accuracy import BASE, Array, Of, Surface
+from repro.search.budgets import fits
 from repro.search.candidates import Candidates, Rule, Scaler
-from repro.search.latency import Array, Latency
+from repro.search.latency import Latency
 
-Of = TypeVar("Of", float, Array)
 EXPONENT = -0.09
 """Of latency in the paper's reward."""
 NEAR = 0.03
@@ -40,16 +40,16 @@ HALVINGS = 32
 """Of the interval in which a rule's scale is sought."""
 
 
-def reward(accuracy: Of, latency: Of, target: float, exponent: float = EXPONENT) -> Of:
+def reward(accuracy: Of, latency: Of, target: float) -> Of:
     """The paper's two-objective reward, of one candidate or of many; times in one unit.
 
     The target only multiplies every candidate's reward by the same number: it does not say which
     is best.
     """
-    return accuracy * (latency / target) ** exponent
+    return accuracy * (latency / target) ** EXPONENT
 
 
-def shares(factors: Factors | Sequence[float]) -> tuple[float, float, float]:
+def shares(factors: Sequence[float]) -> tuple[float, float, float]:
     """Of the log-flops, for depth, width and resolution: the first paper's coordinates."""
     d, w, r = (float(np.log(x)) for x in factors)
     total = d + 2 * w + 2 * r or 1.0
@@ -87,11 +87,11 @@ def affordable(
         InputError: none does.
     """
     cost = candidates.cost(latency)
-    if not (cost <= target).any():
+    if not (kept := fits(cost, target)).any():
         raise InputError(
             f"no candidate costs as little as {target:.3g}; the least is {cost.min():.3g}"
         )
-    some = candidates[cost <= target]
+    some = candidates[kept]
     errors = accuracy.error(*some.built, extrapolate=True)
     order = np.argsort(errors, kind="stable")
     return some[order], errors[order]
@@ -120,7 +120,7 @@ def largest(scaler: Scaler, rules: ArrayLike, target: float, latency: Latency) -
 
     low, high = np.zeros(len(exponents)), np.full(len(exponents), np.log(LARGEST))
     least, most = at(low).cost(latency), at(high).cost(latency)
-    if least[0] > target:
+    if not fits(least[0], target):
         name = scaler.base.name
         raise InputError(f"budget {target:.3g} is below {name} itself, which needs {least[0]:.3g}")
     if (most <= target).any():
@@ -131,8 +131,8 @@ def largest(scaler: Scaler, rules: ArrayLike, target: float, latency: Latency) -
         )
     for _ in range(HALVINGS):  # the cost rises with the scale, in steps where it is rounded
         middle = (low + high) / 2
-        fits = at(middle).cost(latency) <= target
-        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
+        keeps = at(middle).cost(latency) <= target
+        low, high = np.where(keeps, middle, low), np.where(keeps, high, middle)
     return at(low)
 
 
@@ -140,13 +140,12 @@ class Regrets(NamedTuple):
     """How much more error rules make than the best that a surface knows, in points.
 
     Attributes:
-        networks: each rule's largest in the budget. best: the one of least error.
+        networks: each rule's largest in the budget.
         values: (rules,). draws: (draws, rules), of surfaces that the points could have given.
         inside: whether the surface knows such networks; otherwise the value is extrapolated.
     """
 
     networks: Candidates
-    best: Candidates
     values: Array
     draws: Array
     inside: NDArray[np.bool_]
@@ -176,7 +175,7 @@ def regret(
         return surface.error(*own.built, extrapolate=True) - least
 
     values, drawn = lost(accuracy), np.array([lost(surface) for surface in draws])
-    return Regrets(own, some[0], values, drawn, accuracy.inside(*own.built))
+    return Regrets(own, values, drawn, accuracy.inside(*own.built))
 
 
 # ---------------------------------------------------------------------------- the procedure
@@ -231,46 +230,39 @@ def lacs(
     """
     if steps < 2:
         raise InputError(f"steps {steps!r} is not allowed; 2 or more is")
-    limits = np.max([p.factors for p in accuracy.points], axis=0)
-    low, high = np.ones(2), limits[:2]
+    *most, tallest = np.max([p.factors for p in accuracy.points], axis=0)
+    low, high = np.ones(2), np.array(most)
     found: list[Found] = []
     for _ in range(2):
-        axes = np.geomspace(low, high, steps).T
-        pairs = np.array(list(product(*axes)))
-        found += _at_target(scaler, pairs, limits[2], target, latency, accuracy)
+        depth, width = np.array([*product(*np.geomspace(low, high, steps).T)]).T
+        tried = _at_target(scaler, depth, width, tallest, target, latency)
+        cost = tried.cost(latency)
+        good = (cost <= target) & (cost >= (1 - NEAR) * target) & accuracy.inside(*tried.built)
+        if good.any():
+            some, cost = tried[good], cost[good]
+            errors = accuracy.error(*some.built, extrapolate=True)
+            rewards = reward(100 - errors, cost, target)
+            i = int(np.argmax(rewards))
+            d, w, r = (float(x[i]) for x in some.asked)
+            of = Coefficients(w, d, round(r * scaler.base.resolution))
+            found.append(Found(of, float(cost[i]), float(errors[i]), float(rewards[i])))
         if not found:
             raise InputError(f"no scaled {scaler.base.name} has a latency near {target:g}")
-        best = max(found, key=lambda one: one.reward).coefficients
-        middle, step = np.array([best.depth, best.width]), (high / low) ** (1 / (steps - 1))
-        low, high = np.maximum(1, middle / step), np.minimum(limits[:2], middle * step)
-    return max(found, key=lambda one: one.reward)
+        best = max(found, key=lambda one: one.reward)
+        middle = np.array([best.coefficients.depth, best.coefficients.width])
+        step = (high / low) ** (1 / (steps - 1))
+        low, high = np.maximum(1, middle / step), np.minimum(most, middle * step)
+    return best
 
 
 def _at_target(
-    scaler: Scaler,
-    pairs: Array,
-    limit: float,
-    target: float,
-    latency: Latency,
-    accuracy: Surface,
-) -> list[Found]:
-    """For depths and widths (n, 2), networks with the largest image that keeps to the target.
-
-    Those that come within `NEAR` of it and lie inside of what was published.
-    """
-    (depth, width), size = pairs.T, scaler.base.resolution
-    low = np.full(len(pairs), size)
-    high = np.full(len(pairs), int(size * limit) + 1)
+    scaler: Scaler, depth: Array, width: Array, tallest: float, target: float, latency: Latency
+) -> Candidates:
+    """For each depth and width the network with the largest image that keeps to the target."""
+    size = scaler.base.resolution
+    low, high = np.full(len(depth), size), np.full(len(depth), int(size * tallest) + 1)
     while (high - low > 1).any():
         middle = (low + high) // 2
-        fits = scaler.candidates(depth, width, middle / size).cost(latency) <= target
-        low, high = np.where(fits, middle, low), np.where(fits, high, middle)
-    tried = scaler.candidates(depth, width, low / size)
-    cost = tried.cost(latency)
-    good = (cost <= target) & (cost >= (1 - NEAR) * target) & accuracy.inside(*tried.built)
-    errors = accuracy.error(*tried[good].built, extrapolate=True)
-    found = zip(pairs[good].tolist(), low[good].tolist(), cost[good].tolist(), errors, strict=True)
-    rows = [(w, d, r, c, float(e)) for (d, w), r, c, e in found]
-    return [
-        Found(Coefficients(w, d, r), c, e, reward(100 - e, c, target)) for w, d, r, c, e in rows
-    ]
+        keeps = scaler.candidates(depth, width, middle / size).cost(latency) <= target
+        low, high = np.where(keeps, middle, low), np.where(keeps, high, middle)
+    return scaler.candidates(depth, width, low / size)

@@ -35,7 +35,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from repro.arch import Network
 from repro.errors import InputError
-from repro.search.space import Codes, Space
+from repro.search.space import Choice, Codes, Space
 
 Results = dict[str, float]
 """What an evaluation found, by name."""
@@ -128,7 +128,7 @@ class _Distinct(BaseSampler):
         trial: FrozenTrial,
         search_space: dict[str, BaseDistribution],
     ) -> dict[str, Any]:
-        code = self.space.parse(self.space.base)
+        code = self.space.own
         if self.taken:
             seeds = np.random.SeedSequence([self.seed, len(self.taken)])
             sampler = TPESampler(seed=int(seeds.generate_state(1)[0]), constant_liar=True)
@@ -153,14 +153,19 @@ class _Distinct(BaseSampler):
         raise AssertionError(f"{param_name} is no choice of the space")
 
 
+def choices_of(space: Space) -> list[Choice]:
+    """Those that a search may make."""
+    return [choice for choice, free in zip(space.choices, space.free, strict=True) if free]
+
+
 def distributions(space: Space) -> dict[str, BaseDistribution]:
-    """A space as Optuna describes it; what has one value only is no choice there."""
-    return {c.name: CategoricalDistribution(c.values) for c in space.choices if len(c.values) > 1}
+    """A space as Optuna describes it."""
+    return {c.name: CategoricalDistribution(c.values) for c in choices_of(space)}
 
 
 def code_of(space: Space, params: dict[str, Any]) -> Codes:
     """The point of a trial's values."""
-    return space.encode({c.name: c.values[0] for c in space.choices} | params)
+    return space.encode(space.decode(space.own) | params)
 
 
 class Shared:
@@ -182,7 +187,7 @@ class Shared:
         seed: int = 0,
     ) -> None:
         self.space, self.sampler = space, _Distinct(space, seed)
-        choices = {c.name: list(c.values) for c in space.choices}
+        choices = {c.name: list(c.values) for c in choices_of(space)}
         own = {"space": space.name, "choices": choices, "seed": seed, **about}
         own = json.loads(json.dumps(own))
         optuna.logging.set_verbosity(optuna.logging.WARNING)

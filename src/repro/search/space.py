@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import groupby
 from math import prod
 
@@ -26,11 +26,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from repro.arch import Network, get
-from repro.arch.b0 import B0, CHOICES, b0_variant
+from repro.arch.b0 import B0, CHOICES
 from repro.arch.efficientnet_x import Reshape, XStage
-from repro.arch.network import Activation
 from repro.arch.rounding import round_width
-from repro.complexity import out_size
+from repro.complexity import placed
 from repro.errors import InputError, did_you_mean
 
 Value = int | str
@@ -40,10 +39,11 @@ Codes = NDArray[np.int8]
 """Points, (n, choices): which of its values each choice has."""
 Floats = NDArray[np.float64]
 Cost = Callable[[Network], float]
-"""Of a network; `Sums` needs one that adds up over layers, apart from a constant."""
+"""Of a network; `Sums` needs one that adds up over blocks, apart from what is charged once for a
+whole network, and not for a piece of one."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Choice:
     """One thing to choose, and from what: each value is written as one character.
 
@@ -57,6 +57,11 @@ class Choice:
     def field(self) -> str:
         return re.sub(r"\d+$", "", self.name)
 
+    @cached_property
+    def letters(self) -> str:
+        """All values as they are written."""
+        return "".join(map(str, self.values))
+
 
 @dataclass(frozen=True)
 class Space:
@@ -68,6 +73,7 @@ class Space:
         base: the network that the space is built around, as `text` writes it.
         parts: for each stage the names of all choices that its blocks depend on, those before it
             that decide what reaches it included; last, those that stem, head and classifier do.
+        held: names of choices that stay as the base has them.
     """
 
     name: str
@@ -76,6 +82,7 @@ class Space:
     build: Callable[[Values], Network]
     base: str
     parts: tuple[tuple[str, ...], ...]
+    held: frozenset[str] = frozenset()
 
     @cached_property
     def counts(self) -> NDArray[np.int64]:
@@ -87,10 +94,25 @@ class Space:
         """The column of each choice in a code."""
         return {choice.name: i for i, choice in enumerate(self.choices)}
 
+    @cached_property
+    def own(self) -> Codes:
+        """The base, as one row."""
+        return self.parse(self.base)
+
+    @cached_property
+    def free(self) -> NDArray[np.bool_]:
+        """Which choices there really are."""
+        kept = [choice.name not in self.held for choice in self.choices]
+        return np.array(kept) & (self.counts > 1)
+
     @property
     def size(self) -> int:
         """Number of points, exactly."""
-        return prod(self.counts.tolist())
+        return prod(self._ways.tolist())
+
+    @property
+    def _ways(self) -> NDArray[np.int64]:
+        return np.where(self.free, self.counts, 1)
 
     def encode(self, values: Values) -> Codes:
         """The code of a value for each choice, as one row.
@@ -119,10 +141,10 @@ class Space:
         return replace(self.build(self.decode(code)), name=self.text(code))
 
     @cached_property
-    def _words(self) -> list[list[tuple[str, ...]]]:
-        """The values of all choices as they are written, by field."""
+    def _words(self) -> list[list[str]]:
+        """The letters of all choices, by field."""
         fields = groupby(self.choices, lambda choice: choice.field)
-        return [[tuple(map(str, c.values)) for c in choices] for _, choices in fields]
+        return [[choice.letters for choice in choices] for _, choices in fields]
 
     def text(self, code: Codes) -> str:
         """A row as a name, a word for each field: ``B0-1666666-3353553-1223341-1111111``."""
@@ -137,28 +159,31 @@ class Space:
             InputError: no such point.
         """
         letters = text.removeprefix(f"{self.prefix}-").replace("-", "")
-        rows = [[str(v) for v in choice.values] for choice in self.choices]
-        if len(letters) == len(rows):
-            pairs = list(zip(letters, rows, strict=True))
-            if all(letter in row for letter, row in pairs):
-                code = np.array([row.index(letter) for letter, row in pairs], np.int8)
-                if self.text(code) == text:
-                    return code
+        if len(letters) == len(self.choices):
+            pairs = zip(self.choices, letters, strict=True)
+            code = np.array([choice.letters.find(letter) for choice, letter in pairs], np.int8)
+            if code.min() >= 0 and self.text(code) == text:
+                return code
         raise InputError(
             f"{text!r} is no network of the space {self.name}; one is written like {self.base}"
         )
 
     def valid(self, codes: Codes) -> NDArray[np.bool_]:
         """Which rows are points of this space."""
-        return np.asarray(((codes >= 0) & (codes < self.counts)).all(axis=-1))
+        known = np.where(self.free, (codes >= 0) & (codes < self.counts), codes == self.own)
+        return np.asarray(known.all(axis=-1))
 
     def sample(self, rng: np.random.Generator, n: int) -> Codes:
         """Points drawn alike from all of the space; some may be drawn twice."""
-        return rng.integers(0, self.counts, (n, len(self.choices))).astype(np.int8)
+        return self._filled(rng.integers(0, self._ways, (n, len(self.choices))))
+
+    def _filled(self, columns: NDArray[np.int64]) -> Codes:
+        """Choices, and the base's own where there is none."""
+        return np.where(self.free, columns, self.own).astype(np.int8)
 
     def mutate(self, rng: np.random.Generator, codes: Codes, rate: float = 1.0) -> Codes:
         """Change about ``rate`` choices of every point, and at least one, to another value."""
-        free = np.flatnonzero(self.counts > 1)
+        free = np.flatnonzero(self.free)
         hit = rng.random((len(codes), len(free))) < rate / len(free)
         hit[np.arange(len(codes)), rng.integers(0, len(free), len(codes))] = True
         counts = self.counts[free]
@@ -173,58 +198,35 @@ class Space:
 
     def neighbours(self, code: Codes) -> Codes:
         """All points that differ from one in a single choice."""
-        rows = []
-        for column, count in enumerate(self.counts.tolist()):
-            for value in range(count):
-                if value != code[column]:
-                    row = code.copy()
-                    row[column] = value
-                    rows.append(row)
-        return np.array(rows, np.int8).reshape(-1, len(code))
+        columns = np.flatnonzero(self.free)
+        moves = [(c, v) for c in columns for v in range(self.counts[c]) if v != code[c]]
+        near = np.tile(code, (len(moves), 1))
+        for row, (column, value) in zip(near, moves, strict=True):
+            row[column] = value
+        return near
 
     def every(self) -> Codes:
         """All points, for a small space; the last choice changes fastest."""
-        columns = np.unravel_index(np.arange(self.size), self.counts.tolist())
-        return np.column_stack(columns).astype(np.int8)
+        columns = np.unravel_index(np.arange(self.size), self._ways.tolist())
+        return self._filled(np.column_stack(columns))
 
     def fixed(self, *names: str) -> Space:
         """The part of the space in which these choices, by name or field, are those of the base."""
-        base = self.decode(self.parse(self.base))
-        kept = {c.name for c in self.choices if {c.name, c.field}.isdisjoint(names)}
-        choices = tuple(
-            c if c.name in kept else replace(c, values=(base[c.name],)) for c in self.choices
-        )
-        return replace(self, choices=choices)
-
-
-def stage_alone(net: Network, i: int) -> Network:
-    """One stage of a network, from 0 on, on the map that it gets there: no stem, no head."""
-    before = net.stages[:i]
-    stem = 1 if net.is_piece else {"conv3": 2, "conv7_pool": 4}[net.stem]
-    size = out_size(net.resolution, stem * prod(s.map_stride for s in before))
-    width = before[-1].out_width if before else net.stem_width
-    return replace(
-        net,
-        stages=(net.stages[i],),
-        resolution=size,
-        stem="none",
-        stem_width=width,
-        in_channels=width,
-        head_width=0,
-        num_classes=0,
-    )
+        held = {c.name for c in self.choices if not {c.name, c.field}.isdisjoint(names)}
+        return replace(self, held=self.held | held)
 
 
 class Sums:
     """A cost of points, as a sum over tables with one entry for each way a stage can be.
 
-    Entries are made when they are first needed, from the stage alone; the last table holds what
-    stem, head and classifier add.
+    Entries are made when they are first needed, from the stage's blocks alone; the last table holds
+    what stem, head and classifier add, and what is charged once for a network.
     """
 
     def __init__(self, space: Space, cost: Cost) -> None:
         self.space, self.cost = space, cost
-        self._base = space.parse(space.base)
+        self._alone = cache(lambda one: cost(one.network()))
+        self._base = space.own
         self._columns = [[space.places[name] for name in part] for part in space.parts]
         self._shapes = [tuple(space.counts[columns].tolist()) for columns in self._columns]
         self._tables = [np.full(prod(shape), np.nan) for shape in self._shapes]
@@ -251,13 +253,15 @@ class Sums:
         for index in np.unique(wanted[np.isnan(table[wanted])]).tolist():
             code = self._base.copy()
             code[self._columns[part]] = np.unravel_index(index, shape) if shape else ()
-            table[index] = self._entry(part, self.space.network(code))
+            net = self.space.network(code)
+            table[index] = self._stage(net, part + 1) if part < len(net.stages) else self._rest(net)
         return table[wanted]
 
-    def _entry(self, part: int, net: Network) -> float:
-        if part < len(net.stages):
-            return self.cost(stage_alone(net, part))
-        return self.cost(net) - sum(self.cost(stage_alone(net, i)) for i in range(part))
+    def _stage(self, net: Network, number: int) -> float:
+        return sum(times * self._alone(one) for i, one, times in placed(net) if i == number)
+
+    def _rest(self, net: Network) -> float:
+        return self.cost(net) - sum(times * self._alone(one) for _, one, times in placed(net))
 
 
 # ---------------------------------------------------------------------------- the two spaces
@@ -269,54 +273,39 @@ def _of_stages(field: str, values: Sequence[tuple[Value, ...]]) -> list[Choice]:
     return [Choice(f"{field}{stage}", allowed) for stage, allowed in enumerate(values, 1)]
 
 
-def _column(values: Values, field: str) -> list[Value]:
-    return [values[f"{field}{stage + 1}"] for stage in STAGES]
+def _stages(values: Values) -> tuple[XStage, ...]:
+    """B0's stages as chosen; squeeze-excite is in quarters of the block's input, width of B0's."""
+    reshape: tuple[Reshape, ...] = ("enter", "leave") if values.get("reshape") else ()
+    return tuple(
+        XStage(
+            depth=int(values[f"l{i}"]),
+            width=_width(i, int(values.get(f"w{i}", 4))),
+            expansion=int(values[f"e{i}"]),
+            kernel=int(values[f"k{i}"]),
+            stride=b0.stride,
+            fused=values.get(f"fused{i}") == 1,
+            activation="relu" if values.get(f"act{i}") == "r" else "silu",
+            se_ratio=int(values[f"se{i}"]) / 4,
+            reshape=reshape[i - 1] if i <= len(reshape) else "none",
+        )
+        for i, b0 in enumerate(B0, 1)
+    )
 
 
-def _efficientnet(values: Values) -> Network:
-    e, k, depth, se = ([int(v) for v in _column(values, field)] for field in CHOICES)
-    return b0_variant(e, k, depth, se)
+def _width(stage: int, quarters: int) -> int:
+    """Channels: a multiple of 8, in the first stage, whose 16 would not move, of 4."""
+    return round_width(B0[stage - 1].width * quarters / 4, 4 if stage == 1 else 8)
 
 
 EFFICIENTNET = Space(
     name="efficientnet",
     prefix="B0",
     choices=tuple(c for field, values in CHOICES.items() for c in _of_stages(field, values)),
-    build=_efficientnet,
+    build=lambda values: replace(get("EN-B0"), stages=_stages(values)),
     base="B0-1666666-3353553-1223341-1111111",
     parts=(*(tuple(f"{field}{stage + 1}" for field in CHOICES) for stage in STAGES), ()),
 )
 """Accel-NASBench's: expansion, kernel, repeats and squeeze-excite of B0's seven stages; 1e11."""
-
-
-def _accelerator(values: Values) -> Network:
-    """EfficientNet-X-B0 with other choices; squeeze-excite and width come in quarters."""
-    base = get("EN-X-B0")
-    reshaped = values["reshape"] == 1
-    stages = []
-    for i, stage in enumerate(base.stages):
-        chosen = {f: values[f"{f}{i + 1}"] for f in ("fused", "k", "e", "se", "act", "l", "w")}
-        reshape: tuple[Reshape, ...] = ("enter", "leave") if reshaped else ()
-        activation: Activation = "silu" if chosen["act"] == "s" else "relu"
-        stages.append(
-            XStage(
-                depth=int(chosen["l"]),
-                width=_width(i, int(chosen["w"])),
-                expansion=int(chosen["e"]),
-                kernel=int(chosen["k"]),
-                stride=stage.stride,
-                fused=chosen["fused"] == 1,
-                activation=activation,
-                se_ratio=int(chosen["se"]) / 4,
-                reshape=reshape[i] if i < len(reshape) else "none",
-            )
-        )
-    return replace(base, stages=tuple(stages))
-
-
-def _width(stage: int, quarters: int) -> int:
-    """Channels: a multiple of 8, in the first stage, whose 16 would not move, of 4."""
-    return round_width(B0[stage].width * quarters / 4, 4 if stage == 0 else 8)
 
 
 def _around(repeats: int) -> tuple[Value, ...]:
@@ -352,7 +341,7 @@ ACCELERATOR = Space(
         Choice("reshape", (0, 1)),
         *(c for field, values in _X_CHOICES.items() for c in _of_stages(field, values)),
     ),
-    build=_accelerator,
+    build=lambda values: replace(get("EN-X-B0"), stages=_stages(values)),
     base="X0-1-0110000-3353553-1666666-4444444-rssrrrr-1223341-4444444",
     parts=(*map(_x_part, STAGES), ("w7",)),
 )

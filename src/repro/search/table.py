@@ -12,20 +12,21 @@ best, where a search looks, and the search would report that as its gain. The on
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import combinations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve
+from threadpoolctl import threadpool_limits
 
 from repro import reference
 from repro.arch.b0 import CHOICES
 from repro.errors import InputError
-from repro.search.space import EFFICIENTNET, Codes, Floats
+from repro.search.space import EFFICIENTNET, Choice, Codes, Floats
 
 FOLDS = 5
 FEWEST = 500
@@ -40,18 +41,22 @@ SEED = 0
 """Of the folds."""
 
 
+def one_thread() -> Any:
+    """For fits: on a busy machine the threads of small products wait for each other."""
+    return threadpool_limits(1)
+
+
 class Errors(NamedTuple):
     """How far predictions are from what was trained, in percentage points of top-1.
 
     Attributes:
-        networks: how many were judged. mae: mean absolute error. tau: Kendall's rank correlation.
-        bias: mean of predicted less trained. best_bias: the same of the hundredth that is
-            predicted to be the best: what a search would believe too much.
+        networks: how many were judged. mae: mean absolute error. bias: mean of predicted less
+            trained. best_bias: the same of the hundredth that is predicted to be the best: what a
+            search would believe too much.
     """
 
     networks: int
     mae: float
-    tau: float
     bias: float
     best_bias: float
 
@@ -59,18 +64,15 @@ class Errors(NamedTuple):
 def errors(predicted: Floats, trained: Floats) -> Errors:
     """Errors of predictions for networks that were not learned from."""
     off = predicted - trained
-    tau = rank_correlation(predicted, trained)
     best = _best_bias(predicted, trained, 0.01)
-    return Errors(len(off), float(np.mean(abs(off))), tau, float(np.mean(off)), best)
+    return Errors(len(off), float(np.mean(abs(off))), float(np.mean(off)), best)
 
 
 def rank_correlation(one: Floats, other: Floats) -> float:
-    """Kendall's tau-b; scipy.stats has it, too, and takes a second to import."""
-    sums = np.zeros(3)
-    for place in range(1, len(one)):
-        a, b = (np.sign(values[:place] - values[place]) for values in (one, other))
-        sums += a @ b, a @ a, b @ b
-    return float(sums[0] / np.sqrt(sums[1] * sums[2]))
+    """Kendall's tau-b."""
+    from scipy.stats import kendalltau  # takes a second to import
+
+    return float(kendalltau(one, other).statistic)
 
 
 def _best_bias(predicted: Floats, trained: Floats, share: float) -> float:
@@ -81,7 +83,7 @@ def _best_bias(predicted: Floats, trained: Floats, share: float) -> float:
 # ---------------------------------------------------------------------------- networks as columns
 
 
-_PLACES = [{str(v): i for i, v in enumerate(c.values)} for c in EFFICIENTNET.choices]
+_FIELDS = {name: [c for c in EFFICIENTNET.choices if c.field == name] for name in CHOICES}
 
 
 def codes(rows: Iterable[Sequence[str]]) -> Codes:
@@ -90,21 +92,19 @@ def codes(rows: Iterable[Sequence[str]]) -> Codes:
     Raises:
         InputError: a text that is no choice of the space; names column, stage and what is allowed.
     """
-    return np.array([_code(row) for row in rows], np.int8).reshape(-1, len(_PLACES))
+    pairs = (zip(_FIELDS.items(), row, strict=False) for row in rows)
+    found = [[place for field, text in row for place in _places(*field, text)] for row in pairs]
+    return np.array(found, np.int8).reshape(-1, len(EFFICIENTNET.choices))
 
 
-def _code(row: Sequence[str]) -> list[int]:
-    code = []
-    for i, (name, text) in enumerate(zip(CHOICES, row, strict=False)):
-        places = _PLACES[7 * i : 7 * i + 7]
-        if len(text) != len(places):
-            raise InputError(f"{name} {text!r} is not 7 digits, one for each of B0's stages")
-        for stage, (place, letter) in enumerate(zip(places, text, strict=True), 1):
-            if letter not in place:
-                allowed = ", ".join(place)
-                raise InputError(f"{name} {text!r}: {letter} in stage {stage}; allowed: {allowed}")
-            code.append(place[letter])
-    return code
+def _places(name: str, choices: Sequence[Choice], text: str) -> Iterator[int]:
+    if len(text) != len(choices):
+        raise InputError(f"{name} {text!r} is not 7 digits, one for each of B0's stages")
+    for stage, (choice, letter) in enumerate(zip(choices, text, strict=True), 1):
+        if letter not in choice.letters:
+            allowed = ", ".join(choice.letters)
+            raise InputError(f"{name} {text!r}: {letter} in stage {stage}; allowed: {allowed}")
+        yield choice.letters.index(letter)
 
 
 def columns(points: Codes) -> Floats:
@@ -162,16 +162,23 @@ class Ridge:
     def _solve(self, gram: Floats, target: Floats, penalty: float) -> Floats:
         return np.asarray(cho_solve(cho_factor(gram + np.diag(penalty * self.held_back)), target))
 
-    def out_of_fold(self, y: Floats) -> Iterator[tuple[float, Floats]]:
-        """For each penalty the predictions of every row by a fit without its fold; y (n, m)."""
-        targets = [p.T @ y[self.folds == fold] for fold, p in enumerate(self.parts)]
-        gram, target = np.sum(self.grams, axis=0), np.sum(targets, axis=0)
-        for penalty in PENALTIES:
-            predicted = np.empty_like(y)
-            for fold, part in enumerate(self.parts):
-                without = gram - self.grams[fold], target - targets[fold]
-                predicted[self.folds == fold] = part @ self._solve(*without, penalty)
-            yield penalty, predicted
+    def out_of_fold(self, y: Floats, penalty: float) -> Floats:
+        """Predictions of every row by a fit without its fold; y is (n, m)."""
+        targets = [part.T @ y[self.folds == fold] for fold, part in enumerate(self.parts)]
+        gram, target, predicted = np.sum(self.grams, axis=0), np.sum(targets, axis=0), 0.0 * y
+        for fold, part in enumerate(self.parts):
+            weights = self._solve(gram - self.grams[fold], target - targets[fold], penalty)
+            predicted[self.folds == fold] = part @ weights
+        return predicted
+
+    def best(self, y: Floats, judge: Callable[[Floats], tuple[float, Any]]) -> tuple[float, Any]:
+        """The penalty of least error on what a fit has not seen, and what the judge says of it.
+
+        judge: of predictions out of fold (n, m), the error, and whatever is worth keeping.
+        """
+        found = [(*judge(self.out_of_fold(y, penalty)), penalty) for penalty in PENALTIES]
+        _, kept, penalty = min(found, key=lambda each: each[0])
+        return penalty, kept
 
     def fit(
         self, y: Floats, penalty: float, part: Sequence[int] = tuple(range(FOLDS))
@@ -194,12 +201,14 @@ class Table:
 
     Attributes:
         most: what no network passes. log_gap: of log(most - top1). penalty: of the ridge.
-        held_out: errors out of fold, whole networks left out.
+        unseen: top-1 predicted out of fold of those that it is fitted to, whole networks left out.
+        held_out: its errors.
     """
 
     most: float
     log_gap: Quadratic
     penalty: float
+    unseen: Floats
     held_out: Errors
 
     def top1(self, points: Codes) -> Floats:
@@ -221,13 +230,15 @@ def fit(points: Codes, top1: NDArray[np.float64]) -> Table:
     if wrong := [float(value) for value in top1 if not 0 < value < 100]:
         raise InputError(f"top1 {wrong[0]:g} is not a percentage between 0 and 100")
     ridge, levels = Ridge(points), float(top1.max()) + MOST
-    found = []
-    for penalty, logs in ridge.out_of_fold(np.log(levels - top1[:, None])):
+
+    def judge(logs: Floats) -> tuple[float, Any]:
         unseen = levels - np.exp(logs)
         level = _without_bias([_best_bias(p, top1, 0.1) for p in unseen.T])
-        found.append((errors(unseen[:, level], top1), float(levels[level]), penalty))
-    held_out, most, penalty = min(found, key=lambda each: each[0].mae)
-    return Table(most, ridge.fit(np.log(most - top1), penalty), penalty, held_out)
+        held_out = errors(unseen[:, level], top1)
+        return held_out.mae, (float(levels[level]), unseen[:, level], held_out)
+
+    penalty, (most, unseen, held_out) = ridge.best(np.log(levels - top1[:, None]), judge)
+    return Table(most, ridge.fit(np.log(most - top1), penalty), penalty, unseen, held_out)
 
 
 def _without_bias(bias: list[float]) -> int:
@@ -238,10 +249,17 @@ def _without_bias(bias: list[float]) -> int:
 
 
 @cache
+def published() -> tuple[Codes, Floats]:
+    """The networks that were trained, and their top-1 in percent."""
+    rows = reference.b0_space()
+    return codes(row[:4] for row in rows), np.array([float(row.top1) for row in rows])
+
+
+@cache
 def table() -> Table:
     """The model of the published networks; made once."""
-    rows = reference.b0_space()
-    return fit(codes(row[:4] for row in rows), np.array([float(row.top1) for row in rows]))
+    with one_thread():
+        return fit(*published())
 
 
 class Retrained(NamedTuple):
@@ -251,7 +269,7 @@ class Retrained(NamedTuple):
         unseen: errors of the table against the mean of three seeds, short schedule.
         seeds_short, seeds_long: standard deviation between seeds, points.
         another: errors of a training by the short schedule as a prediction of the mean of two
-            others: what the table is to be compared with.
+            others: what the table is to be compared with. another_tau: its rank correlation.
         tau: rank correlation of the means under the short and under the long schedule.
     """
 
@@ -259,6 +277,7 @@ class Retrained(NamedTuple):
     seeds_short: float
     seeds_long: float
     another: Errors
+    another_tau: float
     tau: float
 
 
@@ -274,6 +293,7 @@ def retrained() -> Retrained:
     seeds, seeds_long = (
         float(np.sqrt(np.mean(np.var(runs, axis=1, ddof=1)))) for runs in (short, long)
     )
-    another = errors(short[:, 0], short[:, 1:].mean(axis=1))
+    one, others = short[:, 0], short[:, 1:].mean(axis=1)
+    another = errors(one, others), rank_correlation(one, others)
     tau = rank_correlation(short.mean(axis=1), long.mean(axis=1))
-    return Retrained(errors(predicted, short.mean(axis=1)), seeds, seeds_long, another, tau)
+    return Retrained(errors(predicted, short.mean(axis=1)), seeds, seeds_long, *another, tau)

@@ -17,15 +17,23 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.optimize import nnls
-from scipy.stats import kendalltau
 
 from repro import reference
 from repro.arch.b0 import EXPANSIONS, KERNELS, SQUEEZE_EXCITE
 from repro.errors import InputError, did_you_mean
 from repro.search import latency
 from repro.search.space import EFFICIENTNET, Codes, Floats, Sums
-from repro.search.table import FOLDS, Quadratic, Ridge, codes, folds
+from repro.search.table import (
+    FOLDS,
+    Quadratic,
+    Ridge,
+    folds,
+    one_thread,
+    published,
+    rank_correlation,
+)
 
 
 class Timed(NamedTuple):
@@ -63,11 +71,11 @@ def time_errors(predicted: Floats, measured: Floats) -> TimeErrors:
     """Errors of predicted times."""
     off = abs(predicted / measured - 1)
     median, p95 = np.quantile(off, [0.5, 0.95]).tolist()
-    return TimeErrors(len(off), median, p95, float(kendalltau(predicted, measured).statistic))
+    return TimeErrors(len(off), median, p95, rank_correlation(predicted, measured))
 
 
-def measured(device: str) -> tuple[Codes, Floats]:
-    """Networks that were timed on a device, and their milliseconds an image.
+def milliseconds(device: str) -> Floats:
+    """Of an image, on a device, for all networks of the table; nan where nobody timed it.
 
     Raises:
         InputError: another device.
@@ -75,10 +83,14 @@ def measured(device: str) -> tuple[Codes, Floats]:
     if device not in DEVICES:
         near = did_you_mean(device, DEVICES)
         raise InputError(f"unknown device {device!r}.{near} Devices: {', '.join(DEVICES)}")
-    column = DEVICES[device].column
-    rows = [row for row in reference.b0_space() if getattr(row, column) is not None]
-    ms = [1000 / float(getattr(row, column)) for row in rows]
-    return codes(row[:4] for row in rows), np.array(ms)
+    images = [getattr(row, DEVICES[device].column) for row in reference.b0_space()]
+    return np.array([np.nan if n is None else 1000 / float(n) for n in images])
+
+
+def measured(device: str) -> tuple[Codes, Floats]:
+    """Networks that were timed on a device, and their milliseconds an image."""
+    ms = milliseconds(device)
+    return published()[0][np.isfinite(ms)], ms[np.isfinite(ms)]
 
 
 def block_counts(points: Codes) -> Floats:
@@ -96,6 +108,12 @@ def prices(counts: Floats, ms: Floats) -> Floats:
     """Prices of counts by least squares on relative errors, none of them negative."""
     q, r = np.linalg.qr(counts / ms[:, None])
     return np.asarray(nnls(r, q.sum(axis=0))[0])
+
+
+def _without_a_fold(counts: Floats, ms: Floats, fold_of: NDArray[np.int64]) -> Floats:
+    """Times by prices fitted without each fold; (n, folds)."""
+    kept = [fold_of != fold for fold in range(FOLDS)]
+    return np.column_stack([counts @ prices(counts[rows], ms[rows]) for rows in kept])
 
 
 @dataclass(frozen=True)
@@ -126,17 +144,18 @@ def throughput(device: str) -> Throughput:
         InputError: another device than those of the file.
     """
     points, ms = measured(device)
-    counts, ridge = block_counts(points), Ridge(points)
-    kept = [ridge.folds != fold for fold in range(FOLDS)]
-    sums = np.column_stack([counts @ prices(counts[rows], ms[rows]) for rows in kept])
-    own = np.arange(len(ms)), ridge.folds  # of each row, the fit without its fold
-    found = [
-        (time_errors(sums[own] * np.exp(logs[own]), ms), penalty)
-        for penalty, logs in ridge.out_of_fold(np.log(ms[:, None] / sums))
-    ]
-    held_out, penalty = min(found, key=lambda each: each[0].median)
-    blocks = prices(counts, ms)
-    correction = ridge.fit(np.log(ms / (counts @ blocks)), penalty)
+    with one_thread():
+        counts, ridge = block_counts(points), Ridge(points)
+        sums = _without_a_fold(counts, ms, ridge.folds)
+        own = np.arange(len(ms)), ridge.folds  # of each row, the fit without its fold
+
+        def judge(logs: Floats) -> tuple[float, TimeErrors]:
+            found = time_errors(sums[own] * np.exp(logs[own]), ms)
+            return found.median, found
+
+        penalty, held_out = ridge.best(np.log(ms[:, None] / sums), judge)
+        blocks = prices(counts, ms)
+        correction = ridge.fit(np.log(ms / (counts @ blocks)), penalty)
     return Throughput(device, blocks, correction, held_out)
 
 
@@ -159,11 +178,9 @@ def laws(device: str) -> dict[str, TimeErrors]:
     }
     named = {law: np.column_stack(columns) for law, columns in designs.items()}
     named["blocks"] = block_counts(points)
-    fold_of, found = folds(points), {}
-    for law, counts in named.items():
-        predicted = np.empty_like(ms)
-        for fold in range(FOLDS):
-            out = fold_of == fold
-            predicted[out] = counts[out] @ prices(counts[~out], ms[~out])
-        found[law] = time_errors(predicted, ms)
+    own = np.arange(len(ms)), folds(points)
+    found = {
+        law: time_errors(_without_a_fold(counts, ms, own[1])[own], ms)
+        for law, counts in named.items()
+    }
     return {**found, "blocks and pairs": throughput(device).held_out}

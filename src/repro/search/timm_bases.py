@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 from repro.arch.rounding import round_depth, round_resolution, round_width
@@ -29,40 +30,42 @@ def _wide(module: Any, factor: float, of: int = 1) -> list[int]:
     return [round_width(info["num_chs"] // of * factor) for info in module.feature_info[-4:]]
 
 
+def _depths(net: Any, factor: float) -> list[int]:
+    return _deep([stage.blocks for stage in net.stages], factor)
+
+
 def _dims(net: Any, m: Multipliers) -> Arguments:
-    return {"depths": _deep([s.blocks for s in net.stages], m.d), "dims": _wide(net, m.w)}
+    return {"depths": _depths(net, m.d), "dims": _wide(net, m.w)}
 
 
 def _resnet(net: Any, m: Multipliers) -> Arguments:
     stages = [net.layer1, net.layer2, net.layer3, net.layer4]
-    return {
-        "layers": _deep(stages, m.d),
-        "channels": _wide(net, m.w, net.layer1[0].expansion),
-    }
+    return {"layers": _deep(stages, m.d), "channels": _wide(net, m.w, net.layer1[0].expansion)}
 
 
 def _resnetv2(net: Any, m: Multipliers) -> Arguments:
     own = net.feature_info[-1]["num_chs"] / 2048
-    return {"layers": _deep([s.blocks for s in net.stages], m.d), "width_factor": own * m.w}
+    return {"layers": _depths(net, m.d), "width_factor": own * m.w}
 
 
 def _nfnet(net: Any, m: Multipliers) -> Arguments:
-    from timm.models.nfnet import model_cfgs
-
-    own = model_cfgs[net.default_cfg["architecture"]]
+    own = _own("nfnet", net)
     return {"depths": _deep(net.stages, m.d), "width_factor": own.width_factor * m.w}
 
 
 def _regnet(net: Any, m: Multipliers) -> Arguments:
-    from timm.models.regnet import model_cfgs
-
-    own = model_cfgs[net.default_cfg["architecture"]]
+    own = _own("regnet", net)
     return {
         "depth": round_depth(own.depth * m.d),
         "w0": round_width(own.w0 * m.w),
         "wa": own.wa * m.w / m.d,  # as wide at the end, however many blocks lie between
         "group_size": max(1, round(own.group_size * m.g)),
     }
+
+
+def _own(family: str, net: Any) -> Any:
+    """What timm's table says of a network."""
+    return import_module(f"timm.models.{family}").model_cfgs[net.default_cfg["architecture"]]
 
 
 def _rexnet(net: Any, m: Multipliers) -> Arguments:
@@ -72,7 +75,7 @@ def _rexnet(net: Any, m: Multipliers) -> Arguments:
 
 def _fasternet(net: Any, m: Multipliers) -> Arguments:
     width = round_width(net.feature_info[0]["num_chs"] * m.w)
-    return {"depths": _deep([s.blocks for s in net.stages], m.d), "embed_dim": width}
+    return {"depths": _depths(net, m.d), "embed_dim": width}
 
 
 FAMILIES: dict[str, Callable[[Any, Multipliers], Arguments]] = {
@@ -92,14 +95,10 @@ OURS = {"efficientnet": "EN-B0", "mobilenetv3": "EN-B0", "byobnet": "ResNet-50"}
 
 @cache
 def _counted(name: str, size: int, arguments: str) -> Any:
-    import timm
-    import torch
-
     from repro.counters import count
+    from repro.runtime.timm_networks import create
 
-    with torch.device("meta"):
-        net = timm.create_model(name, **json.loads(arguments))
-    return count(net, (3, size, size))
+    return count(create(name, "meta", **json.loads(arguments)), (3, size, size))
 
 
 class TimmBase:
@@ -113,7 +112,7 @@ class TimmBase:
         from repro.runtime.timm_networks import counted
 
         counts, self.resolution, self.module = counted(name, None)
-        self.name, self._short = name, name.removeprefix("timm/")
+        self.name = name
         self.family = type(self.module).__module__.rpartition(".")[2]
         self.base = self._grown(counts, self.resolution)
         if self.family not in FAMILIES:
@@ -130,7 +129,7 @@ class TimmBase:
         size = round_resolution(self.resolution * m.r) if m.r != 1 else self.resolution
         arguments = FAMILIES[self.family](self.module, m)
         try:
-            counts = _counted(self._short, size, json.dumps(arguments))
+            counts = _counted(self.name, size, json.dumps(arguments))
         except (RuntimeError, ValueError, TypeError, AssertionError, ZeroDivisionError) as error:
             reason = str(error).partition("\n")[0]
             raise InputError(f"{self.name} cannot be built with {arguments}: {reason}") from None

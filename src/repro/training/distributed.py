@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import contextlib
 import os
+import threading
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +19,10 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from repro.errors import InputError
+from repro.training.spec import launched
+
+PATIENCE = 20.0
+"""Seconds after which a process says that it waits for others: there may be none."""
 
 
 @dataclass(frozen=True)
@@ -83,18 +89,14 @@ class StopTogether:
             self.pending = None
 
 
-def ranks() -> int:
-    """How many processes were started together."""
-    return int(os.environ.get("WORLD_SIZE", "1"))
-
-
 @contextlib.contextmanager
 def connect(device: str) -> Iterator[World]:
     """Join the other processes for as long as a run takes: by gloo, or nccl with a GPU for each.
 
     `InputError` where there is no such device, or no GPU left for this process.
     """
-    local = int(os.environ.get("LOCAL_RANK", "0"))
+    us = launched()
+    local = us.local_rank
     if device == "cuda":
         if not torch.cuda.is_available():
             raise InputError("device 'cuda' is not here: torch sees no NVIDIA GPU. Allowed: cpu")
@@ -105,11 +107,19 @@ def connect(device: str) -> Iterator[World]:
             )
         torch.cuda.set_device(local)
     where = torch.device(device, local) if device == "cuda" else torch.device("cpu")
-    if ranks() == 1:
+    if us.ranks == 1:
         yield World(0, 1, where)
         return
     backend = "cpu:gloo,cuda:nccl" if device == "cuda" else "gloo"
-    dist.init_process_group(backend, device_id=where if device == "cuda" else None)
+    meeting = f"{os.environ['MASTER_ADDR']}:{os.environ['MASTER_PORT']}"
+    text = f"process {us.rank} of {us.ranks} waits for the others at {meeting}: WORLD_SIZE says so"
+    waiting = threading.Timer(PATIENCE, warnings.warn, [text])
+    waiting.daemon = True
+    waiting.start()
+    try:
+        dist.init_process_group(backend, device_id=where if device == "cuda" else None)
+    finally:
+        waiting.cancel()
     try:
         yield World(dist.get_rank(), dist.get_world_size(), where)
     finally:

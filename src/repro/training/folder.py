@@ -12,12 +12,13 @@ import fcntl
 import json
 import os
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from repro import stored
 from repro.errors import InputError
-from repro.paths import CannotSave, write_whole
+from repro.paths import CannotSave, new_folder, write_whole
 from repro.records import TrainingRecord
 from repro.training.checkpoint import packed
 
@@ -41,6 +42,15 @@ class RunFolder:
             return json.loads(path.read_text()) if path.exists() else None
         except (OSError, ValueError) as error:
             raise InputError(f"{path} cannot be read: {error}") from None
+
+    def check_fresh(self) -> None:
+        """`InputError` where a run began here before."""
+        if self.description() is not None:
+            state = "a finished run" if self.record() else "an unfinished run"
+            raise InputError(
+                f"folder {str(self.path)!r} holds {state}; --resume goes on with it, or choose "
+                "another --out"
+            )
 
     def record(self) -> TrainingRecord | None:
         """The outcome, where the run is complete."""
@@ -77,6 +87,17 @@ class RunFolder:
         kept = "The last checkpoint is there: free some space, then go on with --resume"
         write_whole(self.path / "weights.pt", packed(weights), kept)
         stored.append(self.path / "record.jsonl", record)
+
+
+@contextlib.contextmanager
+def new_place(path: Path) -> Iterator[Path]:
+    """Make ``path``, or that with the next free number; taken back where nothing came into it."""
+    made = new_folder(path.with_name(path.name + f"-{n}" * (n > 1)) for n in count(1))
+    try:
+        yield made
+    finally:
+        with contextlib.suppress(OSError):
+            made.rmdir()
 
 
 @contextlib.contextmanager

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -18,16 +17,26 @@ from repro.arch import Network
 from repro.errors import InputError
 from repro.fingerprint import code_of
 from repro.interrupt import handled
-from repro.records import DataUsed, TrainingRecord, checked, stamp, training_inputs
+from repro.records import (
+    DataUsed,
+    Protocol,
+    TrainingRecord,
+    checked,
+    stamp,
+    training_inputs,
+)
 from repro.runtime import device as machine_of
-from repro.runtime.jobs import subject_of
+from repro.runtime.estimates import check_memory
+from repro.runtime.jobs import check_threads, subject_of
 from repro.training.distributed import World, connect
 from repro.training.folder import RunFolder, open_folder
 from repro.training.loop import Outcome, Watch, train
 from repro.training.plan import Options, Run
 from repro.training.sources import Source, open_source
-from repro.training.spec import Place, check_parts, differences
+from repro.training.spec import Place, check_parts, differences, launched
 
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+"""Signals after which a run saves its state and ends; the last comes when a terminal is closed."""
 WORTH_TRYING = 20_000
 """Updates of a run that earn back the seconds in which cuDNN tries its algorithms on each conv."""
 
@@ -60,7 +69,7 @@ def run(
 
     Args:
         watch: is told how it gets on, in the leading process alone.
-        stop_asked: asked before each update; stops the run as SIGTERM and Ctrl-C do.
+        stop_asked: asked before each update; stops the run as a signal of `STOPPING` does.
 
     Returns:
         The record, which the folder holds too; or how far it came.
@@ -72,12 +81,15 @@ def run(
     o = options
     with connect(o.device) as world, contextlib.ExitStack() as stack:
         watch = watch if world.leads else Silent()
-        threads = o.threads or _threads(o.device, world.size)
+        check_threads(o.threads)
+        threads = o.threads or _threads(o.device)
         place = Place(device=o.device, ranks=world.size, threads=threads)
         folder = _together(world, lambda: _begin(run, path, options, place, watch, stack))
         if done := world.from_leader(folder and folder.record()):
             return done
         check_parts(run.setting, place, run.net)
+        images = run.setting.recipe.batch // (place.ranks * run.setting.accumulate)
+        check_memory(run.net, Protocol(device=place.device, mode="step"), images)
         torch.set_num_threads(place.threads)
         if o.device == "cuda":
             # Other runs may share the GPU's memory, and this process may have more of them.
@@ -96,7 +108,7 @@ def run(
         net = replace(run.net, num_classes=source.used.classes)
         asked: list[int] = []
         stop = lambda: bool(asked) or stop_asked()  # noqa: E731
-        with handled(asked.append, signal.SIGTERM, signal.SIGINT):
+        with handled(asked.append, *STOPPING):
             outcome = train(net, run.setting, source, world, folder, watch, stop, o.save_every)
         if outcome.test is None:
             return Stopped(asked[0] if asked else signal.SIGTERM, outcome.progress.step)
@@ -110,9 +122,9 @@ def run(
         return result
 
 
-def _threads(device: str, processes: int) -> int:
+def _threads(device: str) -> int:
     """Of each process: all cores, shared out among those on this machine."""
-    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
+    here = launched().local_ranks
     cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
     return max(1, cores // here) if device == "cpu" else 1
 
@@ -136,13 +148,10 @@ def _begin(
     """Take the folder, and check that it is fresh or holds this very run."""
     folder = stack.enter_context(open_folder(path))
     before, now = folder.description(), run.described()
+    if not options.resume:
+        folder.check_fresh()
     if before is None:
         return folder
-    if not options.resume:
-        state = "a finished run" if folder.record() else "an unfinished run"
-        raise InputError(
-            f"folder {str(path)!r} holds {state}; --resume goes on with it, or choose another --out"
-        )
     odd = differences(before["network"], now["network"], "network")
     if odd := odd + differences(before["setting"], now["setting"]):
         raise InputError(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, NonNegativeInt, PositiveInt
+from pydantic import Field, PositiveInt
 
 from repro.errors import InputError
 from repro.records import Part
@@ -32,7 +34,7 @@ class Setting(Part):
     classes: PositiveInt | None = None
     holdout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     recipe: Recipe = Recipe()
-    seed: NonNegativeInt = 0
+    seed: Annotated[int, Field(ge=0, lt=2**64)] = 0
     accumulate: PositiveInt = 1
     amp: Literal["none", "fp16", "bf16"] = "none"
     memory_format: Literal["channels_last", "contiguous"] = "channels_last"
@@ -52,6 +54,47 @@ class Place(Part):
     device: Literal["cpu", "cuda"] = "cpu"
     ranks: PositiveInt = 1
     threads: PositiveInt = 1
+
+
+@dataclass(frozen=True)
+class Launched:
+    """This process's number among those that train together, and among those of its machine."""
+
+    rank: int = 0
+    ranks: int = 1
+    local_rank: int = 0
+    local_ranks: int = 1
+
+
+def launched() -> Launched:
+    """As ``torchrun``, or whatever else sets its variables, has it; one process without them.
+
+    Raises:
+        InputError: a part of them alone is there, as a launcher leaves it behind, or no numbers.
+    """
+    names = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    there = {name: text for name in names if (text := os.environ.get(name))}
+    numbers = {}
+    for name, text in there.items():
+        if name != "MASTER_ADDR":
+            if not (text.isascii() and text.isdigit()):
+                raise InputError(f"{name}={text!r} in the environment is no number; unset {name}")
+            numbers[name] = int(text)
+    rank, ranks = numbers.get("RANK", 0), numbers.get("WORLD_SIZE", 1)
+    missing = [name for name in names[:4] if name not in there]
+    if missing and (rank, ranks) != (0, 1):
+        odd = {name: there[name] for name in names[:2] if name in there}
+        raise InputError(
+            f"{' and '.join(f'{name}={text}' for name, text in odd.items())} in the environment, "
+            f"but no {', '.join(missing)}: a launcher's remains? `unset {' '.join(odd)}` trains in "
+            "one process; torchrun starts several"
+        )
+    if rank >= ranks:
+        raise InputError(f"RANK={rank} in the environment, but WORLD_SIZE={ranks}; unset both")
+    if ranks == 1:
+        return Launched()
+    local = numbers.get("LOCAL_RANK", 0), numbers.get("LOCAL_WORLD_SIZE", ranks)
+    return Launched(rank, ranks, *local)
 
 
 def differences(before: Any, now: Any, where: str = "") -> list[str]:

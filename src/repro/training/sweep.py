@@ -12,29 +12,67 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed, wait
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from queue import SimpleQueue
+from typing import Any, Self, get_origin
 
 import psutil
-import yaml
+from pydantic import NonNegativeInt, PositiveInt, create_model, model_validator
 
 from repro.complexity import complexity
-from repro.errors import InputError, did_you_mean
+from repro.errors import InputError
+from repro.handwritten import NOT_SAID, Listed, Number, Strict, entries, file_bytes
 from repro.interrupt import handled
 from repro.records import Protocol, TrainingRecord
+from repro.runtime.crew import Crew
 from repro.runtime.estimates import memory_per_image
 from repro.runtime.worker import Worker, WorkerDied
 from repro.training.plan import Options, Run, plan
+from repro.training.recipe import Recipe, Share
 
-AXES = ("bases", "strategies", "scales", "seeds", "unscaled", "set")
-KEYS = (
-    *AXES,
-    *("data", "resolution", "same_flops", "preset", "epochs", "batch", "images", "classes"),
-    *("holdout", "accumulate", "amp", "memory_format", "compile"),
-)
+GRACE_S = 1.0
+"""In which runs may save their state when a sweep is stopped."""
+_PARTS: Any = {
+    key: (Listed[Share] if get_origin(f.annotation) is tuple else f.annotation, NOT_SAID)
+    for key, f in Recipe.model_fields.items()
+}
+Changes: Any = create_model("Changes", __base__=Strict, **_PARTS)
+"""Any part of a recipe; its limits are `Recipe`'s own."""
+
+
+class Block(Strict):
+    """Axes that are multiplied out, and arguments of `plan`."""
+
+    data: str
+    bases: Listed[str]
+    strategies: Listed[str] = ()
+    scales: Listed[Number] = ()
+    seeds: Listed[NonNegativeInt] = (0,)
+    unscaled: bool = True
+    set: Changes = Changes()
+    resolution: PositiveInt = NOT_SAID
+    same_flops: bool = False
+    preset: str = NOT_SAID
+    epochs: PositiveInt = NOT_SAID
+    batch: PositiveInt = NOT_SAID
+    images: PositiveInt | None = None
+    classes: PositiveInt | None = None
+    holdout: float = NOT_SAID
+    accumulate: PositiveInt = NOT_SAID
+    amp: str = NOT_SAID
+    memory_format: str = NOT_SAID
+    compile: str = NOT_SAID
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if bool(self.strategies) != bool(self.scales):
+            raise ValueError("give both strategies and scales, or neither")
+        if not (self.unscaled or self.scales):
+            raise ValueError("unscaled false leaves nothing to train without strategies and scales")
+        return self
 
 
 Answer = TrainingRecord | str
@@ -55,42 +93,29 @@ def read(path: Path, reading: Callable[[str], str] = str) -> list[Job]:
     ``reading`` makes the authors' grammar of a strategy as the file has it. `InputError` names
     the block with an unknown key or a run that cannot be planned.
     """
-    try:
-        blocks = yaml.safe_load(path.read_text())
-    except OSError as error:
-        raise InputError(f"sweep {str(path)!r} cannot be read: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        raise InputError(
-            f"sweep {str(path)!r} is not YAML: {' '.join(str(error).split())}"
-        ) from None
-    if not isinstance(blocks, list) or not all(isinstance(b, dict) for b in blocks):
-        raise InputError(f"sweep {str(path)!r} is not a list of blocks")
     jobs: dict[str, Job] = {}
-    for number, block in enumerate(blocks, 1):
+    blocks = entries(file_bytes(str(path), "sweep"), str(path), Block)
+    for number, (where, block) in enumerate(blocks, 1):
         try:
             for job in _block(block, reading):
                 if job.name in jobs and jobs[job.name].run != job.run:
                     job = Job(f"{job.name}-block-{number}", job.run)
                 jobs[job.name] = job
-        except (InputError, TypeError) as error:
-            raise InputError(f"sweep {str(path)!r}, block {number}: {error}") from None
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from None
     seeds = sorted({job.run.setting.seed for job in jobs.values()})
     return [job for seed in seeds for job in jobs.values() if job.run.setting.seed == seed]
 
 
-def _block(block: dict[str, Any], reading: Callable[[str], str]) -> Iterator[Job]:
-    for key in block:
-        if key not in KEYS:
-            raise InputError(f"unknown key {key!r}.{did_you_mean(str(key), KEYS)}")
-    for key in ("data", "bases"):
-        if not block.get(key):
-            raise InputError(f"{key!r} is missing")
-    changes = [f"{key}={json.dumps(value)}" for key, value in (block.get("set") or {}).items()]
-    rest = {key: value for key, value in block.items() if key not in AXES}
+def _block(block: Block, reading: Callable[[str], str]) -> Iterator[Job]:
+    given = block.model_dump(exclude_unset=True)
+    changes = [f"{key}={json.dumps(value)}" for key, value in given.get("set", {}).items()]
+    axes = ("bases", "strategies", "scales", "seeds", "unscaled", "set")
+    rest = {key: value for key, value in given.items() if key not in axes}
     rest["preset_name"] = rest.pop("preset", None)
-    ways: list[tuple[str | None, float | None]] = [(None, None)] * block.get("unscaled", True)
-    ways += product(map(reading, block.get("strategies") or ()), block.get("scales") or ())
-    for base, (strategy, factor), seed in product(block["bases"], ways, block.get("seeds", [0])):
+    ways: list[tuple[str | None, float | None]] = [(None, None)] * block.unscaled
+    ways += product(map(reading, block.strategies), block.scales)
+    for base, (strategy, factor), seed in product(block.bases, ways, block.seeds):
         run = plan(base, **rest, strategy=strategy, factor=factor, changes=changes, seed=seed)
         asked = f"{run.strategy.name} x{factor:g}" if run.strategy else "unscaled"
         words = f"{rest['data']} {run.base} {asked} r{run.net.resolution} seed {seed}"
@@ -132,45 +157,59 @@ def sweep(
         By job name, in the jobs' order: the record, or why there is none.
 
     Raises:
-        KeyboardInterrupt: Ctrl-C or SIGTERM; every run under way has saved its state first.
+        KeyboardInterrupt: Ctrl-C or SIGTERM. Runs under way have `GRACE_S` to save their state;
+            one that takes longer goes on from its last checkpoint.
     """
     options = replace(options, resume=True)
     workers: list[Worker] = []
-    mine, ending = threading.local(), threading.Event()
+    idle: SimpleQueue[Worker] = SimpleQueue()
+    crew, ending = Crew(), threading.Event()
+
+    def hire() -> Worker:
+        workers.append(worker := crew.hire(options.device))
+        return worker
 
     def carry_out(job: Job) -> Answer:
-        if getattr(mine, "worker", None) is None:
-            mine.worker = Worker(options.device)
-            workers.append(mine.worker)
-        if ending.is_set():
-            return "stopped"
+        worker = idle.get()
         arguments = (job.run, out / job.name, options, os.getpid())
         try:
-            answer: Answer = mine.worker.call("run", __name__, "run_quietly", *arguments)
+            if ending.is_set():
+                return "stopped"
+            answer: Answer = worker.call("run", __name__, "run_quietly", *arguments)
         except WorkerDied as error:
-            mine.worker, answer = None, str(error)
+            answer = str(error)
+            if not ending.is_set():
+                worker = hire()
         except (InputError, RuntimeError) as error:
             answer = str(error)
+        finally:
+            idle.put(worker)
         return answer
 
     out.mkdir(parents=True, exist_ok=True)
     answers: dict[str, Answer] = {}
     interrupt = lambda number: signal.default_int_handler(number, None)  # noqa: E731
-    with handled(interrupt, signal.SIGTERM), ThreadPoolExecutor(together) as pool:
-        futures = {pool.submit(carry_out, job): job for job in jobs}
+    both = (signal.SIGINT, signal.SIGTERM)
+    with handled(interrupt, *both), ThreadPoolExecutor(together) as pool:
+        futures: dict[Future[Answer], Job] = {}
         try:
+            # Not in the threads: the first waits for imports, and threads cannot be interrupted.
+            for _ in range(together):
+                idle.put(hire())
+            futures |= {pool.submit(carry_out, job): job for job in jobs}
             for future in as_completed(futures):
                 job = futures[future]
                 answers[job.name] = future.result()
                 done(job, answers[job.name])
         finally:
-            ending.set()
-            pool.shutdown(wait=False, cancel_futures=True)
-            for worker in workers:
-                worker.process.terminate()  # a run under way saves its state and ends
-            wait(futures, timeout=60)
-            for worker in workers:
-                worker.close()
+            with handled(lambda number: None, *both):
+                ending.set()
+                pool.shutdown(wait=False, cancel_futures=True)
+                for worker in workers:
+                    worker.process.terminate()  # a run under way saves its state and ends
+                wait([f for f in futures if not f.cancelled()], timeout=GRACE_S)
+                for worker in workers:
+                    worker.process.kill()
     return {job.name: answers[job.name] for job in jobs}
 
 

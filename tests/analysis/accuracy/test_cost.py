@@ -46,7 +46,7 @@ def test_commands_are_ones_that_the_program_knows(capsys):
     words = shlex.split(both["slurm"].replace("\\\n", " "))
     assert words[:2] == ["repro", "train"]
     here = [w for w in words[1:] if w not in ("--executor", "slurm")]
-    assert main([*here, "--device", "cpu", "--ranks", "1"]) == 2
+    assert main([*here, "--device", "cpu", "--ranks", "1", "--batch", "8"]) == 2
     assert "DIR" in capsys.readouterr().err
 
 

@@ -4,6 +4,7 @@ import pytest
 from made_up_trainings import GAINS, law, runs
 
 from repro.analysis.accuracy import cost, natural, published
+from repro.analysis.accuracy.trainings import experiments
 from repro.book.chapters import does_accuracy_survive as chapter
 from repro.book.parameters import check
 from repro.errors import InputError
@@ -68,12 +69,13 @@ def test_numbers_of_the_pairs(pairs):
 @pytest.mark.parametrize("without", [(), ("d",), ("w", "alpha=2/3", "dWr")])
 def test_a_reader_s_runs_are_shown_in_place_of_ours(without):
     records = [r for r in runs(law(GAINS)) if r.subject.strategy not in without]
-    found, numbers = chapter.own_runs(records)
+    (own,) = experiments(records)
+    numbers = chapter.own_numbers(own)
     assert numbers["das_own_r"] == "+2.0"
     assert numbers["das_own_d"] == ("–" if "d" in without else "+1.0")
-    (ax,) = chapter.forest_figure(found).axes
+    (ax,) = chapter.forest_figure(own).axes
     labels = [text.get_text() for text in ax.get_yticklabels()]
-    assert len(labels) == len(found) and all(label.endswith(": holds") for label in labels)
+    assert labels == [f"{way}: holds" for way in ("d", "w", "r", "dWr") if way not in without]
 
 
 def test_a_file_without_anything_to_compare_is_refused(tmp_path):

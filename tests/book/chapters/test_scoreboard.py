@@ -12,7 +12,7 @@ from repro import claims
 from repro.book.chapters import scoreboard
 from repro.book.kit.folds import PageBlock, fold
 from repro.book.parameters import check, resolve
-from repro.claims import EXPLORATORY, OWN, VERDICTS, Claim, Judgement, Point
+from repro.claims import BASES, EXPLORATORY, OWN, REJECTED, VERDICTS, Claim, Judgement, Point
 from repro.errors import InputError
 
 
@@ -53,6 +53,9 @@ def entry(
     note="",
     points=(),
     statement="It is so",
+    basis="nothing here",
+    machine="",
+    repeats="",
 ):
     """A synthetic entry; its claim is never judged."""
     kind = "exploratory" if paper == OWN else "number"
@@ -66,6 +69,7 @@ def entry(
         read_in="the PDF",
         not_testable="never judged",
         note=note,
+        repeats=repeats,
     )
     judgement = Judgement(
         id=name,
@@ -81,6 +85,9 @@ def entry(
         why=f"off. {note}" if note else "no reason",
         n=len(points),
         points=tuple(points),
+        basis=basis,
+        machine=machine,
+        repeats=repeats,
     )
     return scoreboard.Entry(claim, judgement)
 
@@ -89,6 +96,7 @@ def point(label="p", match="no"):
     return Point(label, "acts", "1.0", "1.1", "M", match, 2.0)
 
 
+CLOCK = "our measurement"
 PAPERS = {"one": "First Paper (Authors; 2021)", "two": "Second Paper (Others; 2021)"}
 
 
@@ -102,11 +110,12 @@ def small():
     return scoreboard.arranged(
         PAPERS,
         [
-            entry("a", "reproduced", points=[point(match="yes")] * 3),
-            entry("b", "not reproduced", note="A reason.", points=[point("x")]),
+            entry("a", "reproduced", points=[point(match="yes")] * 3, basis=BASES[0]),
+            entry("b", "not reproduced", note="A reason.", points=[point("x")], basis=BASES[0]),
             entry("c", "not testable here", paper="two"),
-            entry("d", "trend reproduced", group="Table 2"),
-            entry("e", "not reproduced", note="A reason.", points=[point("y")]),
+            entry("d", "trend reproduced", group="Table 2", basis=CLOCK, machine="H100"),
+            entry("e", "not reproduced", note="A reason.", points=[point("y")], basis="theory"),
+            entry("f", "reproduced", points=[point()], basis=BASES[0], repeats="a"),
         ],
     )
 
@@ -159,29 +168,50 @@ def test_an_unknown_paper_is_refused_and_the_nearest_named():
 
 def test_key_numbers_by_hand(small):
     assert scoreboard.key_numbers(small) == {
-        "claims": 5,
+        "decided": 4,
         "held": 2,
         "off": 2,
         "open": 1,
         "waiting": 0,
-        "values": 5,
+        "counts": 2,
+        "code": 0,
+        "itself": 0,
+        "theory": 1,
+        "model": 0,
+        "clock": 1,
+        "public": 0,
+        "machines": "H100",
+        "nothing": 1,
         "own": 0,
         "own_held": 0,
     }
 
 
 def test_tally_by_hand(small):
-    frame = scoreboard.tally(small)
-    assert list(frame.columns) == ["", "First Paper", "Second Paper", "all"]
-    assert frame["First Paper"].tolist() == [1, 0, 1, 2, 0, 4, 5]
-    assert frame["Second Paper"].tolist() == [0, 0, 0, 0, 1, 1, 0]
-    assert frame["all"].tolist() == [1, 0, 1, 2, 1, 5, 5]
+    rows = {name: rest for name, *rest in scoreboard.tally(small).values.tolist()}
+    assert rows == {
+        BASES[0]: [1, 0, 0, 1, 0, 2, 4],
+        "theory": [0, 0, 0, 1, 0, 1, 1],
+        CLOCK: [0, 0, 1, 0, 0, 1, 0],
+        "nothing here": [0, 0, 0, 0, 1, 1, 0],
+        "all claims": [1, 0, 1, 2, 1, 5, 5],
+        "First Paper": [1, 0, 1, 2, 0, 4, 5],
+        "Second Paper": [0, 0, 0, 0, 1, 1, 0],
+    }
+
+
+def test_a_row_says_what_its_verdict_rests_on(small, real):
+    rows = rows_of(small)
+    assert "trend reproducedour measurement, H100" in rows["d"]
+    assert "not counted, repeats a" in rows["f"]
+    rows = rows_of(real)
+    assert all((e.claim.repeats or e.judgement.basis) in rows[e.claim.id] for e in real.entries)
 
 
 def test_own_findings_are_shown_last_and_counted_apart(small):
     own = [
-        entry("f", EXPLORATORY, OWN, "Seen", points=[point(match="yes")]),
-        entry("g", "not reproduced", OWN, "Seen", points=[point()]),
+        entry("g", EXPLORATORY, OWN, "Seen", points=[point(match="yes")]),
+        entry("h", REJECTED, OWN, "Seen", points=[point()]),
     ]
     papers = PAPERS | {OWN: "Own findings"}
     both = scoreboard.arranged(papers, [*own, *small.entries])
@@ -190,18 +220,18 @@ def test_own_findings_are_shown_last_and_counted_apart(small):
     assert [e.claim.id for e in both.having("not reproduced")] == ["b", "e"]
     html = scoreboard.groups(both).html
     assert html.index("Own findings") > html.index("claim-c")
-    assert "○ 1 holds, exploratory" in html
+    assert "○ 1 holds, exploratory" in html and "× 1 rejected" in html
 
 
-def test_tally_of_one_paper_has_no_column_for_all():
+def test_tally_of_one_paper_has_no_row_for_papers():
     board = scoreboard.arranged(PAPERS, [entry("a")])
-    assert list(scoreboard.tally(board).columns) == ["", "First Paper"]
+    assert scoreboard.tally(board)["rests on"].tolist() == ["nothing here", "all claims"]
 
 
 def test_every_verdict_has_a_style():
     assert tuple(scoreboard.STYLES) == VERDICTS
     counted = {*scoreboard.HELD, scoreboard.OFF, scoreboard.OPEN}
-    assert counted | {EXPLORATORY} == set(VERDICTS)
+    assert counted | {EXPLORATORY, REJECTED} == set(VERDICTS)
     assert len({style.mark for style in scoreboard.STYLES.values()}) == len(VERDICTS)
     assert len({style.colour for style in scoreboard.STYLES.values()}) == len(VERDICTS)
     assert tuple(scoreboard.MEANING) == VERDICTS
@@ -219,7 +249,7 @@ def test_every_claim_of_the_ledger_has_one_row(real):
 def test_the_summary_line_has_the_groups_counts(small):
     html = scoreboard.groups(small).html
     summary = re.search(r"<summary>.*?Table 1.*?</summary>", html, re.DOTALL)[0]
-    assert "= 1 reproduced" in summary
+    assert "= 2 reproduced" in summary
     assert "≠ 2 not reproduced" in summary
     assert "trend" not in summary
 
@@ -271,9 +301,9 @@ def test_what_single_machines_lack_is_one_need():
     def waiting(name, lacks):
         need, command = "Needs times of training on a GPU", "repro record --device cuda"
         found = entry(name, "not testable here")
-        judged = found.claim.model_copy(update={"judge": "pearson", "not_testable": None})
         text = f"{need}{lacks}. This records them: {command}"
-        return scoreboard.Entry(judged, replace(found.judgement, why=text))
+        judged = replace(found.judgement, why=text, basis="our measurement")
+        return scoreboard.Entry(found.claim, judged)
 
     lacks = ("", "; H100 lacks EN-B0 by w up to s = 16; B200 lacks RegNetY-4GF", "; H100 lacks x")
     entries = [waiting(f"a{i}", text) for i, text in enumerate(lacks)]

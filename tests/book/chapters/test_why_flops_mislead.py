@@ -1,5 +1,6 @@
 """The chapter "Why FLOPs mislead": each number against another way to it."""
 
+import pandas as pd
 import pytest
 from made_up_timings import GPU, by_acts, records
 
@@ -53,6 +54,16 @@ def test_the_factors_of_equation_1_multiply_to_the_printed_speedup(device):
 
     x, plain = PRINTED["EfficientNet-X-B4"], PRINTED["EfficientNet-B4"]
     assert table.left[4] == pytest.approx(efficiency(x) / efficiency(plain))
+
+
+def test_how_much_less_bytes_mislead_is_drawn_by_whole_families():
+    models = ["A-1", "A-2", "EfficientNet-B0", "EfficientNet-X-B0"]
+    table = pd.DataFrame({"model": models, "moved": [1, 2, 3, 4], "ms": [1, 2, 3, 4]})
+    assert c.misled_less(table.assign(gflops=[4, 3, 2, 1]), "ms") == (100, 100)
+    assert c.misled_less(table.assign(gflops=table.moved), "ms") == (0, 0)
+    alike = table.assign(gflops=[2, 1, 3, 4])  # misled within A alone
+    low, high = c.misled_less(alike, "ms")
+    assert low == 0 < c.misled(alike.gflops, alike.ms) * 100 < high == 100
 
 
 def test_misled_counts_pairs_in_the_wrong_order():

@@ -11,7 +11,11 @@ from repro.book.kit.figures import FAMILY_COLOURS, use_house_style
 
 @pytest.fixture(autouse=True)
 def house_style():
+    import matplotlib
+
+    matplotlib.rcParams["text.usetex"] = True  # as a reader's own settings may say
     use_house_style()
+    assert not matplotlib.rcParams["text.usetex"]
     yield
     plt.close("all")
 

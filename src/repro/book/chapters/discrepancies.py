@@ -31,8 +31,6 @@ class Parameters(ChapterParameters):
     unfold: bool = Field(False, description="Open every group, for print")
 
 
-DISAGREES = ("not reproduced", "reproduced within tolerance")
-"""Verdicts of claims that have a line."""
 FEW = 3
 """Up to so many values of one claim are shown, of more the farthest."""
 
@@ -65,10 +63,15 @@ def _looked_up(kind: str, row: Any, column: str) -> str:
     return str(first - second[0] if second else first)
 
 
+def disagrees(judgement: Judgement) -> bool:
+    """Whether a claim has a line: a value is off, or not equal to the digits that were printed."""
+    return any(p.match == "no" or p.distance > 1 for p in judgement.points)
+
+
 def _values(judgement: Judgement, alone: bool) -> Iterator[tuple[str, str]]:
     """Printed and found, for the values that disagree: few of them, or the farthest."""
     off = [p for p in judgement.points if p.match == "no"]
-    off = off or [p for p in judgement.points if p.match != "yes"]
+    off = off or [p for p in judgement.points if p.distance > 1]
     farthest = max(reversed(off), key=lambda p: p.distance)
     shown = off if alone and len(off) <= FEW else [farthest]
     for p in shown:
@@ -83,7 +86,7 @@ def lines(group: Mapping[str, Any]) -> pd.DataFrame:
     rows = []
     for line in group["lines"]:
         ids: Sequence[str] = line.get("claims", ())
-        judged = [j for i in ids if (j := judgements()[i]).verdict in DISAGREES]
+        judged = [j for i in ids if disagrees(j := judgements()[i])]
         if ids and not judged:
             continue
         pairs = [pair for j in judged for pair in _values(j, alone=len(judged) == 1)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from statistics import correlation
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import pandas as pd
@@ -11,8 +10,16 @@ from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from repro.analysis.accuracy import natural, published
 from repro.analysis.accuracy.cost import Training, runs_needed, whole_study
-from repro.analysis.accuracy.proxies import DATA, against_dwr, data_sets, trainings
 from repro.analysis.accuracy.published import BASES, MEANS, REFERENCE, STRATEGIES, Noise
+from repro.analysis.accuracy.trainings import (
+    ALIKE,
+    DATA,
+    against_dwr,
+    gain,
+    largest,
+    trainings,
+    visible,
+)
 from repro.analysis.frames import family
 from repro.analysis.timing.sets import IMAGENET_IMAGES
 from repro.book.kit.chapter import span
@@ -26,13 +33,10 @@ from repro.book.kit.figures import (
 from repro.book.kit.strategies import GREY, errors_and_gaps, strategy_style
 from repro.book.parameters import ChapterParameters, NetworkName, Scale, no_repeats
 from repro.errors import did_you_mean
-from repro.evidence.trainings import ALIKE, WORSE, trained
 from repro.text import count_text
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-    from repro.records import TrainingRecord
 
 Numbers = dict[str, float | str]
 """Key numbers by glue name; spans and counts as text."""
@@ -317,46 +321,41 @@ def _rounded(numbers: Numbers) -> Numbers:
     return {k: round(v, 6) if isinstance(v, float) else v for k, v in numbers.items()}
 
 
-def forest_figure(found: pd.DataFrame) -> Figure:
-    """Differences from dwr with their intervals; the band holds what is about as accurate."""
+def forest_figure(runs: pd.DataFrame) -> Figure:
+    """Each run's distance from dwr's mean, and the intervals; in the band both are alike."""
+    found, top = against_dwr(runs), largest(runs)
     fig, (ax,) = panels(1)
-    gained = float(found.gain.iloc[0])
-    ax.axvspan(-ALIKE * gained, ALIKE * gained, color=GREY, alpha=0.25, linewidth=0)
+    most = ALIKE * gain(runs)
+    ax.axvspan(-most, most, color=GREY, alpha=0.25, linewidth=0)
     ax.axvline(0, color=STRATEGY_COLOURS[REFERENCE], linewidth=1.4)
     for y, row in enumerate(found.to_dict("records")):
         style = strategy_style(str(row["strategy"]))
         ax.plot([row["low"], row["high"]], [y, y], color=style["color"], linewidth=2)
         ax.plot([row["mean"]], [y], **style | {"markersize": 7})
-        single = list(row["by_base"].values())
+        single = top[top.strategy == row["strategy"]].above
         ax.plot(single, [y - 0.22] * len(single), "x", color=style["color"], markersize=5)
-    names = found.strategy.str.replace("alpha=", "α = ") + ": " + found.verdict
-    ax.set_yticks(range(len(found)), list(names))
+    ax.set_yticks(range(len(found)), list(found.strategy + ": " + found.verdict))
     ax.set_ylim(len(found) - 0.5, -0.6)
     ax.grid(axis="y", visible=False)
     ax.set_xlabel("points of error above dwr")
     return fig
 
 
-def own_runs(records: Sequence[TrainingRecord]) -> tuple[pd.DataFrame, Numbers]:
-    """The main data set's differences from dwr, and what the prose quotes, by glue name."""
-    data = data_sets(records)[0]
-    runs = trained(data, records)
-    found = against_dwr(runs)
-    first, means = runs[0].record, found.set_index("strategy")["mean"]
+def own_numbers(runs: pd.DataFrame) -> Numbers:
+    """What the prose quotes from an experiment of our own, by glue name."""
+    first, means = runs.record.iloc[0], against_dwr(runs).set_index("strategy")["mean"]
     recipe = first.setting["recipe"]
     numbers: Numbers = {
-        "das_own_data": DATA[data],
+        "das_own_data": DATA[first.setting["data"]],
         "das_own_train": f"{int(recipe['epochs'])} epochs of {first.data.train:,} images",
         "das_own_updates": f"{recipe['epochs'] * (first.data.train // recipe['batch']):,}",
         "das_paper_updates": f"{200 * (IMAGENET_IMAGES // 1024):,}",
-        "das_own_loss": correlation(
-            [run.record.curve[-1].train_loss for run in runs], [run.error for run in runs]
-        ),
-        "das_worse": 100 * WORSE,
+        "das_own_loss": float(runs.loss.corr(runs.error)),
+        "das_own_visible": visible(runs),
         "das_alike": 100 * ALIKE,
     }
     numbers |= {f"das_own_{k}": f"{means[k]:+.1f}" if k in means else "–" for k in ("d", "r")}
-    return found, _rounded(numbers)
+    return _rounded(numbers)
 
 
 def cost_numbers(pair: Sequence[Training], noise: Noise) -> Numbers:

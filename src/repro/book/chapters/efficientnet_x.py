@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 from pydantic import Field
@@ -62,7 +62,7 @@ def blocks_figure(net: Network, plain: Network) -> Figure:
         bottom.bar(i, piece.flops / 1e6, 0.78, color=KINDS[piece.kind])
     log_axis(top, "y", sorted({piece.size for piece in drawn}))
     top.set(ylim=(4, 190), ylabel="pixels per side", title="Maps put out; numbers are channels")
-    dot = {"marker": "o", "markersize": 7, "ls": "none"}
+    dot: Any = {"marker": "o", "markersize": 7, "ls": "none"}
     handles = [Line2D([], [], color=value, label=key, **dot) for key, value in KINDS.items()]
     handles.append(Line2D([], [], color=GREY, mfc="none", label="open: swish", **dot))
     top.legend(handles=handles, loc="upper right", ncols=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import pandas as pd
@@ -21,32 +21,27 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def _network(name: str) -> str:
-    find_base(name)
-    return name
+def _read_by(read: Callable[[str], object]) -> AfterValidator:
+    """A text that something reads, which refuses what it cannot."""
 
+    def check(text: str) -> str:
+        read(text)
+        return text
 
-def _budget(text: str) -> str:
-    read_budget(text)
-    return text
-
-
-def _device(name: str) -> str:
-    device(name)
-    return name
+    return AfterValidator(check)
 
 
 ALL_DEVICES = [name for group in devices() for name in group]
-DeviceName = Annotated[str, AfterValidator(_device), WithJsonSchema({"enum": ALL_DEVICES})]
+DeviceName = Annotated[str, _read_by(device), WithJsonSchema({"enum": ALL_DEVICES})]
 
 
 class Parameters(ChapterParameters):
     """Chapter "Scale your own network"."""
 
-    network: Annotated[str, AfterValidator(_network)] = Field(
+    network: Annotated[str, _read_by(find_base)] = Field(
         "EN-B0", description="Yours: a name, timm/NAME, or a description's file"
     )
-    budget: Annotated[str, AfterValidator(_budget)] = Field(
+    budget: Annotated[str, _read_by(read_budget)] = Field(
         "2x", description="Such as 2x, 5ms, 10GF, 50Macts, 8GB"
     )
     device: DeviceName = Field("rtx4090", description="Whose time: of fitted prices, or a roofline")

@@ -1,4 +1,4 @@
-"""The scoreboard: every claim of the ledger with its verdict, group by group.
+"""The scoreboard: every claim of the ledger with its verdict and what it rests on.
 
 Everything on the page follows from ``data/claims.yaml``: a new claim, group or paper appears by
 itself. Text of the ledger is escaped. Each claim's row has the anchor ``claim-<id>``, so that
@@ -24,7 +24,7 @@ from repro import claims
 from repro.book.kit.figures import STRATEGY_COLOURS
 from repro.book.kit.folds import PageBlock, fold
 from repro.book.parameters import ChapterParameters
-from repro.claims import EXPLORATORY, OWN, Claim, Judgement
+from repro.claims import BASES, EXPLORATORY, OWN, REJECTED, Basis, Claim, Judgement
 from repro.errors import InputError, did_you_mean
 
 ALL = "all"
@@ -75,6 +75,7 @@ STYLES: Mapping[str, Style] = {
     OFF: Style("≠", "repro-off", STRATEGY_COLOURS["dwr"]),
     OPEN: Style("–", "repro-open", "#909090"),
     EXPLORATORY: Style("○", "repro-open", STRATEGY_COLOURS["w"]),
+    REJECTED: Style("×", "repro-off", STRATEGY_COLOURS["dw"]),
 }
 MEANING: Mapping[str, str] = {
     "reproduced": "Ours equals the published value, or rounds to the digits printed.",
@@ -88,6 +89,7 @@ MEANING: Mapping[str, str] = {
         "A finding of this book, seen in the data before any threshold was set. It holds in those "
         "data; nothing has tested it on others."
     ),
+    REJECTED: "Supposed in this book, and not so. No paper says it.",
 }
 MATCHES: Mapping[str, str] = {"yes": "=", "within tolerance": "≈", "no": "≠"}
 """Mark of a single value, by whether it matches."""
@@ -109,12 +111,17 @@ class Board:
 
     @property
     def of_papers(self) -> list[Entry]:
-        """The papers' claims, without what this book found itself."""
-        return [e for e in self.entries if e.claim.paper != OWN]
+        """The papers' claims, without exact repeats and what this book found itself."""
+        return [e for e in self.entries if e.claim.paper != OWN and not e.claim.repeats]
 
     def having(self, *verdicts: str) -> list[Entry]:
         """The papers' claims with one of these verdicts."""
         return [e for e in self.of_papers if e.judgement.verdict in verdicts]
+
+    @property
+    def waiting(self) -> list[Entry]:
+        """The papers' claims that records of ours would decide."""
+        return [e for e in self.having(OPEN) if e.judgement.basis == "our measurement"]
 
 
 def arranged(papers: Mapping[str, str], entries: Iterable[Entry]) -> Board:
@@ -148,44 +155,67 @@ def find(shown: Board, claim_id: str) -> Entry:
 # ------------------------------------------------------------------------------- numbers
 
 
-def key_numbers(shown: Board) -> dict[str, int]:
-    """The papers' claims, held, off and open; of those, waiting for records; single comparisons.
+NAMES: Mapping[Basis, str] = {
+    "our counts against the paper": "counts",
+    "the authors' code": "code",
+    "the paper against itself": "itself",
+    "theory": "theory",
+    "our model": "model",
+    "our measurement": "clock",
+    "public measurements": "public",
+}
+"""What verdicts rest on, in one word."""
 
-    own, own_held: findings of this book, and those that hold.
+
+def key_numbers(shown: Board) -> dict[str, int | str]:
+    """The papers' claims: decided, held, off, open; of those, waiting for records.
+
+    And the decided ones by what they rest on, the machines that were timed for them, the open ones
+    that rest on nothing here; own, own_held: findings of this book, and those that hold.
     """
     own = [e.judgement.verdict for e in shown.entries if e.claim.paper == OWN]
+    decided = [e.judgement for e in shown.having(*HELD, OFF)]
+    on = Counter(judgement.basis for judgement in decided)
+    machines = dict.fromkeys(j.machine for j in decided if j.machine)
     return {
-        "claims": len(shown.of_papers),
+        "decided": len(decided),
         "held": len(shown.having(*HELD)),
         "off": len(shown.having(OFF)),
         "open": len(shown.having(OPEN)),
-        "waiting": sum(e.claim.judge is not None for e in shown.having(OPEN)),
-        "values": sum(e.judgement.n for e in shown.of_papers),
+        "waiting": len(shown.waiting),
+        **{name: on[basis] for basis, name in NAMES.items()},
+        "machines": " and ".join(machines) or "no machine",
+        "nothing": sum(e.judgement.basis == "nothing here" for e in shown.having(OPEN)),
         "own": len(own),
         "own_held": own.count(EXPLORATORY),
     }
 
 
 def tally(shown: Board) -> pd.DataFrame:
-    """Claims per verdict and paper, then all claims and the single comparisons behind them.
+    """Verdicts by what they rest on, in all, and by paper where there are several.
 
-    What this book found itself is not counted.
+    The last columns are all claims of a row and the single comparisons behind them. Repeats and
+    what this book found itself are not counted.
     """
-    columns = {
-        title.partition(" (")[0]: [e for e in shown.entries if e.claim.paper == key]
-        for key, title in shown.papers.items()
-        if key != OWN
+    found = shown.of_papers
+    parts: dict[str, list[Entry]] = {
+        basis: [e for e in found if e.judgement.basis == basis] for basis in BASES
     }
-    if len(columns) > 1:
-        columns[ALL] = shown.of_papers
-    verdicts = {v: f"{style.mark} {v}" for v, style in STYLES.items() if v != EXPLORATORY}
-    heads = [*verdicts.values(), "claims", "comparisons"]
-    frame = pd.DataFrame({"": heads})
-    for title, entries in columns.items():
+    parts["all claims"] = found
+    papers = {key: title for key, title in shown.papers.items() if key != OWN}
+    if len(papers) > 1:
+        for key, title in papers.items():
+            parts[title.partition(" (")[0]] = [e for e in found if e.claim.paper == key]
+    verdicts = (*HELD, OFF, OPEN)
+    lines = []
+    for name, entries in parts.items():
+        if not entries:
+            continue
         count = Counter[str](e.judgement.verdict for e in entries)
         values = sum(e.judgement.n for e in entries)
-        frame[title] = [*(count[v] for v in verdicts), len(entries), values]
-    return frame
+        lines.append([name, *(count[v] for v in verdicts), len(entries), values])
+    heads = ["rests on", *(f"{STYLES[v].mark} {v}" for v in verdicts), "claims", "comparisons"]
+    return pd.DataFrame(lines, columns=heads)
 
 
 def lacking(shown: Board) -> pd.DataFrame:
@@ -193,7 +223,7 @@ def lacking(shown: Board) -> pd.DataFrame:
 
     What a single machine lacks for a single claim stands in the claim's own row.
     """
-    whys = (e.judgement.why for e in shown.having(OPEN) if e.claim.judge)
+    whys = (e.judgement.why for e in shown.waiting)
     waits = Counter(re.sub(r"; .* lacks .*(?=\. This records them)", "", why) for why in whys)
     rows = [(_commands(why), n) for why, n in waits.most_common()]
     return pd.DataFrame(rows, columns=["needed", "claims"])
@@ -237,6 +267,13 @@ def _reason(entry: Entry) -> str:
     return _html(_commands(text)) + escape(own)
 
 
+def _rests_on(entry: Entry) -> str:
+    """What a verdict rests on, with the machine; of a repeat, what it repeats."""
+    if entry.claim.repeats:
+        return f"not counted, repeats {entry.claim.repeats}"
+    return ", ".join(filter(None, (entry.judgement.basis, entry.judgement.machine)))
+
+
 def _row(entry: Entry) -> str:
     claim, judgement = entry
     style = STYLES[judgement.verdict]
@@ -245,7 +282,8 @@ def _row(entry: Entry) -> str:
         f'<span class="repro-id">{claim.id}</span>',
         escape(judgement.published) or "–",
         escape(judgement.computed) or "–",
-        f'<span class="{style.css}">{style.mark}</span> {judgement.verdict}',
+        f'<span class="{style.css}">{style.mark}</span> {judgement.verdict}<br>'
+        f"<small>{escape(_rests_on(entry))}</small>",
         _reason(entry),
     )
     body = "".join(

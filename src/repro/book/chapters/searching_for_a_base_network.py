@@ -6,7 +6,7 @@ claims of Searching for Fast Model Families on Datacenter Accelerators, section 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from itertools import combinations
@@ -15,22 +15,30 @@ from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, cast
 import numpy as np
 import pandas as pd
 from pydantic import AfterValidator, Field
-from scipy.stats import kendalltau
+from sklearn.linear_model import Ridge as Line
 
-from repro import reference
 from repro.arch import Network
 from repro.arch.efficientnet_x import XStage
 from repro.book.kit.chapter import glue as store
 from repro.book.kit.figures import STRATEGY_COLOURS, dots, legend, log_axis, panels
 from repro.book.parameters import ChapterParameters, DeviceName, no_repeats
+from repro.complexity import placed
 from repro.errors import InputError
 from repro.search import latency
+from repro.search.budgets import fits
 from repro.search.evolve import Found, within
 from repro.search.scaling import EXPONENT
-from repro.search.space import ACCELERATOR, EFFICIENTNET, Codes, Floats, Space, Sums, stage_alone
-from repro.search.table import FOLDS, Ridge, columns, retrained, table
-from repro.search.table import codes as codes_of
-from repro.search.throughput import DEVICES, throughput
+from repro.search.space import ACCELERATOR, EFFICIENTNET, Codes, Floats, Sums
+from repro.search.table import (
+    FOLDS,
+    Ridge,
+    columns,
+    published,
+    rank_correlation,
+    retrained,
+    table,
+)
+from repro.search.throughput import DEVICES, milliseconds, throughput
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -71,24 +79,11 @@ Searcher = Callable[[Score, Score], Codes]
 GREY = "#909090"
 FIRST, SECOND = STRATEGY_COLOURS["d"], STRATEGY_COLOURS["dwr"]
 THIRD = STRATEGY_COLOURS["r"]
+B0 = EFFICIENTNET.own[None]
 NEAR = 0.1
 """Networks are near B0's time when theirs differs by at most this share."""
 LINE = 100
 """Networks that a straight line is drawn through."""
-
-
-def whole(space: Space, codes: Codes) -> Codes:
-    """Points of a part of B0's space (`Space.fixed`) as points of all of it."""
-    found = [
-        np.array([choice.values.index(v) for v in part.values], np.int8)[column]
-        for choice, part, column in zip(EFFICIENTNET.choices, space.choices, codes.T, strict=True)
-    ]
-    return np.column_stack(found)
-
-
-def on(space: Space, score: Score) -> Score:
-    """A score of B0's space, of the points of a part of it."""
-    return lambda codes: score(whole(space, codes))
 
 
 def charge(signal: str, device: str) -> Score:
@@ -106,13 +101,13 @@ def winner(looked: Found, limit: float) -> Codes:
     Raises:
         InputError: nothing keeps to the limit.
     """
-    best = int(looked.best(within(limit))[0])
-    if looked.cost[best] > limit:
+    best = looked.best(within(limit))
+    if not fits(looked.cost[best], limit).all():
         raise InputError(
             f"budget is too small: none of {len(looked.cost):,} networks needs less than "
             f"{looked.cost.min() / limit:.2f} times as much"
         )
-    return looked.codes[best : best + 1]
+    return looked.codes[best]
 
 
 class Trained(NamedTuple):
@@ -129,35 +124,16 @@ class Trained(NamedTuple):
 
 
 @cache
-def ridge() -> tuple[Ridge, Floats]:
-    """What the table's model is fitted with: choices of all networks, and logs of their gaps."""
-    rows = reference.b0_space()
-    top1 = np.array([float(row.top1) for row in rows])
-    return Ridge(codes_of(row[:4] for row in rows)), np.log(table().most - top1)
-
-
-@cache
 def trained(device: str) -> Trained:
     """All of the table that were timed on a device."""
-    fit, logs = ridge()
-    unseen = dict(fit.out_of_fold(logs[:, None]))[table().penalty][:, 0]
-    column = DEVICES[device].column
-    rows = [row for row in reference.b0_space() if getattr(row, column) is not None]
-    kept = np.array([getattr(row, column) is not None for row in reference.b0_space()])
-    ms = np.array([1000 / float(getattr(row, column)) for row in rows])
-    top1 = [table().most - np.exp(values[kept]) for values in (logs, unseen)]
-    return Trained(codes_of(row[:4] for row in rows), ms, *top1)
-
-
-def tau(one: Floats, other: Floats) -> float:
-    """Kendall's rank correlation."""
-    return float(kendalltau(one, other).statistic)
+    ms, (codes, top1) = milliseconds(device), published()
+    timed = np.isfinite(ms)
+    return Trained(codes[timed], ms[timed], top1[timed], table().unseen[timed])
 
 
 def clouds_figure(devices: Sequence[str], every: int = 5) -> Figure:
     """Measured times over flops and over a roofline, a row of panels for each device."""
     fig, axes = panels(2 * len(devices), 2, (3.7, 2.7))
-    b0 = EFFICIENTNET.parse(EFFICIENTNET.base)[None]
     for row, device in enumerate(devices):
         codes, ms, *_ = trained(device)
         roof = DEVICES[device].roofline
@@ -167,44 +143,47 @@ def clouds_figure(devices: Sequence[str], every: int = 5) -> Figure:
         ):
             x = unit * charge(signal, device)(codes)
             ax.add_patch(dots(x[::every].tolist(), (1e3 * ms[::every]).tolist()))
-            at = unit * charge(signal, device)(b0), 1e3 * throughput(device).ms(b0)
+            at = unit * charge(signal, device)(B0), 1e3 * throughput(device).ms(B0)
             ax.plot(*at, "*", color=SECOND, markersize=13, label="EfficientNet-B0, by block prices")
             ax.set(xlim=(0, 1.05 * x.max()), ylim=(0, 1.05e3 * ms.max()))
-            ax.set(title=f"{device}, τ = {tau(x, ms):.2f}", xlabel=label)
+            ax.set(title=f"{device}, τ = {rank_correlation(x, ms):.2f}", xlabel=label)
         axes[2 * row].set_ylabel("measured µs an image")
     legend(fig, axes[:1])
     return fig
 
 
+def gain(code: Codes) -> float:
+    """Predicted points of a network above B0."""
+    model = table()
+    return float((model.top1(code) - model.top1(B0))[0])
+
+
 def signals_table(
-    space: Space, found: Mapping[str, Codes], tied: Mapping[str, int], devices: Sequence[str]
+    found: Mapping[str, Codes], tied: Mapping[str, int], devices: Sequence[str]
 ) -> pd.DataFrame:
     """What searches found: predicted points above B0, and costs as multiples of B0's."""
-    b0 = space.parse(space.base)[None]
-    top1 = on(space, table().top1)
-    costs = {n: on(space, charge(n, devices[0])) for n in ("flops", "params", "acts", *devices)}
+    costs = {name: charge(name, devices[0]) for name in ("flops", "params", "acts", *devices)}
     return pd.DataFrame(
-        {"searched by": signal, "gain, points": float((top1(code) - top1(b0))[0])}
-        | {name: float((cost(code) / cost(b0))[0]) for name, cost in costs.items()}
+        {"searched by": signal, "gain, points": gain(code)}
+        | {name: float((cost(code) / cost(B0))[0]) for name, cost in costs.items()}
         | {"tied": tied[signal]}
         for signal, code in found.items()
     )
 
 
-def judged_by_others(space: Space, find: Callable[[Score], Codes]) -> pd.DataFrame:
+def judged_by_others(find: Callable[[Score], Codes]) -> pd.DataFrame:
     """Gains of searches by a model of two fifths of the networks, as that model predicts them
     (believed) and as a model of the other three fifths does (judged)."""
-    (fit, logs), most, penalty = ridge(), table().most, table().penalty
+    codes, reached = published()
+    ridge, logs, found = Ridge(codes), np.log(table().most - reached), []
 
-    def model(folds: Sequence[int]) -> Score:
-        gap = fit.fit(logs, penalty, folds)
-        return on(space, lambda codes: np.asarray(most - np.exp(gap(codes))))
+    def model(folds: Collection[int]) -> Score:
+        return replace(table(), log_gap=ridge.fit(logs, table().penalty, [*folds])).top1
 
-    b0, found = space.parse(space.base)[None], []
     for mine in combinations(range(FOLDS), 2):
-        own, other = model(mine), model([f for f in range(FOLDS) if f not in mine])
+        own, other = model(mine), model({*range(FOLDS)} - {*mine})
         best = find(own)
-        found.append([float((top1(best) - top1(b0))[0]) for top1 in (own, other)])
+        found.append([float((top1(best) - top1(B0))[0]) for top1 in (own, other)])
     return pd.DataFrame(found, columns=["believed", "judged"])
 
 
@@ -287,13 +266,11 @@ class Piece(NamedTuple):
 def pieces(net: Network, cost: Callable[[Network], float]) -> Iterator[Piece]:
     """Blocks of a network of B0's space, in order; last, as stage 0, what stem and head take."""
     rest = cost(net)
-    for i, stage in enumerate(cast(tuple[XStage, ...], net.stages)):
-        alone = stage_alone(net, i)
-        whole_stage, first = cost(alone), cost(replace(alone, stages=(replace(stage, depth=1),)))
-        for n in range(stage.depth):
-            seconds = (whole_stage - first) / (stage.depth - 1) if n else first
-            yield Piece(i + 1, seconds, stage.kernel, stage.expansion, stage.se_ratio > 0)
-        rest -= whole_stage
+    for stage, one, times in placed(net):
+        block, seconds = one.block, cost(one.network())
+        expansion = block.mid_width // block.in_width
+        yield from [Piece(stage, seconds, block.kernel, expansion, block.se_width > 0)] * times
+        rest -= times * seconds
     yield Piece(0, rest, 0, 6, False)
 
 
@@ -325,7 +302,7 @@ def strips_figure(nets: Mapping[str, Network], device: str) -> Figure:
 
 def fused_times(device: str, sets: Codes) -> Floats:
     """Least seconds of EfficientNet-X-B0 with sets of fused stages, (n, 7) of 0 and 1."""
-    codes = np.tile(ACCELERATOR.parse(ACCELERATOR.base), (len(sets), 1))
+    codes = np.tile(ACCELERATOR.own, (len(sets), 1))
     codes[:, [ACCELERATOR.places[f"fused{stage}"] for stage in range(1, 8)]] = sets
     return Sums(ACCELERATOR, latency.roofline(device))(codes)
 
@@ -338,8 +315,7 @@ def fused_table(devices: Sequence[str], top1: float) -> pd.DataFrame:
     sets = np.vstack([np.zeros(7), np.eye(7)]).astype(np.int8)
     seconds = {device: fused_times(device, sets) for device in devices}
     ratios = {device: one[1:] / one[0] for device, one in seconds.items()}
-    base = ACCELERATOR.network(ACCELERATOR.parse(ACCELERATOR.base))
-    stages = cast(tuple[XStage, ...], base.stages)
+    stages = cast(tuple[XStage, ...], ACCELERATOR.network(ACCELERATOR.own).stages)
     return pd.DataFrame(
         {
             "stage": range(1, 8),
@@ -353,36 +329,27 @@ def fused_table(devices: Sequence[str], top1: float) -> pd.DataFrame:
 
 def line(codes: Codes, top1: Floats) -> Score:
     """A straight line in all choices, lightly held back; points of B0's space."""
-
-    def design(points: Codes) -> Floats:
-        return np.column_stack([np.ones(len(points)), columns(points)])
-
-    x = design(codes)
-    weights = np.linalg.solve(x.T @ x + np.diag([0.0, *[3.0] * (x.shape[1] - 1)]), x.T @ top1)
-    return lambda points: np.asarray(design(points) @ weights)
+    fit = Line(alpha=3.0).fit(columns(codes), top1)
+    return lambda points: np.asarray(fit.predict(columns(points)))
 
 
-def proxies_table(space: Space, device: str, find: Searcher, draws: int = 5) -> pd.DataFrame:
+def proxies_table(device: str, find: Searcher, draws: int = 5) -> pd.DataFrame:
     """What ranks networks as their training does, and what a search by it finds.
 
     Columns: how many networks have to be trained; tau over all timed networks, and over those
     within `NEAR` of B0's time; gain of the network found, in the eyes of the table's model.
     """
-    b0 = space.parse(space.base)[None]
-    top1, time = on(space, table().top1), on(space, charge(device, device))
-    codes, ms, reached, unseen = trained(device)
-    near = abs(ms / throughput(device).ms(whole(space, b0)) - 1) <= NEAR
+    time, (codes, ms, reached, unseen) = charge(device, device), trained(device)
+    near = abs(ms / time(B0) - 1) <= NEAR
 
-    def row(
-        name: str, cost: str, scores: Sequence[Score], ranks: Floats | None = None
-    ) -> dict[str, object]:
+    def row(name: str, cost: str, *scores: Score, ranks: Floats | None = None) -> dict[str, object]:
         found = []
         for score in scores:
-            best, values = find(on(space, score), time), score(codes) if ranks is None else ranks
-            gain = float((top1(best) - top1(b0))[0])
-            found.append((tau(values, reached), tau(values[near], reached[near]), gain))
-        mean = np.mean(found, axis=0).tolist()
+            values = score(codes) if ranks is None else ranks
+            taus = (rank_correlation(values[some], reached[some]) for some in (slice(None), near))
+            found.append((*taus, gain(find(score, time))))
         keys = ("tau", f"tau near B0's {device} time", "gain, points")
+        mean = np.mean(found, axis=0).tolist()
         return {"predictor": name, "to be trained": cost, **dict(zip(keys, mean, strict=True))}
 
     rng = np.random.default_rng(0)
@@ -391,9 +358,9 @@ def proxies_table(space: Space, device: str, find: Searcher, draws: int = 5) -> 
     again = {"predictor": "a training with another seed", "to be trained": "each network"}
     return pd.DataFrame(
         [
-            *(row(name, "none", [charge(name, device)]) for name in ("acts", "flops", "params")),
-            row(f"a line through {LINE} networks", f"{LINE}", lines),
-            row("the table's model", f"{len(reference.b0_space()):,}", [table().top1], unseen),
-            again | {"tau": retrained().another.tau},
+            *(row(name, "none", charge(name, device)) for name in ("acts", "flops", "params")),
+            row(f"a line through {LINE} networks", f"{LINE}", *lines),
+            row("the table's model", f"{len(table().unseen):,}", table().top1, ranks=unseen),
+            again | {"tau": retrained().another_tau},
         ]
     )

@@ -44,9 +44,10 @@ SURFACES: Mapping[str, tuple[str, str, str]] = {
     "product": (GREY, "^", ":"),
 }
 """Colour, marker and dashes of each accuracy surface."""
+KEYS = {"2/3": "alpha=2/3", "EfficientNet": "orig"}
 RULES: Mapping[str, tuple[str, str]] = {
-    {"alpha=2/3": "2/3", "orig": "EfficientNet"}.get(key, key): (colour, STRATEGY_MARKERS[key])
-    for key, colour in STRATEGY_COLOURS.items()
+    name: (STRATEGY_COLOURS[KEYS.get(name, name)], STRATEGY_MARKERS[KEYS.get(name, name)])
+    for name in ("w", "dWr", "2/3", "dw", "dwr", "d", "r", "EfficientNet", "LACS-GPU", "LACS-TPU")
 }
 """Colour and marker of each rule."""
 FAMILIES = {"EN-X": "EfficientNet", "EN-X-GPU": "LACS-GPU", "EN-X-TPU": "LACS-TPU"}
@@ -105,7 +106,7 @@ def rules_figure(frame: pd.DataFrame) -> Figure:
         some = levels[levels.rule.str.fullmatch(rf"{family}-B\d")]
         x, y = _corner(some.d, some.w, some.r)
         label = f"levels B1 to B7 of {family}"
-        ring = {"mfc": "none", "ls": "none", "zorder": 3, "label": label}
+        ring: Any = {"mfc": "none", "ls": "none", "zorder": 3, "label": label}
         ax.plot(x, y, "o", color=RULES[rule][0], markersize=6, **ring)
     aside = {
         "dw": (-10, -4, "right"),

@@ -72,6 +72,7 @@ def use_house_style() -> None:
     """Set matplotlib and seaborn to the house style; call once per process."""
     import matplotlib
 
+    matplotlib.rcdefaults()  # a reader's own settings may ask for LaTeX
     matplotlib.use("agg")
     import seaborn as sns
 

@@ -23,7 +23,7 @@ from typing import Any
 from bs4 import BeautifulSoup
 
 from repro.errors import InputError
-from repro.paths import root
+from repro.paths import root, write_whole
 
 STYLE = """
 .repro-changed { text-decoration: underline dotted 2px; text-underline-offset: 3px; cursor: help; }
@@ -87,7 +87,7 @@ def render(notebooks: Mapping[str, Any], folder: Path) -> dict[str, str]:
                 mark.unwrap()
             put_inside(soup, page.parent)
             relink(soup, page, folder / page.name)
-            (folder / page.name).write_text(str(soup), encoding="utf-8")
+            write_whole(folder / page.name, str(soup).encode())
     return said
 
 
@@ -211,7 +211,7 @@ def write_index(folder: Path) -> Path | None:
     try:
         if index.exists() and "<title>Own runs:" not in index.read_text(encoding="utf-8"):
             return None
-        index.write_text(INDEX.format(rows=body, book=book), encoding="utf-8")
+        write_whole(index, INDEX.format(rows=body, book=book).encode())
     except (OSError, ValueError):
         return None
     return index

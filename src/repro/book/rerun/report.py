@@ -14,7 +14,7 @@ from repro.book.parameters import parameters_of, titles
 from repro.book.rerun.changes import Change, Changes, changes, fill, key_numbers, plural
 from repro.book.rerun.notebook import plain
 from repro.book.rerun.page import render, write_index
-from repro.paths import root
+from repro.paths import root, write_whole
 
 MOST_NUMBERS = 12
 """Numbers of the prose that the console shows."""
@@ -36,7 +36,7 @@ def finish(chapter: str, values: dict[str, Any], executed: Path, target: Path) -
     page = target.with_suffix(".html")
     box = banner(_changed(chapter, values, "`"), found)
     notebook = page_and_notebook(stored, rerun, chapter, box, target.parent)
-    nbformat.write(notebook, target)
+    write_whole(target, nbformat.writes(notebook).encode())  # now the run is complete
     executed.unlink()
     print(f"Done: {page}\n      {target}")
     print(console(_changed(chapter, values), found))
