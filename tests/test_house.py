@@ -168,7 +168,7 @@ def test_the_house_is_small_and_no_room_fills_it():
     assert max(sizes.values()) <= LARGEST_ROOM * total, sizes
 
 
-WITHOUT_A_ROOM = ("test_links", "test_project", "test_house", "test_install")
+WITHOUT_A_ROOM = ("test_links", "test_project", "test_house", "test_install", "test_zero_cost")
 OF_THE_BOOK = ("test_editing", "test_pages", "test_chapters")
 
 
