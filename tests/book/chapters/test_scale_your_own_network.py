@@ -82,3 +82,8 @@ def test_where_the_law_of_errors_is_too_kind():
 def test_bad_parameters(values, message):
     with pytest.raises(ValidationError, match=re.escape(message)):
         chapter.Parameters(**values)
+
+
+def test_no_error_is_told_where_nothing_was_published():
+    table = chapter.costs("EN-B0", "rtx4090", "2ms", error=22.72)["top-1 error, %"]
+    assert "unknown" in set(table) and any("±" in text for text in table)

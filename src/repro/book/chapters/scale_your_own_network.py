@@ -109,7 +109,9 @@ def costs(
     asked = find_base(name), device(where), read_budget(budget)
     found = advise(*asked, error, strategies=strategies)
     points = [f"{r.gap:+.1f} ± {r.band:.1f}" if r.strategy != "dWr" else "–" for r in found]
-    errors = [f"{r.top1_error:.1f} ± {r.band:.1f}" for r in found if r.top1_error is not None]
+    errors = [
+        "unknown" if r.top1_error is None else f"{r.top1_error:.1f} ± {r.band:.1f}" for r in found
+    ]
     return pd.DataFrame(
         {
             "tied": ["tied" if row.tied else "" for row in found],
@@ -119,7 +121,7 @@ def costs(
             "memory, GB": [row.memory / 1e9 for row in found],
             "ms": [row.ms for row in found],
             "off by, %": [None if row.ms_error is None else 100 * row.ms_error for row in found],
-            "top-1 error, %" if errors else "points over dWr": errors or points,
+            **({"points over dWr": points} if error is None else {"top-1 error, %": errors}),
         }
     )
 
