@@ -18,18 +18,13 @@ from numbers import Integral, Real
 from typing import Any, cast
 
 import torch
-from timm.models import (
-    build_model_with_cfg,
-    checkpoint_seq,
-    generate_default_cfgs,
-    register_model,
-)
+from timm.models import build_model_with_cfg, checkpoint_seq, generate_default_cfgs, register_model
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from repro.arch import NAMES, Network, get
 from repro.errors import InputError, did_you_mean
-from repro.models.block import Block, Device, to_batch
+from repro.models.block import Block, to_batch
 from repro.models.builder import build
 from repro.models.model import Model
 
@@ -97,13 +92,11 @@ class TimmModel(Model):
 
     def _taken(self, indices: int | Sequence[int] | None) -> list[int]:
         every = range(len(self.feature_info))
-        if indices is None:
-            return list(every)
         if isinstance(indices, int):
             if not 1 <= indices <= len(every):
                 raise ValueError(f"the last {indices!r} maps are not there; 1 to {len(every)} are")
-            return list(every[-indices:])
-        return [every[i] for i in indices]
+            indices = every[-indices:]
+        return [every[i] for i in (every if indices is None else indices)]
 
     def forward_intermediates(
         self,
@@ -130,21 +123,29 @@ class TimmModel(Model):
         return (self.head_conv(x) if name == f"stages.{len(self.stages) - 1}" else x), maps
 
     def prune_intermediate_layers(
-        self,
-        indices: int | Sequence[int] = 1,
-        prune_norm: bool = False,
-        prune_head: bool = True,
+        self, indices: int | Sequence[int] = 1, prune_norm: bool = False, prune_head: bool = True
     ) -> list[int]:
         """Drop what the maps asked for do not need; returns their indices, none negative."""
         take = self._taken(indices)
-        _, _, stage = str(self.feature_info[max(take)]["module"]).partition("stages.")
-        whole = len(self.stages)
-        self.stages = self.stages[: int(stage) + 1 if stage else 0]
-        if prune_norm or prune_head or len(self.stages) < whole:
+        last = str(self.feature_info[max(take)]["module"]).removeprefix("stages.")
+        kept = self.stages[: int(last) + 1 if last.isdigit() else 0]
+        if prune_norm or prune_head or len(kept) < len(self.stages):
             self.head_conv = nn.Identity()
+        self.stages = kept
         if prune_head:
             self.reset_classifier(0, "")
         return take
+
+
+_ARGUMENTS: dict[str, tuple[str, type]] = {
+    "num_classes": ("num_classes", Integral),
+    "in_chans": ("in_channels", Integral),
+    "drop_rate": ("dropout", Real),
+    "drop_path_rate": ("drop_path", Real),
+    "zero_init_last": ("zero_init_last", object),
+    "device": ("device", object),
+}
+"""timm's words, what `build` calls them, and of what kind their values are."""
 
 
 def _check(name: str, value: object, kind: type) -> None:
@@ -154,38 +155,21 @@ def _check(name: str, value: object, kind: type) -> None:
 
 
 def _create(
-    net: Network,
-    *,
-    num_classes: int = 1000,
-    in_chans: int = 3,
-    global_pool: str = "avg",
-    drop_rate: float = 0.0,
-    drop_path_rate: float = 0.0,
-    zero_init_last: bool = False,
-    device: Device = None,
-    dtype: torch.dtype | None = None,
-    **unknown: Any,
+    net: Network, global_pool: str = "avg", dtype: torch.dtype | None = None, **arguments: Any
 ) -> TimmModel:
-    """`build` in timm's words."""
-    allowed = list(_create.__kwdefaults__ or ())
-    for name in unknown:
-        raise InputError(
-            f"a network of this zoo takes no argument {name!r}.{did_you_mean(name, allowed)}"
-            f" Allowed: {', '.join(allowed)}"
-        )
-    _check("num_classes", num_classes, Integral)
-    _check("in_chans", in_chans, Integral)
-    _check("drop_rate", drop_rate, Real)
-    _check("drop_path_rate", drop_path_rate, Real)
-    plain = build(
-        net,
-        num_classes=num_classes,
-        in_channels=in_chans,
-        drop_path=drop_path_rate,
-        dropout=drop_rate,
-        zero_init_last=zero_init_last,
-        device=device,
-    ).to(dtype)
+    """`build` in timm's words, and the classes above."""
+    ours = {}
+    for name, value in arguments.items():
+        if name not in _ARGUMENTS:
+            allowed = [*_ARGUMENTS, "global_pool", "dtype"]
+            raise InputError(
+                f"a network of this zoo takes no argument {name!r}.{did_you_mean(name, allowed)}"
+                f" Allowed: {', '.join(allowed)}"
+            )
+        word, kind = _ARGUMENTS[name]
+        _check(name, value, kind)
+        ours[word] = value
+    plain = build(net, **ours).to(dtype)
     for module in plain.modules():
         if isinstance(module, Block):
             module.__class__ = ScriptableBlock
@@ -193,13 +177,13 @@ def _create(
         stage.__class__ = CheckpointedStage
     plain.__class__ = TimmModel
     model = cast(TimmModel, plain)
-    model.in_chans = in_chans
+    model.in_chans = plain.net.in_channels
     model.set_grad_checkpointing(False)
     stem = {"num_chs": net.stem_width, "reduction": 2, "module": "stem.0"}  # before its max-pool
     maps = {2: stem} | {info["reduction"]: info for info in model.feature_info}
     model.feature_info = list(maps.values())
     if global_pool != "avg":
-        model.reset_classifier(num_classes, global_pool)
+        model.reset_classifier(model.num_classes, global_pool)
     return model
 
 
