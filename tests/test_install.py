@@ -84,7 +84,7 @@ def test_counting_and_claims_work_in_any_folder(installed):
     ("words", "package", "extra"),
     [
         (("time", "EN-B0"), "psutil", "torch"),
-        (("train", "EN-B0"), "psutil", "torch"),
+        (("train", "EN-B0"), "torch", "torch"),
         (("run", "what-scaling-costs"), "pandas", "book"),
     ],
 )

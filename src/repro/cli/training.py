@@ -237,7 +237,7 @@ def _note_reading(runs: list[Any]) -> None:
     asked = {(r.base, r.strategy.grammar, r.scale): r.net for r in runs if r.strategy and leads}
     for (base, grammar, scale), net in asked.items():  # a scaled network's convs are grouped alike
         bare = "".join(part.removesuffix("1") for part in grammar.split("_"))  # w1_r1: wr
-        if note_reading([base], [(bare, scale)], lambda _, net=net: net):
+        if note_reading([base], [(bare, scale)], {base: net}.__getitem__):
             return
 
 
