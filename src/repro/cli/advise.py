@@ -78,7 +78,7 @@ def _with_progress(advise: Any, base: Any, charges: Any, limit: Any, *more: Any)
         return advise(base, charges, limit, *more, EVERY)
     from tqdm import tqdm
 
-    bar = tqdm(total=len(EVERY), unit="strategy", delay=2, disable=None, file=sys.stderr)
+    bar = tqdm(total=len(EVERY), unit="strategy", delay=0.5, disable=None, file=sys.stderr)
     with bar:
         return advise(base, charges, limit, *more, EVERY, bar.update)
 
@@ -111,8 +111,8 @@ def _text(
         for title in ("flops (G)", "acts (M)", "memory (GB)"):
             del shown[title]
     lines = [
-        f"flops are {phi} of {name}'s time on {charges.name}; the rest goes to maps"
-        f"{'' if charges.phi(own) < 0.5 else ', and to what every image costs'}",
+        f"flops are {phi} of {name}'s time on {charges.name}; the rest goes to maps, and to what",
+        "grows with neither",
         f"{name} itself: {charges.ms(own):.3g} ms an image",
         f"({charges.source})",
         "",
@@ -134,7 +134,7 @@ def _text(
         )
     if charges.card and (large := max(row.memory for row in rows)) > charges.card:
         lines.append(
-            f"Training {batch} images takes up to {large / 1e9:.0f} GB; the card has "
+            f"Training {batch} images takes up to {large / 1e9:.3g} GB; the card has "
             f"{charges.card / 1e9:.0f}."
         )
     if off := sorted({row.ms_error for row in rows if row.ms_error is not None}):

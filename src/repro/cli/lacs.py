@@ -56,10 +56,11 @@ def lacs(
       repro lacs EN-B0 --target 2GF --json
     """
     from repro.arch import get
+    from repro.arch.strategy import paper_strategy
     from repro.prices.law import other
     from repro.search.budgets import fits
     from repro.search.latency import budget, on_device
-    from repro.search.scaling import of_b0
+    from repro.search.scaling import LARGEST, of_b0, reaching
 
     scaler = of_b0(get(base))
     limit, what = _target(target, like, by)
@@ -72,7 +73,11 @@ def lacs(
     if not fits(own := cost(scaler.base), limit):
         asked = f"target {target}" if target else f"what {like} needs, {limit / size:.4g} {unit},"
         raise InputError(f"{asked} is too small: {base} itself needs {own / size:.3g} {unit}")
-    rows = _rows(scaler, limit, cost, accuracy, size)
+    if not any(able := reaching(scaler, [paper_strategy(name) for name in RIVALS], limit, cost)):
+        raise InputError(
+            f"{target or like} is more than any rule takes at {LARGEST:g} times {base}'s flops"
+        )
+    rows = _rows(scaler, limit, cost, accuracy, size, able)
     phi = cost.phi(scaler.base)
     if as_json:
         about = {"base": base, "target": limit / size, "unit": unit, "device": device, "phi": phi}
@@ -81,7 +86,8 @@ def lacs(
     where = f"\nfor {batch} images at once on {cost.name}{other(device)}" if device else ""
     print(_text(rows, f"{base} within {limit / size:.4g} {unit}{where}", unit))
     print(
-        f"\nflops are {100 * phi:.0f} % of {base}'s time on {cost.name}; the rest goes to maps"
+        f"\nflops are {100 * phi:.0f} % of {base}'s time on {cost.name}; the rest goes to maps, "
+        "and to what grows with neither"
         if device
         else f"\n{what} alone decide: nothing else is limited"
     )
@@ -105,7 +111,9 @@ def _target(target: str | None, like: str | None, by: By | None) -> tuple[float,
     return limit.limit, what
 
 
-def _rows(scaler: Any, limit: float, cost: Any, form: Form | None, size: float) -> list[Any]:
+def _rows(
+    scaler: Any, limit: float, cost: Any, form: Form | None, size: float, able: Any
+) -> list[Any]:
     """For each surface its best network, what it cannot tell from that, and rivals' regrets."""
     from tqdm import tqdm
 
@@ -113,13 +121,11 @@ def _rows(scaler: Any, limit: float, cost: Any, form: Form | None, size: float) 
     from repro.complexity import complexity
     from repro.search.accuracy import Surface
     from repro.search.budgets import fits
-    from repro.search.scaling import affordable, grid, reaching, regret, shares
+    from repro.search.scaling import affordable, grid, regret, shares
 
-    able = reaching(scaler, [paper_strategy(name) for name in RIVALS], limit, cost)
-    if not (rivals := [name for name, can in zip(RIVALS, able, strict=True) if can]):
-        raise InputError("the budget is more than any strategy takes at 64 times the flops")
+    rivals = [name for name, can in zip(RIVALS, able, strict=True) if can]
     forms = (form,) if form else ("quadratic", "norm", "product")
-    bar = tqdm(total=2 * len(forms) + 1, unit="step", delay=2, disable=None, file=sys.stderr)
+    bar = tqdm(total=2 * len(forms) + 1, unit="step", delay=0.5, disable=None, file=sys.stderr)
     rows, candidates = [], grid(scaler, Surface.fit(forms[0]))
     bar.update()
     for surface in map(Surface.fit, forms):

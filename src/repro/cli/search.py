@@ -186,7 +186,8 @@ def _text(result: dict[str, Any], problem: Any) -> str:
         lines.append(f"{problem.budget.what} alone decide: no time is limited.")
     elif (phi := result["phi"]) is not None:
         lines.append(
-            f"Flops are {phi:.0%} of the best network's time on {where}; the rest goes to maps."
+            f"Flops are {phi:.0%} of the best network's time on {where}; the rest goes to maps,"
+            " and to what grows with neither."
         )
     return "\n".join(lines)
 

@@ -105,3 +105,17 @@ def test_lacs_printed_and_found_again():
     ours = table[3:]
     assert (ours.depth * ours.width**2 * ours.resolution**2).tolist() == pytest.approx([2] * 3)
     assert ours[["d", "w", "r"]].sum(axis=1).tolist() == pytest.approx([1] * 3)
+
+
+def test_regrets_of_all_surfaces_are_one_cell():
+    lost = pd.DataFrame(
+        {
+            "rule": ["w", "w", "dWr", "dWr"],
+            "cost": ["acts"] * 4,
+            "low": [-0.04, 0.1, 0.0, 0.2],
+            "high": [0.3, 0.26, 0.1, 0.21],
+            "inside": [True, False, True, True],
+        }
+    )
+    table = chapter.regret_table(lost)
+    assert table.to_dict("list") == {"rule": ["w", "dWr"], "acts": ["0.0 to 0.3*", "0.0 to 0.2"]}

@@ -207,6 +207,14 @@ def regrets_figure(frame: pd.DataFrame, costs: Mapping[str, str]) -> Figure:
     return fig
 
 
+def regret_table(lost: pd.DataFrame) -> pd.DataFrame:
+    """A row a rule, a column a cost: regrets by all surfaces, resampled; *: outside of the hull."""
+    by = lost.groupby(["rule", "cost"], sort=False)
+    low, high = (x.round(1).add(0.0).map("{:.1f}".format) for x in (by.low.min(), by.high.max()))
+    cells = low + " to " + high + by.inside.all().map({True: "", False: "*"})
+    return cells.unstack(sort=False).rename_axis(columns=None).reset_index()
+
+
 def duel_table(duels: Sequence[tuple[str, pd.DataFrame]]) -> pd.DataFrame:
     """A row a bill and level: what LACS errs more than dWr by each surface, with intervals."""
     rows = []
