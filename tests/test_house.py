@@ -206,13 +206,13 @@ STALE = {
         )
     ]
 }
-"""Kinds of stored records, and the code behind them that has changed since."""
+"""Kinds of stored records, and the code behind the older of them that has changed since."""
 
 
 def test_stored_records_still_belong_to_the_code():
     """A record is tied to its code by digests; moving files must not break that."""
     for record in stored():
-        assert changed_code(record) == STALE.get(record.kind, []), record.key
+        assert changed_code(record) in ([], STALE.get(record.kind)), record.key
 
 
 def readme_tree():

@@ -98,7 +98,7 @@ def test_plain_budgets_need_no_device(run):
         (["--device", V100, "--target", "2"], "target 2 is too small: EN-B0 itself needs 4.66 ms"),
         (
             ["--device", "V100", "--target", "100000"],
-            "is more than any strategy takes at 64 times the flops",
+            "is more than any rule takes at 64 times",
         ),
         (["--device", "V10", "--target", "8"], "unknown device 'V10'. Did you mean 'v100'?"),
         (

@@ -111,8 +111,8 @@ def _text(
         for title in ("flops (G)", "acts (M)", "memory (GB)"):
             del shown[title]
     lines = [
-        f"flops are {phi} of {name}'s time on {charges.name}; the rest goes to maps, and to what",
-        "grows with neither",
+        f"flops are {phi} of {name}'s time on {charges.name}; the rest goes to maps, and",
+        "to what grows with neither",
         f"{name} itself: {charges.ms(own):.3g} ms an image",
         f"({charges.source})",
         "",
