@@ -9,7 +9,7 @@ evaluations of the table searched in less than 1 s. The race, some minutes, asks
 of B0's own space each sampler finds that is no slower than B0 on an A100's roofline, and how long
 it takes; the chapter on searching shows it. Optuna's samplers run in memory, without a journal.
 
-``--found`` searches among times that a block table predicts, and then times the ten best networks
+``--found`` searches among times that a block table (``--table``) predicts, and times the ten best
 and B0 whole: what a search picks is what its prediction flatters (the winner's curse).
 
 Seconds are those of the processor, on one core: other programs on the machine do not count.
@@ -186,10 +186,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--race", type=Path, metavar="FILE", help="race, and write it there")
     parser.add_argument("--found", type=Path, metavar="FILE", help="time what was found")
+    cpu = root() / "data" / "records" / "block-table-cpu.jsonl"
+    parser.add_argument("--table", type=Path, metavar="FILE", default=cpu, help="blocks' times")
     options = parser.parse_args()
     threadpool_limits(1)
     if options.found is not None:
-        found(options.found, root() / "data" / "records" / "block-table-cpu.jsonl")
+        found(options.found, options.table)
         return
     if options.race is None:
         speeds()
