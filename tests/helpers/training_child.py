@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import os
 import resource
+import signal
 import socket
 import sys
 import time
@@ -12,6 +13,9 @@ PRELOAD = ["repro.training.run", "repro.training.watch", "repro.cli.app", "timm.
 
 
 def _main(arguments, folder, environment, file_limit):
+    # A timing in the tests' own process may have begun the forkserver, with Ctrl-C blocked for all
+    # that come out of it (`repro.interrupt.kept_from_children`); a command of its own has it not.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     os.chdir(folder)
     os.environ.update(environment)
     out = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
