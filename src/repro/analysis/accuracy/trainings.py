@@ -54,7 +54,7 @@ def experiments(records: Iterable[Any]) -> list[pd.DataFrame]:
     """Runs that can be compared: alike but for network, seed and learning rate.
 
     A frame for each, a row for each run: base, strategy (None: the base itself), times (the base's
-    flops, to a power of two), flops, acts, seed, error, loss (of training, last epoch), record.
+    flops, to a power of two), seed, error, loss (of training, last epoch), record.
     Only where dwr has two seeds or more.
     """
     alike: dict[str, list[TrainingRecord]] = {}
@@ -80,8 +80,6 @@ def _frame(records: Sequence[TrainingRecord]) -> pd.DataFrame:
             "strategy": r.subject.strategy,
             # Small networks round coarsely: asked for 4 times the flops, one has 3.6 times as many.
             "times": 2 ** round(np.log2((r.subject.flops or 1) / bases[r.subject.base])),
-            "flops": r.subject.flops,
-            "acts": r.subject.acts,
             "seed": r.setting["seed"],
             "error": 100 * r.test.error,
             "loss": r.curve[-1].train_loss,
